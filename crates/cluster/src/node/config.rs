@@ -1,0 +1,35 @@
+//! What a node is made with.
+
+use std::time::Duration;
+
+use protocol::NodeId;
+use protocol::event::RoomLimits;
+use protocol::limits::Limits;
+
+/// A node's name and limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeConfig {
+    /// Its name, unique in its cluster.
+    pub node: NodeId,
+    /// What rooms that it creates allow.
+    pub room_limits: RoomLimits,
+    /// Rooms; a join that needs one more gets `server_full`.
+    pub rooms_max: usize,
+    /// Proposals whose record is not back yet; one more gets `log_unavailable`.
+    pub pending_max: usize,
+    /// How long a proposal waits for its record before it gets `log_unavailable`.
+    pub answer_timeout: Duration,
+}
+
+impl NodeConfig {
+    /// The defaults for a node of this name: what `limits` say, 10,000 proposals, 5 s.
+    pub fn new(node: NodeId, limits: &Limits) -> Self {
+        Self {
+            node,
+            room_limits: RoomLimits::from(limits),
+            rooms_max: limits.rooms_per_node_max,
+            pending_max: 10_000,
+            answer_timeout: Duration::from_secs(5),
+        }
+    }
+}

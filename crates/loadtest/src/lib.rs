@@ -1,0 +1,7 @@
+//! Synthetic WebRTC participants on `str0m`, an implementation other than ours, so that both ends of a test are
+//! never our own code.
+//!
+//! [`client::Client`] is one transport of a participant, sans-IO: simulation drives it in virtual time, a load
+//! test with sockets.
+
+pub mod client;

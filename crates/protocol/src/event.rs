@@ -1,0 +1,224 @@
+//! Room events as they stand on the log: JSON records, keyed by room.
+//!
+//! Unknown fields are ignored and an unknown event decodes as [`RoomEvent::Unknown`], so that a newer node's
+//! records never stop an older one.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Incarnation, MediaKind, NodeId, ParticipantId, SessionId, Source};
+
+/// One record of a room: what happened, who says so, and what makes it count only once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// The version of the rules under which it was written.
+    pub rules: u16,
+    /// The node that wrote it. Only live hosts of the room are believed.
+    pub origin: Incarnation,
+    /// What it repeats if it is a repeat.
+    pub key: RequestKey,
+    /// The participant it is about and the binding it was made under; an older binding is not believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub binding: Option<Binding>,
+    /// What happened.
+    pub event: RoomEvent,
+}
+
+/// A request's name: whatever carries the same key is the same request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RequestKey {
+    /// A client's. Its join is number 0, its requests count from 1.
+    Session {
+        /// The session that asks.
+        session: SessionId,
+        /// Counted by the client over the whole session.
+        n: u64,
+    },
+    /// A node's own.
+    Node {
+        /// The node, which is the record's origin too.
+        incarnation: Incarnation,
+        /// Counted by the node for each room.
+        n: u64,
+    },
+}
+
+/// Which node speaks for a participant. Every join and resume makes a new one with a higher number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Binding {
+    /// Who.
+    pub participant: ParticipantId,
+    /// Rises with every join and resume; the highest is in force.
+    pub number: u64,
+    /// The node that holds the participant's socket and transports.
+    pub incarnation: Incarnation,
+}
+
+/// What happened in a room. Those about a participant name them by [`Record::binding`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum RoomEvent {
+    /// The room begins. The first one counts.
+    RoomCreated {
+        /// The rules' version for the room's whole life.
+        rules: u16,
+        /// The room's limits for its whole life.
+        limits: RoomLimits,
+    },
+    /// The origin carries the room from here on.
+    HostAdded {
+        /// The same as the origin.
+        incarnation: Incarnation,
+        /// Its name.
+        node: NodeId,
+    },
+    /// Somebody enters, or comes back with a new session after a reload.
+    Joined {
+        /// Who.
+        participant: ParticipantId,
+        /// The page that speaks for them now.
+        session: SessionId,
+        /// What others read.
+        name: String,
+    },
+    /// The same session comes back on a new socket.
+    Resumed {
+        /// Who.
+        participant: ParticipantId,
+        /// Must be the session in force.
+        session: SessionId,
+    },
+    /// The binding's socket broke; the participant stays for the grace time.
+    Held {},
+    /// The binding was held for the whole grace time; the participant is gone.
+    GraceExpired {},
+    /// Sources that the binding took over were not published again in time; they are closed.
+    SourcesExpired {},
+    /// The participant leaves for good.
+    Left {},
+    /// The participant has another name.
+    Renamed {
+        /// What others read.
+        name: String,
+    },
+    /// The participant publishes a source, or publishes it again.
+    ProducerAdded {
+        /// What.
+        source: Source,
+        /// Must fit the source.
+        kind: MediaKind,
+        /// Muted from the start.
+        #[serde(default)]
+        paused: bool,
+    },
+    /// Muted.
+    ProducerPaused {
+        /// Which of the participant's.
+        source: Source,
+    },
+    /// Unmuted.
+    ProducerResumed {
+        /// Which of the participant's.
+        source: Source,
+    },
+    /// No longer published.
+    ProducerClosed {
+        /// Which of the participant's.
+        source: Source,
+    },
+    /// A host is gone for good; those who were bound to it are held.
+    NodeLost {
+        /// Which life of it.
+        incarnation: Incarnation,
+    },
+    /// Nobody is in the room; it is over.
+    RoomEnded {},
+    /// Written by a newer node.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What a room allows; the same on each of its hosts, because the room's first event fixes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomLimits {
+    /// People at a time, the held ones included.
+    pub participants_max: u32,
+    /// Longest display name, in bytes.
+    pub name_bytes_max: u32,
+    /// How long a participant whose socket broke is held, in milliseconds.
+    pub grace_ms: u64,
+    /// How long the sources of somebody who came back are kept until they are published again, in milliseconds.
+    pub sources_ms: u64,
+}
+
+impl Default for RoomLimits {
+    /// Those of [`Limits`](crate::limits::Limits), and 10 s for sources.
+    fn default() -> Self {
+        Self::from(&crate::limits::Limits::default())
+    }
+}
+
+impl From<&crate::limits::Limits> for RoomLimits {
+    fn from(limits: &crate::limits::Limits) -> Self {
+        let saturate = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+        Self {
+            participants_max: saturate(limits.participants_per_room_max),
+            name_bytes_max: saturate(limits.name_bytes_max),
+            grace_ms: limits.grace_ms,
+            sources_ms: 10_000,
+        }
+    }
+}
+
+/// A record where the log put it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logged {
+    /// Rises from record to record of a room.
+    pub offset: u64,
+    /// The log's time, in milliseconds since the Unix epoch. It may go backwards between records.
+    pub time_ms: u64,
+    /// The record.
+    pub record: Record,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(event: RoomEvent) -> Record {
+        let key = RequestKey::Session { session: SessionId(2), n: u64::MAX };
+        let binding = Binding { participant: ParticipantId(3), number: 4, incarnation: Incarnation(5) };
+        Record { rules: 1, origin: Incarnation(5), key, binding: Some(binding), event }
+    }
+
+    #[test]
+    fn records_survive_the_log() {
+        let name = "Ä \u{1F600}".to_owned();
+        for event in [
+            RoomEvent::RoomCreated { rules: 1, limits: RoomLimits::default() },
+            RoomEvent::HostAdded { incarnation: Incarnation(u128::MAX), node: "node-1".parse().expect("a node id") },
+            RoomEvent::Joined { participant: ParticipantId(3), session: SessionId(2), name },
+            RoomEvent::Held {},
+            RoomEvent::ProducerAdded { source: Source::ScreenAudio, kind: MediaKind::Audio, paused: true },
+            RoomEvent::RoomEnded {},
+        ] {
+            let record = record(event);
+            let bytes = serde_json::to_vec(&record).expect("json");
+            assert_eq!(serde_json::from_slice::<Record>(&bytes).expect("the same record"), record);
+        }
+    }
+
+    #[test]
+    fn unknown_fields_are_ignored_and_unknown_events_are_known_as_such() {
+        let mut json = serde_json::to_value(record(RoomEvent::Held {})).expect("json");
+        json["later"] = 1.into();
+        json["event"]["later"] = serde_json::json!({ "deep": [1] });
+        assert_eq!(serde_json::from_value::<Record>(json.clone()).expect("a record"), record(RoomEvent::Held {}));
+
+        json["event"]["type"] = "handRaised".into();
+        assert_eq!(serde_json::from_value::<Record>(json).expect("a record").event, RoomEvent::Unknown);
+    }
+}

@@ -1,0 +1,46 @@
+//! Limits that a client can run into, with their defaults. Each has a metric that counts what it refused.
+
+use serde::{Deserialize, Serialize};
+
+/// How much of everything a node lets people have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Largest Socket.IO message and HTTP body, in bytes.
+    pub message_bytes_max: usize,
+    /// Requests per second that one socket may send on average; bursts of four times that are taken.
+    pub requests_per_second: u32,
+    /// Joins per second that one address may try on average; bursts of ten times that are taken.
+    pub joins_per_second_per_address: u32,
+    /// Sockets that one address may hold at a time.
+    pub sockets_per_address_max: usize,
+    /// People in a room.
+    pub participants_per_room_max: usize,
+    /// Rooms on a node.
+    pub rooms_per_node_max: usize,
+    /// Transports of a participant.
+    pub transports_per_participant_max: usize,
+    /// Consumers of a participant.
+    pub consumers_per_participant_max: usize,
+    /// Longest display name, in bytes.
+    pub name_bytes_max: usize,
+    /// How long a participant whose socket broke is held, in milliseconds.
+    pub grace_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes_max: 64 * 1024,
+            requests_per_second: 50,
+            joins_per_second_per_address: 20,
+            sockets_per_address_max: 1000,
+            participants_per_room_max: 1000,
+            rooms_per_node_max: 10_000,
+            transports_per_participant_max: 4,
+            consumers_per_participant_max: 4000,
+            name_bytes_max: 128,
+            grace_ms: 30_000,
+        }
+    }
+}

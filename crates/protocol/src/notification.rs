@@ -1,0 +1,117 @@
+//! Notifications: Socket.IO events from the server, without acknowledgement.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use ts_rs::TS;
+
+use crate::snapshot::{ParticipantView, ProducerView};
+use crate::{ConsumerId, ErrorCode, ParticipantId, ProducerId, TransportId};
+
+/// What a client is told. The variant's name in camelCase is the event's name. Those with `seq` come from the
+/// room's log and arrive in its order; the number is the room's count of applied events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "event", content = "data", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Notification {
+    /// Somebody entered.
+    ParticipantJoined {
+        /// The room's count of applied events.
+        #[ts(type = "number")]
+        seq: u64,
+        /// Who.
+        participant: ParticipantView,
+    },
+    /// Somebody left, for good.
+    ParticipantLeft {
+        /// The room's count of applied events.
+        #[ts(type = "number")]
+        seq: u64,
+        /// Who.
+        participant_id: ParticipantId,
+    },
+    /// Somebody has another name.
+    ParticipantUpdated {
+        /// The room's count of applied events.
+        #[ts(type = "number")]
+        seq: u64,
+        /// Who.
+        participant_id: ParticipantId,
+        /// What others read from now on.
+        name: String,
+    },
+    /// Somebody published a source; or replaced one, then with the same id as before.
+    ProducerAdded {
+        /// The room's count of applied events.
+        #[ts(type = "number")]
+        seq: u64,
+        /// Whose.
+        participant_id: ParticipantId,
+        /// What.
+        producer: ProducerView,
+    },
+    /// Muted.
+    ProducerPaused {
+        /// The room's count of applied events.
+        #[ts(type = "number")]
+        seq: u64,
+        /// Which.
+        producer_id: ProducerId,
+    },
+    /// Unmuted.
+    ProducerResumed {
+        /// The room's count of applied events.
+        #[ts(type = "number")]
+        seq: u64,
+        /// Which.
+        producer_id: ProducerId,
+    },
+    /// No longer published.
+    ProducerClosed {
+        /// The room's count of applied events.
+        #[ts(type = "number")]
+        seq: u64,
+        /// Which.
+        producer_id: ProducerId,
+    },
+    /// A consumer of this client ended, because its producer or transport did.
+    ConsumerClosed {
+        /// Which.
+        consumer_id: ConsumerId,
+    },
+    /// A transport of this client has had no consent for too long; replace it.
+    TransportClosed {
+        /// Which.
+        transport_id: TransportId,
+    },
+    /// How loud people are, about five times a second while somebody speaks. Only those above silence.
+    AudioLevels {
+        /// Loudest first.
+        levels: Vec<AudioLevel>,
+    },
+    /// This session is over and its socket will be closed.
+    SessionEnded {
+        /// Why: `superseded`, `draining`, `forbidden` …
+        reason: ErrorCode,
+    },
+}
+
+/// How loud one producer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct AudioLevel {
+    /// Which.
+    pub producer_id: ProducerId,
+    /// In dBov (RFC 6464): 0 is the loudest, -127 silence.
+    pub level: i8,
+}
+
+impl Notification {
+    /// The event's name and its one argument.
+    pub fn into_event(self) -> (String, Value) {
+        // A tagged enum of plain structs always serialises to `{event, data}`.
+        let Ok(Value::Object(mut object)) = serde_json::to_value(self) else { return Default::default() };
+        match (object.remove("event"), object.remove("data")) {
+            (Some(Value::String(event)), Some(data)) => (event, data),
+            _ => Default::default(),
+        }
+    }
+}

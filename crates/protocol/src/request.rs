@@ -1,0 +1,360 @@
+//! Requests: Socket.IO events with an acknowledgement.
+//!
+//! Every request is an event whose one argument is `{n, data}`. `n` is counted by the client from 1 up over
+//! the whole session, reconnects included, so that repeating a request is always safe. The acknowledgement is
+//! [`Ack`]: `{ok: true, data}` or `{ok: false, error}`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use ts_rs::TS;
+
+use crate::error::{ErrorBody, ErrorCode};
+use crate::rtp::{MediaKind, RtpCapabilities, RtpParameters};
+use crate::snapshot::RoomSnapshot;
+use crate::transport::{DtlsParameters, IceParameters, TransportOptions};
+use crate::{ConsumerId, ParticipantId, ProducerId, Source, TransportId};
+
+/// `POST /api/v1/rooms/{room}/join`: where to go and what to bring.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct JoinPlace {
+    /// A token of an earlier stay in this room: come back as the same participant (reload).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub resume_token: Option<String>,
+}
+
+/// The answer to [`JoinPlace`].
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct JoinPlaceReply {
+    /// Socket.IO path of the node to use, to be resolved against the page's origin.
+    pub path: String,
+    /// For the Socket.IO CONNECT auth; valid for a short time, for this room.
+    pub token: String,
+    /// For `Device.load`.
+    pub router_rtp_capabilities: RtpCapabilities,
+    /// For both transports.
+    pub ice_servers: Vec<IceServer>,
+}
+
+/// A STUN or TURN server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct IceServer {
+    /// `turn:…`, `stun:…`.
+    pub urls: Vec<String>,
+    /// For TURN.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub username: Option<String>,
+    /// For TURN.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub credential: Option<String>,
+}
+
+/// The auth payload of the Socket.IO CONNECT packet. Exactly one of `join` and `resume` is there. The answer
+/// is the event `welcome` with an [`Ack`] of [`Welcome`]; after a refusal the server closes the socket.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectAuth {
+    /// From [`JoinPlaceReply`], or the session token of [`Welcome`] when resuming.
+    pub token: String,
+    /// Enter the room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub join: Option<Join>,
+    /// Come back to a session whose socket broke.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub resume: Option<Resume>,
+}
+
+/// Enter the room.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Join {
+    /// What others read on the tile; trimmed, 1 byte to `name_bytes_max`.
+    pub name: String,
+    /// What this client can receive: `device.rtpCapabilities`.
+    pub rtp_capabilities: RtpCapabilities,
+}
+
+/// Come back to a session whose socket broke. Transports, producers and consumers are as they were.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Resume {
+    /// The highest room sequence number seen.
+    #[ts(type = "number")]
+    pub seq: u64,
+}
+
+/// The answer to `join` and `resume`.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Welcome {
+    /// Who this client is.
+    pub participant_id: ParticipantId,
+    /// For [`ConnectAuth::token`] of a resume, and for [`JoinPlace::resume_token`] after a reload. Each use
+    /// makes a new one and ends the old.
+    pub session_token: String,
+    /// The room as it is now, this client included.
+    pub room: RoomSnapshot,
+    /// A transport for `createSendTransport`; absent after a resume that kept it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub send_transport: Option<TransportOptions>,
+    /// A transport for `createRecvTransport`; absent after a resume that kept it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub recv_transport: Option<TransportOptions>,
+}
+
+/// Every request after the welcome. The variant's name in camelCase is the event's name.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(tag = "event", content = "data", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Request {
+    /// Leave for good.
+    Leave {},
+    /// Replace a transport that failed; the old one of that direction is closed with all on it.
+    CreateWebRtcTransport {
+        /// `send` or `recv`, from the client's point of view.
+        direction: Direction,
+    },
+    /// Give the client's DTLS parameters, from the transport's `connect` event.
+    ConnectWebRtcTransport {
+        /// Which transport.
+        transport_id: TransportId,
+        /// The client's role and certificate hashes.
+        dtls_parameters: DtlsParameters,
+    },
+    /// New ICE credentials after a change of network.
+    RestartIce {
+        /// Which transport.
+        transport_id: TransportId,
+    },
+    /// Publish, from the transport's `produce` event. A source that is published already is replaced, and
+    /// its consumers go on.
+    Produce {
+        /// The send transport.
+        transport_id: TransportId,
+        /// What is published.
+        source: Source,
+        /// Must fit the source.
+        kind: MediaKind,
+        /// As `mediasoup-client` gives them.
+        rtp_parameters: RtpParameters,
+        /// Start muted.
+        #[serde(default)]
+        #[ts(optional, as = "Option<bool>")]
+        paused: bool,
+    },
+    /// Mute.
+    PauseProducer {
+        /// One of this participant's.
+        producer_id: ProducerId,
+    },
+    /// Unmute.
+    ResumeProducer {
+        /// One of this participant's.
+        producer_id: ProducerId,
+    },
+    /// Stop publishing.
+    CloseProducer {
+        /// One of this participant's.
+        producer_id: ProducerId,
+    },
+    /// Receive producers, many at once. Each consumer starts paused.
+    Consume {
+        /// The recv transport.
+        transport_id: TransportId,
+        /// At most 100.
+        producer_ids: Vec<ProducerId>,
+    },
+    /// Let media flow; send it after `transport.consume()` resolved, before waiting for `play()`.
+    ResumeConsumer {
+        /// One of this participant's.
+        consumer_id: ConsumerId,
+    },
+    /// Stop media for now.
+    PauseConsumer {
+        /// One of this participant's.
+        consumer_id: ConsumerId,
+    },
+    /// Stop media for good.
+    CloseConsumer {
+        /// One of this participant's.
+        consumer_id: ConsumerId,
+    },
+}
+
+/// Which way media flows, from the client's point of view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// The client publishes.
+    Send,
+    /// The client receives.
+    Recv,
+}
+
+/// The one argument of every request event.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct Envelope {
+    /// The request's number, counted by the client from 1 up over the whole session.
+    #[ts(type = "number")]
+    pub n: u64,
+    /// The request's fields; absent means none.
+    #[serde(default)]
+    #[ts(optional, type = "unknown")]
+    pub data: Value,
+}
+
+impl Request {
+    /// The names of all request events.
+    pub const EVENTS: [&str; 12] = [
+        "leave",
+        "createWebRtcTransport",
+        "connectWebRtcTransport",
+        "restartIce",
+        "produce",
+        "pauseProducer",
+        "resumeProducer",
+        "closeProducer",
+        "consume",
+        "resumeConsumer",
+        "pauseConsumer",
+        "closeConsumer",
+    ];
+
+    /// Decodes the event `name` with its `data`.
+    pub fn decode(name: &str, data: Value) -> Result<Self, ErrorBody> {
+        if !Self::EVENTS.contains(&name) {
+            let message = format!("there is no request '{}'; docs/signaling.md lists them", name.escape_debug());
+            return Err(ErrorBody::new(ErrorCode::UnknownRequest, message));
+        }
+        let data = if data.is_null() { Value::Object(serde_json::Map::new()) } else { data };
+        let tagged = serde_json::json!({ "event": name, "data": data });
+        serde_json::from_value(tagged).map_err(|e| ErrorBody::new(ErrorCode::BadRequest, format!("{name}: {e}")))
+    }
+}
+
+/// The data of a successful acknowledgement. Requests without a result answer `{}`.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(untagged)]
+pub enum Reply {
+    /// To `createWebRtcTransport`.
+    Transport(Box<TransportOptions>),
+    /// To `restartIce`.
+    #[serde(rename_all = "camelCase")]
+    RestartIce {
+        /// The new credentials.
+        ice_parameters: IceParameters,
+    },
+    /// To `produce`: exactly what `mediasoup-client`'s `produce` callback takes.
+    Produce {
+        /// The producer's id.
+        id: ProducerId,
+    },
+    /// To `consume`, one result per requested producer, in order.
+    Consume {
+        /// The consumers, or why there is none.
+        consumers: Vec<ConsumeResult>,
+    },
+    /// To everything else.
+    Done {},
+}
+
+/// One result of `consume`.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(untagged)]
+pub enum ConsumeResult {
+    /// For `transport.consume()`.
+    Consumer(Box<ConsumerOptions>),
+    /// This producer cannot be consumed; the others can.
+    #[serde(rename_all = "camelCase")]
+    Refused {
+        /// Which producer.
+        producer_id: ProducerId,
+        /// Why.
+        error: ErrorBody,
+    },
+}
+
+/// What `mediasoup-client` needs for `consume`, and whose it is.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct ConsumerOptions {
+    /// The consumer's id.
+    pub id: ConsumerId,
+    /// What it receives.
+    pub producer_id: ProducerId,
+    /// Audio or video.
+    pub kind: MediaKind,
+    /// How it receives it.
+    pub rtp_parameters: RtpParameters,
+    /// Streams with the same id are played in time with each other.
+    pub stream_id: String,
+}
+
+/// An acknowledgement.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(untagged)]
+pub enum Ack<T> {
+    /// `{ok: true, data}`.
+    Ok {
+        /// Always true.
+        ok: True,
+        /// The result.
+        data: T,
+    },
+    /// `{ok: false, error}`.
+    Err {
+        /// Always false.
+        ok: False,
+        /// Why.
+        error: ErrorBody,
+    },
+}
+
+impl<T> From<Result<T, ErrorBody>> for Ack<T> {
+    fn from(result: Result<T, ErrorBody>) -> Self {
+        match result {
+            Ok(data) => Self::Ok { ok: True, data },
+            Err(error) => Self::Err { ok: False, error },
+        }
+    }
+}
+
+/// The literal `true`.
+#[derive(Debug, Clone, Copy, TS)]
+#[ts(type = "true")]
+pub struct True;
+
+/// The literal `false`.
+#[derive(Debug, Clone, Copy, TS)]
+#[ts(type = "false")]
+pub struct False;
+
+macro_rules! literal {
+    ($name:ident, $value:literal) => {
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_bool($value)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                match bool::deserialize(deserializer)? {
+                    $value => Ok(Self),
+                    _ => Err(serde::de::Error::custom(concat!("expected ", $value))),
+                }
+            }
+        }
+    };
+}
+
+literal!(True, true);
+literal!(False, false);

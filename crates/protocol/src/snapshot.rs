@@ -1,0 +1,43 @@
+//! A room as its members see it.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::{MediaKind, ParticipantId, ProducerId, RoomId};
+
+/// Everything that a member needs to know of a room to draw it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomSnapshot {
+    /// Which room.
+    pub room_id: RoomId,
+    /// How many room events have been applied; notifications count on from here.
+    #[ts(type = "number")]
+    pub seq: u64,
+    /// In the order in which they joined.
+    pub participants: Vec<ParticipantView>,
+}
+
+/// A participant as the others see them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct ParticipantView {
+    /// Who.
+    pub id: ParticipantId,
+    /// As they typed it.
+    pub name: String,
+    /// What they publish.
+    pub producers: Vec<ProducerView>,
+}
+
+/// A producer as the others see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct ProducerView {
+    /// For `consume`; names the participant and the source.
+    pub id: ProducerId,
+    /// Audio or video.
+    pub kind: MediaKind,
+    /// Muted, or switched off for now.
+    pub paused: bool,
+}

@@ -1,0 +1,319 @@
+//! The one way in which a room changes.
+
+use protocol::ErrorCode;
+use protocol::event::{Logged, Record, RequestKey, RoomEvent, RoomLimits};
+
+use crate::change::{Accepted, Change, Outcome};
+use crate::requests::{Decision, Seen};
+use crate::state::Room;
+use crate::{RULES, hold, host, join, leave, produce, rename, resume};
+
+/// What a rule wants: the answer's binding, and what changed.
+pub(crate) type Verdict = Result<Effect, ErrorCode>;
+
+/// The result of an accepted event, without its number.
+#[derive(Debug, Default)]
+pub(crate) struct Effect {
+    pub(crate) binding: Option<protocol::event::Binding>,
+    pub(crate) changes: Vec<Change>,
+}
+
+impl From<Change> for Effect {
+    fn from(change: Change) -> Self {
+        Self { binding: None, changes: vec![change] }
+    }
+}
+
+/// Applies one record. The same room and record give the same room and outcome, everywhere.
+///
+/// A key that was judged before gets the same answer again and changes nothing. Not remembered, because the
+/// same request may still succeed: what no live host wrote (`draining`), what was written under an older
+/// binding (`superseded`), and what there was no room for.
+pub fn apply(room: &mut Room, logged: &Logged) -> Outcome {
+    room.time_ms = room.time_ms.max(logged.time_ms);
+    room.offset = room.offset.max(logged.offset);
+    let record = &logged.record;
+    if record.rules != RULES {
+        return Outcome::SetAside;
+    }
+    if let RoomEvent::RoomCreated { rules, limits } = &record.event {
+        return create(room, *rules, *limits);
+    }
+    if room.limits.is_none() {
+        return Outcome::NoRoom;
+    }
+    if let Err(error) = fence(room, record) {
+        return Outcome::Rejected(error);
+    }
+    match seen(room, record) {
+        Seen::Repeat(decision) => return Outcome::Repeated(decision),
+        Seen::Expired => return Outcome::Rejected(ErrorCode::RequestExpired),
+        Seen::New => {}
+    }
+    let verdict = match &record.event {
+        RoomEvent::RoomCreated { .. } | RoomEvent::Unknown => return Outcome::SetAside,
+        RoomEvent::HostAdded { incarnation, node } => host::added(room, *incarnation, node),
+        RoomEvent::NodeLost { incarnation } => host::lost(room, *incarnation),
+        RoomEvent::Joined { participant, session, name } => join::joined(room, record, *participant, *session, name),
+        RoomEvent::Resumed { participant, session } => resume::resumed(room, record, *participant, *session),
+        RoomEvent::Held {} => hold::held(room, record),
+        RoomEvent::GraceExpired {} => hold::grace_expired(room, record),
+        RoomEvent::Left {} => leave::left(room, record),
+        RoomEvent::RoomEnded {} => leave::room_ended(room),
+        RoomEvent::Renamed { name } => rename::renamed(room, record, name),
+        RoomEvent::ProducerAdded { source, kind, paused } => produce::added(room, record, *source, *kind, *paused),
+        RoomEvent::ProducerPaused { source } => produce::paused(room, record, *source, true),
+        RoomEvent::ProducerResumed { source } => produce::paused(room, record, *source, false),
+        RoomEvent::ProducerClosed { source } => produce::closed(room, record, *source),
+        RoomEvent::SourcesExpired {} => produce::sources_expired(room, record),
+    };
+    conclude(room, record, verdict)
+}
+
+fn create(room: &mut Room, rules: u16, limits: RoomLimits) -> Outcome {
+    if rules != RULES {
+        return Outcome::SetAside;
+    }
+    if room.limits.is_some() {
+        return Outcome::Rejected(ErrorCode::AlreadyExists);
+    }
+    room.limits = Some(limits);
+    room.seq = 1;
+    Outcome::Accepted { accepted: Accepted { seq: room.seq, binding: None }, changes: Vec::new() }
+}
+
+/// Only live hosts are believed, each under its own name, and a node that introduces itself as one.
+fn fence(room: &Room, record: &Record) -> Result<(), ErrorCode> {
+    let live = match &record.event {
+        RoomEvent::HostAdded { incarnation, .. } => {
+            *incarnation == record.origin && !room.lost.contains(&record.origin)
+        }
+        _ => room.is_host(record.origin),
+    };
+    if !live {
+        return Err(ErrorCode::Draining);
+    }
+    let own_key = match record.key {
+        RequestKey::Node { incarnation, .. } => incarnation == record.origin,
+        RequestKey::Session { session, .. } => match &record.event {
+            RoomEvent::Joined { session: joining, .. } | RoomEvent::Resumed { session: joining, .. } => {
+                *joining == session
+            }
+            event => is_request(event),
+        },
+    };
+    if own_key { Ok(()) } else { Err(ErrorCode::Forbidden) }
+}
+
+/// Whether a client may ask for it; the others are a node's.
+fn is_request(event: &RoomEvent) -> bool {
+    match event {
+        RoomEvent::Joined { .. }
+        | RoomEvent::Resumed { .. }
+        | RoomEvent::Left {}
+        | RoomEvent::Renamed { .. }
+        | RoomEvent::ProducerAdded { .. }
+        | RoomEvent::ProducerPaused { .. }
+        | RoomEvent::ProducerResumed { .. }
+        | RoomEvent::ProducerClosed { .. } => true,
+        RoomEvent::RoomCreated { .. }
+        | RoomEvent::HostAdded { .. }
+        | RoomEvent::NodeLost { .. }
+        | RoomEvent::Held {}
+        | RoomEvent::GraceExpired {}
+        | RoomEvent::SourcesExpired {}
+        | RoomEvent::RoomEnded {}
+        | RoomEvent::Unknown => false,
+    }
+}
+
+fn seen(room: &Room, record: &Record) -> Seen {
+    match record.key {
+        RequestKey::Node { incarnation, n } => room.hosts.get(&incarnation).map_or(Seen::New, |h| h.window.look(n)),
+        RequestKey::Session { session, n } => match room.sessions.get(&session) {
+            Some(window) => window.look(n),
+            None => room.ended.look(session, n),
+        },
+    }
+}
+
+fn conclude(room: &mut Room, record: &Record, verdict: Verdict) -> Outcome {
+    match verdict {
+        Ok(Effect { binding, changes }) => {
+            room.seq += 1;
+            let accepted = Accepted { seq: room.seq, binding };
+            if changes.contains(&Change::Ended) {
+                room.end();
+            } else {
+                remember(room, record, Ok(accepted));
+            }
+            Outcome::Accepted { accepted, changes }
+        }
+        Err(error) => {
+            if error != ErrorCode::Superseded {
+                remember(room, record, Err(error));
+            }
+            Outcome::Rejected(error)
+        }
+    }
+}
+
+fn remember(room: &mut Room, record: &Record, decision: Decision) {
+    match record.key {
+        RequestKey::Node { incarnation, n } => {
+            if let Some(host) = room.hosts.get_mut(&incarnation) {
+                host.window.store(n, decision);
+            }
+        }
+        RequestKey::Session { session, n } => match (room.sessions.get_mut(&session), &record.event, decision) {
+            (Some(window), _, _) => window.store(n, decision),
+            // A refused join is over: a late copy of it must not succeed behind its client's back.
+            (None, RoomEvent::Joined { .. }, Err(error)) => {
+                room.ended.insert(session, error);
+                room.ended.store(session, n, decision);
+            }
+            (None, _, _) => room.ended.store(session, n, decision),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{ParticipantId, SessionId, Source};
+
+    use super::*;
+    use crate::testing::{HERE, LIMITS, Story, accepted, binding, produce, rejected};
+
+    #[test]
+    fn the_first_creation_counts() {
+        let mut story = Story::blank();
+        assert_eq!(story.host(HERE), Outcome::NoRoom);
+        assert_eq!(accepted(&story.create()).seq, 1);
+        assert_eq!(story.create(), rejected(ErrorCode::AlreadyExists));
+        assert_eq!(story.room.limits(), Some(&LIMITS));
+    }
+
+    #[test]
+    fn only_accepted_events_are_counted() {
+        let mut story = Story::new();
+        assert_eq!(story.room.seq(), 3);
+        let a = story.joined(1);
+        assert_eq!(story.room.seq(), 4);
+        story.ask(a, 1, RoomEvent::ProducerClosed { source: Source::Mic });
+        story.ask(a, 1, RoomEvent::ProducerClosed { source: Source::Mic });
+        assert_eq!(story.room.seq(), 4);
+        assert_eq!(accepted(&story.ask(a, 2, produce(Source::Mic))).seq, 5);
+    }
+
+    #[test]
+    fn a_repeat_gets_the_first_outcome_and_changes_nothing() {
+        let mut story = Story::new();
+        let a = story.joined(1);
+        let first = accepted(&story.ask(a, 1, produce(Source::Mic)));
+        story.ask(a, 2, RoomEvent::ProducerClosed { source: Source::Mic });
+        let before = story.room.snapshot();
+        assert_eq!(story.ask(a, 1, produce(Source::Mic)), Outcome::Repeated(Ok(first)));
+        assert_eq!(story.room.snapshot(), before);
+        let refused = story.ask(a, 3, RoomEvent::ProducerClosed { source: Source::Mic });
+        assert_eq!(refused, rejected(ErrorCode::NotFound));
+        story.ask(a, 4, produce(Source::Mic));
+        let again = story.ask(a, 3, RoomEvent::ProducerClosed { source: Source::Mic });
+        assert_eq!(again, Outcome::Repeated(Err(ErrorCode::NotFound)));
+    }
+
+    #[test]
+    fn a_request_below_the_window_is_expired() {
+        let mut story = Story::new();
+        let a = story.joined(1);
+        story.ask(a, 100, produce(Source::Mic));
+        assert_eq!(story.ask(a, 36, produce(Source::Camera)), rejected(ErrorCode::RequestExpired));
+        accepted(&story.ask(a, 37, produce(Source::Camera)));
+    }
+
+    #[test]
+    fn a_repeat_under_a_newer_binding_is_still_a_repeat() {
+        let mut story = Story::new();
+        let a = story.joined(1);
+        let first = accepted(&story.ask(a, 1, produce(Source::Mic)));
+        let newer = binding(&story.resume(HERE, 1, 1));
+        assert_eq!(story.ask(newer, 1, produce(Source::Mic)), Outcome::Repeated(Ok(first)));
+    }
+
+    #[test]
+    fn an_older_binding_is_ignored_and_the_request_can_be_repeated_under_the_newer() {
+        let mut story = Story::new();
+        let a = story.joined(1);
+        let newer = binding(&story.resume(HERE, 1, 1));
+        assert!(newer > a);
+        assert_eq!(story.ask(a, 1, produce(Source::Mic)), rejected(ErrorCode::Superseded));
+        accepted(&story.ask(newer, 1, produce(Source::Mic)));
+    }
+
+    #[test]
+    fn a_key_of_somebody_else_is_refused() {
+        let mut story = Story::new();
+        let a = story.joined(1);
+        story.joined(2);
+        let mut record = Record {
+            rules: RULES,
+            origin: HERE,
+            key: RequestKey::Session { session: SessionId(2), n: 1 },
+            binding: Some(a),
+            event: RoomEvent::Left {},
+        };
+        assert_eq!(story.apply(record.clone()), rejected(ErrorCode::Superseded));
+        record.event = RoomEvent::Held {};
+        assert_eq!(story.apply(record.clone()), rejected(ErrorCode::Forbidden));
+        record.key = RequestKey::Node { incarnation: crate::testing::THERE, n: 99 };
+        assert_eq!(story.apply(record), rejected(ErrorCode::Forbidden));
+    }
+
+    #[test]
+    fn what_other_rules_wrote_is_set_aside() {
+        let mut story = Story::new();
+        let a = story.joined(1);
+        let before = story.room.seq();
+        assert_eq!(story.own(HERE, Some(a), RoomEvent::Unknown), Outcome::SetAside);
+        let key = RequestKey::Node { incarnation: HERE, n: 99 };
+        let newer = Record { rules: RULES + 1, origin: HERE, key, binding: Some(a), event: RoomEvent::Left {} };
+        assert_eq!(story.apply(newer), Outcome::SetAside);
+        assert_eq!(story.room.seq(), before);
+    }
+
+    #[test]
+    fn time_never_goes_back() {
+        let mut story = Story::new();
+        let a = story.joined(1);
+        story.time_ms = 500;
+        story.own(HERE, Some(a), RoomEvent::Held {});
+        let held_since_ms = story.room.participant(ParticipantId(1)).and_then(crate::Participant::held_since_ms);
+        assert_eq!(held_since_ms, Some(1000));
+    }
+
+    #[test]
+    fn a_room_that_ended_can_begin_again_and_takes_no_old_binding() {
+        let mut story = Story::new();
+        let a = story.joined(1);
+        story.ask(a, 1, RoomEvent::Left {});
+        assert_eq!(story.join(1, 2), Outcome::NoRoom);
+        story.create();
+        story.host(HERE);
+        let again = story.joined(1);
+        assert!(again.number > a.number);
+        assert_eq!(story.own(HERE, Some(a), RoomEvent::Held {}), rejected(ErrorCode::Superseded));
+    }
+
+    #[test]
+    fn the_same_log_gives_the_same_room() {
+        let mut story = Story::new();
+        let a = story.joined(1);
+        story.produce(a, Source::Mic);
+        story.own(HERE, Some(a), RoomEvent::Held {});
+        story.join(1, 2);
+        let mut replayed = Room::new(story.room.id().clone());
+        for logged in &story.log {
+            apply(&mut replayed, logged);
+        }
+        assert_eq!(replayed, story.room);
+    }
+}

@@ -1,0 +1,103 @@
+//! What applying a record leads to.
+
+use protocol::event::Binding;
+use protocol::snapshot::{ParticipantView, ProducerView};
+use protocol::{ErrorCode, ParticipantId, ProducerId};
+
+/// The verdict over one record. Only [`Outcome::Accepted`] changed the room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It counts.
+    Accepted {
+        /// The answer to who asked.
+        accepted: Accepted,
+        /// What members and media must follow, in this order. May be empty.
+        changes: Vec<Change>,
+    },
+    /// The rules say no.
+    Rejected(ErrorCode),
+    /// An earlier record carried the same key; this is what came of that one.
+    Repeated(Result<Accepted, ErrorCode>),
+    /// There is no room: it was not created yet, or it has ended.
+    NoRoom,
+    /// Written under other rules than this binary has; not judged.
+    SetAside,
+}
+
+/// The answer to an accepted request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// The room's count of accepted events, this one included.
+    pub seq: u64,
+    /// The binding that a join or resume made.
+    pub binding: Option<Binding>,
+}
+
+/// One thing that is different now. All changes of one event share its sequence number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Somebody new is in.
+    Joined {
+        /// Who.
+        participant: ParticipantView,
+        /// The node that speaks for them.
+        binding: Binding,
+    },
+    /// A participant's socket broke. Members see nothing of it.
+    Held {
+        /// The binding that broke.
+        binding: Binding,
+    },
+    /// A participant came back or was taken over: bindings with a lower number are over. Members see nothing of it.
+    Returned {
+        /// The binding in force.
+        binding: Binding,
+    },
+    /// A participant is gone, and their producers with them (there is no `ProducerClosed` for those).
+    Left {
+        /// Who.
+        participant: ParticipantId,
+        /// Why.
+        reason: LeaveReason,
+    },
+    /// A source is published; or published again, then with the same id as before.
+    ProducerAdded {
+        /// Whose.
+        participant: ParticipantId,
+        /// What.
+        producer: ProducerView,
+    },
+    /// Muted.
+    ProducerPaused {
+        /// Which.
+        producer: ProducerId,
+    },
+    /// Unmuted.
+    ProducerResumed {
+        /// Which.
+        producer: ProducerId,
+    },
+    /// No longer published.
+    ProducerClosed {
+        /// Which.
+        producer: ProducerId,
+    },
+    /// A participant has another name.
+    Renamed {
+        /// Who.
+        participant: ParticipantId,
+        /// What others read.
+        name: String,
+    },
+    /// Nobody is in; the room is over.
+    Ended,
+}
+
+/// Why a participant is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeaveReason {
+    /// They left.
+    Left,
+    /// Their socket broke and they were away for the whole grace time.
+    GraceExpired,
+}

@@ -1,0 +1,30 @@
+//! The rules of a conference, sans-IO: a deterministic reducer over room events.
+//!
+//! Every host of a room applies the same records in the same order with [`apply`] and so comes to the same
+//! [`Room`] and the same [`Outcome`]s; whatever could conflict (who is in, who may write, which of two
+//! requests was first) is decided here, without locks. [`apply`] is total: any record, however wrong, is
+//! accepted, rejected or set aside. It uses ordered maps and no floats and takes nothing from outside the record.
+//!
+//! What is not here: sockets, media, logs, and *when* to append an event (crate `cluster`).
+
+mod apply;
+mod change;
+mod hold;
+mod host;
+mod join;
+mod leave;
+mod produce;
+mod rename;
+mod requests;
+mod resume;
+mod state;
+
+#[cfg(test)]
+mod testing;
+
+pub use apply::apply;
+pub use change::{Accepted, Change, LeaveReason, Outcome};
+pub use state::{Participant, Producer, Room};
+
+/// The version of these rules. A room keeps the version that it was created with.
+pub const RULES: u16 = 1;

@@ -1,0 +1,65 @@
+//! `Resumed`: the session in force comes back on a new socket, here or on another node.
+
+use protocol::event::Record;
+use protocol::{ErrorCode, ParticipantId, SessionId};
+
+use crate::apply::{Effect, Verdict};
+use crate::change::Change;
+use crate::state::Room;
+
+pub(crate) fn resumed(room: &mut Room, record: &Record, id: ParticipantId, session: SessionId) -> Verdict {
+    match room.participants.get(&id) {
+        None => return Err(ErrorCode::SessionExpired),
+        Some(participant) if participant.session != session => return Err(ErrorCode::Superseded),
+        Some(_) => {}
+    }
+    let binding = room.bind(id, record.origin);
+    if let Some(participant) = room.participants.get_mut(&id) {
+        participant.rebind(binding, session);
+    }
+    Ok(Effect { binding: Some(binding), changes: vec![Change::Returned { binding }] })
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::Source;
+    use protocol::event::RoomEvent;
+
+    use super::*;
+    use crate::testing::{HERE, Story, THERE, binding, changes, rejected};
+
+    #[test]
+    fn who_resumes_is_no_longer_held() {
+        let mut story = Story::new();
+        let before = story.joined(1);
+        story.own(HERE, Some(before), RoomEvent::Held {});
+        let outcome = story.resume(HERE, 1, 1);
+        assert_eq!(changes(&outcome), [Change::Returned { binding: binding(&outcome) }]);
+        let late = story.own(HERE, Some(before), RoomEvent::GraceExpired {});
+        assert_eq!(late, rejected(ErrorCode::Superseded));
+        assert_eq!(story.room.participants().len(), 1);
+    }
+
+    #[test]
+    fn sources_outlive_a_resume_at_the_same_node_only() {
+        let mut story = Story::new();
+        let a = story.joined(1);
+        story.produce(a, Source::Mic);
+        story.resume(HERE, 1, 1);
+        let has_inherited =
+            |story: &Story| story.room.participant(ParticipantId(1)).is_some_and(crate::Participant::has_inherited);
+        assert!(!has_inherited(&story));
+        story.resume(THERE, 1, 1);
+        assert!(has_inherited(&story));
+    }
+
+    #[test]
+    fn who_was_away_for_too_long_has_to_join() {
+        let mut story = Story::new();
+        story.joined(2);
+        let a = story.joined(1);
+        story.own(HERE, Some(a), RoomEvent::Held {});
+        story.own(HERE, Some(a), RoomEvent::GraceExpired {});
+        assert_eq!(story.resume(HERE, 1, 1), rejected(ErrorCode::SessionExpired));
+    }
+}

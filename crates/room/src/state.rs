@@ -1,0 +1,241 @@
+//! The state of a room.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use protocol::event::{Binding, Record, RequestKey, RoomLimits};
+use protocol::snapshot::{ParticipantView, ProducerView, RoomSnapshot};
+use protocol::{ErrorCode, Incarnation, NodeId, ParticipantId, ProducerId, RoomId, SessionId, Source};
+
+use crate::requests::{EndedSessions, Window};
+
+/// A room, made by [`apply`](crate::apply) and by nothing else. It begins and ends without limits, hosts and people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Room {
+    id: RoomId,
+    pub(crate) limits: Option<RoomLimits>,
+    pub(crate) seq: u64,
+    pub(crate) offset: u64,
+    pub(crate) time_ms: u64,
+    last_binding: u64,
+    pub(crate) hosts: BTreeMap<Incarnation, Host>,
+    /// Incarnations that may not become hosts again, oldest first.
+    pub(crate) lost: VecDeque<Incarnation>,
+    pub(crate) participants: BTreeMap<ParticipantId, Participant>,
+    /// What the sessions in force asked so far: one per participant.
+    pub(crate) sessions: BTreeMap<SessionId, Window>,
+    pub(crate) ended: EndedSessions,
+}
+
+/// A node that carries the room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Host {
+    pub(crate) node: NodeId,
+    pub(crate) window: Window,
+}
+
+/// Somebody in the room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Participant {
+    pub(crate) name: String,
+    pub(crate) session: SessionId,
+    pub(crate) binding: Binding,
+    /// The number of their first binding, which gives the order of joining.
+    pub(crate) joined: u64,
+    pub(crate) held_since_ms: Option<u64>,
+    pub(crate) producers: BTreeMap<Source, Producer>,
+}
+
+/// A source that somebody publishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Producer {
+    pub(crate) paused: bool,
+    pub(crate) inherited: bool,
+}
+
+impl Room {
+    /// A room of which nothing happened yet.
+    pub fn new(id: RoomId) -> Self {
+        Self {
+            id,
+            limits: None,
+            seq: 0,
+            offset: 0,
+            time_ms: 0,
+            last_binding: 0,
+            hosts: BTreeMap::new(),
+            lost: VecDeque::new(),
+            participants: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            ended: EndedSessions::default(),
+        }
+    }
+
+    /// The room's name.
+    pub fn id(&self) -> &RoomId {
+        &self.id
+    }
+
+    /// What was fixed when it was created; `None` before that and after its end.
+    pub fn limits(&self) -> Option<&RoomLimits> {
+        self.limits.as_ref()
+    }
+
+    /// How many events were accepted since it was created.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// The offset of the last record that was applied.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The room's time in milliseconds since the Unix epoch: that of the log, but never backwards.
+    pub fn time_ms(&self) -> u64 {
+        self.time_ms
+    }
+
+    /// Whether this life of a node is a live host.
+    pub fn is_host(&self, incarnation: Incarnation) -> bool {
+        self.hosts.contains_key(&incarnation)
+    }
+
+    /// The live hosts.
+    pub fn hosts(&self) -> impl Iterator<Item = (Incarnation, &NodeId)> {
+        self.hosts.iter().map(|(incarnation, host)| (*incarnation, &host.node))
+    }
+
+    /// One of those in the room.
+    pub fn participant(&self, id: ParticipantId) -> Option<&Participant> {
+        self.participants.get(&id)
+    }
+
+    /// Everybody in the room, the held ones included, by id.
+    pub fn participants(&self) -> impl ExactSizeIterator<Item = &Participant> {
+        self.participants.values()
+    }
+
+    /// The room as its members see it.
+    pub fn snapshot(&self) -> RoomSnapshot {
+        let mut participants: Vec<&Participant> = self.participants.values().collect();
+        participants.sort_by_key(|participant| participant.joined);
+        let participants = participants.into_iter().map(Participant::view).collect();
+        RoomSnapshot { room_id: self.id.clone(), seq: self.seq, participants }
+    }
+
+    /// A binding above all earlier ones. Numbers follow the log's offsets, so that not even a room that ended
+    /// and began again takes an old binding for one of its own.
+    pub(crate) fn bind(&mut self, participant: ParticipantId, incarnation: Incarnation) -> Binding {
+        self.last_binding = self.last_binding.saturating_add(1).max(self.offset);
+        Binding { participant, number: self.last_binding, incarnation }
+    }
+
+    /// The participant that a record is about, if it was made under the binding in force and, where it is a
+    /// client's request, by the session in force.
+    pub(crate) fn bound(&mut self, record: &Record) -> Result<&mut Participant, ErrorCode> {
+        let binding = record.binding.ok_or(ErrorCode::BadRequest)?;
+        let participant = self.participants.get_mut(&binding.participant).ok_or(ErrorCode::NotJoined)?;
+        let of_session = match record.key {
+            RequestKey::Session { session, .. } => session == participant.session,
+            RequestKey::Node { .. } => true,
+        };
+        if participant.binding != binding || !of_session {
+            return Err(ErrorCode::Superseded);
+        }
+        Ok(participant)
+    }
+
+    /// Takes a participant and their session out; the session's later requests get `session_expired`.
+    pub(crate) fn remove(&mut self, id: ParticipantId) {
+        if let Some(participant) = self.participants.remove(&id) {
+            self.end_session(participant.session, ErrorCode::SessionExpired);
+        }
+    }
+
+    /// Ends a session; its later requests get `error`.
+    pub(crate) fn end_session(&mut self, session: SessionId, error: ErrorCode) {
+        self.sessions.remove(&session);
+        self.ended.insert(session, error);
+    }
+
+    /// Back to the state before its creation. What orders records goes on.
+    pub(crate) fn end(&mut self) {
+        let Self { offset, time_ms, last_binding, .. } = *self;
+        *self = Self { offset, time_ms, last_binding, ..Self::new(self.id.clone()) };
+    }
+}
+
+impl Participant {
+    /// Who.
+    pub fn id(&self) -> ParticipantId {
+        self.binding.participant
+    }
+
+    /// What others read.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The session in force.
+    pub fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// The binding in force.
+    pub fn binding(&self) -> Binding {
+        self.binding
+    }
+
+    /// The room's time at which their socket broke, in milliseconds; `None` while they are connected.
+    pub fn held_since_ms(&self) -> Option<u64> {
+        self.held_since_ms
+    }
+
+    /// What they publish.
+    pub fn producers(&self) -> impl ExactSizeIterator<Item = (Source, Producer)> {
+        self.producers.iter().map(|(source, producer)| (*source, *producer))
+    }
+
+    /// Whether a source waits to be published again by who came back.
+    pub fn has_inherited(&self) -> bool {
+        self.producers.values().any(|producer| producer.inherited)
+    }
+
+    /// As the others see them.
+    pub fn view(&self) -> ParticipantView {
+        let producers = self.producers.iter().map(|(source, producer)| self.producer_view(*source, producer.paused));
+        ParticipantView { id: self.id(), name: self.name.clone(), producers: producers.collect() }
+    }
+
+    pub(crate) fn producer_id(&self, source: Source) -> ProducerId {
+        ProducerId { participant: self.id(), source }
+    }
+
+    pub(crate) fn producer_view(&self, source: Source, paused: bool) -> ProducerView {
+        ProducerView { id: self.producer_id(source), kind: source.kind(), paused }
+    }
+
+    /// Puts `binding` in force. The transports of another session or node are gone, so what they carried has
+    /// to be published again.
+    pub(crate) fn rebind(&mut self, binding: Binding, session: SessionId) {
+        let transports_survive = session == self.session && binding.incarnation == self.binding.incarnation;
+        if !transports_survive {
+            self.producers.values_mut().for_each(|producer| producer.inherited = true);
+        }
+        self.binding = binding;
+        self.session = session;
+        self.held_since_ms = None;
+    }
+}
+
+impl Producer {
+    /// Muted, or switched off for now.
+    pub fn paused(self) -> bool {
+        self.paused
+    }
+
+    /// Published by an earlier session or through another node, and not yet again.
+    pub fn inherited(self) -> bool {
+        self.inherited
+    }
+}

@@ -1,0 +1,66 @@
+//! What start-up prints: where the server is, and how to reach and trust it from another machine.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr};
+
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
+
+use crate::origins::host;
+use crate::tls::Tls;
+
+/// The address bar's text for a listen address; for a wildcard that of `reachable`'s first address.
+pub fn url(tls: bool, listen: SocketAddr, reachable: &[IpAddr]) -> String {
+    let scheme = if tls { "https" } else { "http" };
+    let address = match listen.ip() {
+        ip if !ip.is_unspecified() => host(ip),
+        _ => reachable.first().map_or_else(|| "localhost".to_owned(), |ip| host(*ip)),
+    };
+    format!("{scheme}://{address}:{}/", listen.port())
+}
+
+/// Everything but the last line: the media sockets and, where others can reach the server, their URLs, a QR code and
+/// the certificate's fingerprint.
+pub fn details(listen: SocketAddr, reachable: &[IpAddr], media: &[SocketAddr], tls: Option<&Tls>) -> String {
+    let mut text = String::new();
+    let sockets: Vec<String> = media.iter().map(ToString::to_string).collect();
+    let _ = writeln!(text, "Media: UDP {}", sockets.join(", "));
+    let Some(tls) = tls.filter(|_| !listen.ip().is_loopback()) else { return text };
+    let addresses: Vec<IpAddr> = if listen.ip().is_unspecified() {
+        reachable.iter().copied().filter(|address| !address.is_loopback()).collect()
+    } else {
+        vec![listen.ip()]
+    };
+    for address in &addresses {
+        let _ = writeln!(text, "From other machines: {}", url(true, SocketAddr::new(*address, listen.port()), &[]));
+    }
+    if let Some(first) = addresses.first() {
+        let url = url(true, SocketAddr::new(*first, listen.port()), &[]);
+        if let Ok(code) = QrCode::new(url) {
+            // Light modules are drawn, as most terminals are dark; on a light one scanners take it inverted.
+            let (dark, light) = (Dense1x2::Light, Dense1x2::Dark);
+            text.push_str(&code.render::<Dense1x2>().dark_color(dark).light_color(light).build());
+            text.push('\n');
+        }
+    }
+    if tls.self_signed {
+        text.push_str("The certificate is self-signed: browsers warn once. Compare before you go on:\n");
+    }
+    let _ = writeln!(text, "Certificate SHA-256: {}", tls.fingerprint);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_name_an_address_that_can_be_opened() {
+        let reachable: Vec<IpAddr> = vec!["192.0.2.7".parse().expect("an address")];
+        let at = |text: &str| text.parse::<SocketAddr>().expect("an address");
+        assert_eq!(url(false, at("127.0.0.1:4400"), &reachable), "http://127.0.0.1:4400/");
+        assert_eq!(url(true, at("0.0.0.0:4400"), &reachable), "https://192.0.2.7:4400/");
+        assert_eq!(url(true, at("[::]:4400"), &[]), "https://localhost:4400/");
+        assert_eq!(url(false, at("[::1]:80"), &[]), "http://[::1]:80/");
+    }
+}

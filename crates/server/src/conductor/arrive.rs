@@ -1,0 +1,300 @@
+//! Joins and resumes: from a token to a socket that hears the room.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use cluster::{Proposal, ProposalKey};
+use protocol::event::{Binding, RoomEvent};
+use protocol::request::{Direction, Join, Welcome};
+use protocol::snapshot::RoomSnapshot;
+use protocol::transport::TransportOptions;
+use protocol::{ErrorBody, ErrorCode, Notification, ParticipantId, RoomId, SessionId, TransportId};
+use sfu_io::CallError;
+use signaling::{Outbox, SessionHandle};
+use tokio::time::timeout;
+
+use super::media::{Closing, Media, call_failed};
+use super::outcomes::Outcomes;
+use super::person::{Arrival, Member};
+use super::registry::Registry;
+use super::turn::Turn;
+use super::{Shared, unauthorized, unix_time};
+use crate::tokens::{PlaceToken, SessionToken};
+
+/// Following the log takes microseconds; only a fault takes longer.
+const REACH_TIMEOUT: Duration = Duration::from_secs(5);
+
+type Arrived = Result<(SessionHandle, Welcome), ErrorBody>;
+
+impl Shared {
+    /// The participant that a session token of an earlier stay lets its holder be again.
+    pub(super) fn returning(&self, room: &RoomId, token: &str) -> Result<ParticipantId, ErrorBody> {
+        let token = self.tokens.verify_session(unix_time(), token).map_err(unauthorized)?;
+        if token.room != *room {
+            return Err(ErrorBody::new(ErrorCode::Unauthorized, "the token is for another room"));
+        }
+        let mut registry = self.registry();
+        match find(&mut registry, &token) {
+            Ok(_) => Ok(token.participant),
+            // Whoever was taken over may come in again, but as somebody new.
+            Err(_) => Err(session_expired()),
+        }
+    }
+
+    /// Enters a room with a place token; as the same participant, if they are in it already.
+    pub(super) async fn join(self: &Arc<Self>, token: &str, join: Join, outbox: Outbox) -> Arrived {
+        self.check_draining()?;
+        let PlaceToken { room, participant } = self.tokens.verify_place(unix_time(), token).map_err(unauthorized)?;
+        if !sfu::ortc::capabilities::within_bounds(&join.rtp_capabilities) {
+            return Err(ErrorBody::new(ErrorCode::BadRequest, "rtpCapabilities: too many codecs or header extensions"));
+        }
+        let turn = Turn::take(self, &room, participant).await;
+        let session = SessionId(rand::random());
+        let event = RoomEvent::Joined { participant, session, name: join.name.trim().to_owned() };
+        let (binding, snapshot) = self.enter(&turn, ProposalKey::Session { session, n: 0 }, event).await?;
+
+        let handle = self.new_handle();
+        let member = Member {
+            handle,
+            session,
+            binding,
+            generation: 0,
+            token_arrived: false,
+            outbox: None,
+            capabilities: Arc::new(join.rtp_capabilities),
+            send: None,
+            recv: None,
+            consumers: Default::default(),
+            ended: Default::default(),
+            outcomes: Outcomes::default(),
+        };
+        let creating = {
+            let mut registry = self.registry();
+            if let Some(earlier) = registry.install(&room, member) {
+                if let Some(outbox) = &earlier.outbox {
+                    outbox.close(ErrorCode::Superseded);
+                }
+                for transport in earlier.transports() {
+                    registry.take_transport(transport);
+                }
+                if let Some(media) = registry.media(&room, || None) {
+                    self.close(&media, earlier.transports().map(Closing::Transport).collect());
+                }
+            }
+            self.create_missing(&mut registry, &turn)
+        };
+        let transports = match creating.await {
+            Ok(transports) => transports,
+            Err(error) => {
+                self.insist(room, binding, RoomEvent::Left {});
+                return Err(error);
+            }
+        };
+        tracing::info!(%room, %participant, "joined");
+        self.open(&turn, handle, outbox, snapshot, transports)
+    }
+
+    /// Comes back to a session with its newest token.
+    pub(super) async fn resume(self: &Arc<Self>, token: &str, outbox: Outbox) -> Arrived {
+        self.check_draining()?;
+        let token = self.tokens.verify_session(unix_time(), token).map_err(unauthorized)?;
+        let SessionToken { room, participant, session, .. } = &token;
+        let turn = Turn::take(self, room, *participant).await;
+        find(&mut self.registry(), &token)?;
+        let event = RoomEvent::Resumed { participant: *participant, session: *session };
+        let (binding, snapshot) = self.enter(&turn, ProposalKey::Node, event).await?;
+
+        let handle = self.new_handle();
+        let creating = {
+            let mut registry = self.registry();
+            let member = find(&mut registry, &token)?;
+            if token.generation == member.generation {
+                member.generation = member.generation.wrapping_add(1);
+                member.token_arrived = false;
+            }
+            member.binding = binding;
+            let earlier = std::mem::replace(&mut member.handle, handle);
+            if let Some(zombie) = member.outbox.take() {
+                zombie.close(ErrorCode::Superseded);
+            }
+            registry.forget_socket(earlier);
+            self.create_missing(&mut registry, &turn)
+        };
+        let transports = match creating.await {
+            Ok(transports) => transports,
+            Err(error) => {
+                self.insist(room.clone(), binding, RoomEvent::Held {});
+                return Err(error);
+            }
+        };
+        tracing::info!(%room, %participant, "resumed");
+        self.open(&turn, handle, outbox, snapshot, transports)
+    }
+
+    /// Has the log say that somebody arrives, and waits until that was followed. From then on the arrival collects
+    /// what happens in the room.
+    async fn enter(
+        &self,
+        turn: &Turn,
+        key: ProposalKey,
+        event: RoomEvent,
+    ) -> Result<(Binding, RoomSnapshot), ErrorBody> {
+        let progress = {
+            let mut registry = self.registry();
+            let person = registry.person(turn.room(), turn.participant()).ok_or_else(internal)?;
+            Arc::clone(&person.arrival.insert(Arrival::default()).progress)
+        };
+        let proposal = Proposal { room: turn.room().clone(), key, binding: None, event };
+        let accepted = self.rooms.propose(proposal).await?;
+        let (binding, snapshot) = accepted.binding.zip(accepted.snapshot).ok_or_else(internal)?;
+        let followed = async {
+            while !self.has_reached(turn, binding) {
+                progress.notified().await;
+            }
+        };
+        if timeout(REACH_TIMEOUT, followed).await.is_err() {
+            tracing::error!(room = %turn.room(), "the room's changes are not followed");
+            return Err(internal());
+        }
+        Ok((binding, snapshot))
+    }
+
+    fn has_reached(&self, turn: &Turn, binding: Binding) -> bool {
+        let mut registry = self.registry();
+        let person = registry.person(turn.room(), turn.participant());
+        let reached = person.and_then(|person| person.arrival.as_ref()?.reached);
+        reached.is_some_and(|(number, _)| number >= binding.number)
+    }
+
+    /// Makes the transports that a member has not, and the room's router before them. Resolves to their options.
+    fn create_missing(
+        self: &Arc<Self>,
+        registry: &mut Registry,
+        turn: &Turn,
+    ) -> impl Future<Output = Result<Transports, ErrorBody>> + Send + use<> {
+        let media = registry.media(turn.room(), || self.place());
+        let mut wanted = [Direction::Send, Direction::Recv].map(|_| None);
+        let member = registry.person(turn.room(), turn.participant()).and_then(|person| person.member.as_mut());
+        if let Some(member) = member {
+            for (slot, direction) in wanted.iter_mut().zip([Direction::Send, Direction::Recv]) {
+                let transport = member.transport(direction);
+                if transport.is_none() {
+                    *slot = Some(TransportId(rand::random()));
+                    *transport = *slot;
+                }
+            }
+        }
+        for transport in wanted.into_iter().flatten() {
+            registry.add_transport(turn.room(), turn.participant(), transport);
+        }
+        let call = media.map(|media| self.create(&media, wanted));
+        let (shared, room, participant) = (Arc::clone(self), turn.room().clone(), turn.participant());
+        async move {
+            let result = match call {
+                Some(call) => call.await,
+                None => Err(call_failed(CallError::WorkerGone)),
+            };
+            if result.is_err() {
+                tracing::error!(%room, %participant, "no transports could be made");
+                let mut registry = shared.registry();
+                for transport in wanted.into_iter().flatten() {
+                    registry.take_transport(transport);
+                }
+            }
+            result
+        }
+    }
+
+    fn create(
+        &self,
+        media: &Media,
+        wanted: [Option<TransportId>; 2],
+    ) -> impl Future<Output = Result<Transports, ErrorBody>> + Send + use<> {
+        let router = media.router;
+        let call = media.worker.call(move |worker, now| {
+            // It exists from the second arrival on.
+            let _ = worker.create_router(router);
+            let mut create =
+                |id: Option<TransportId>| id.map(|id| worker.create_transport(now, router, id)).transpose();
+            let [send, recv] = wanted;
+            Ok(Transports { send: create(send)?, recv: create(recv)? })
+        });
+        async move {
+            let created: Result<Transports, sfu::worker::CreateTransportError> = call.await.map_err(call_failed)?;
+            created.map_err(|error| ErrorBody::new(ErrorCode::Internal, error.to_string()))
+        }
+    }
+
+    /// Opens the socket: what the arrival collected goes first, then whatever follows.
+    fn open(
+        &self,
+        turn: &Turn,
+        handle: SessionHandle,
+        outbox: Outbox,
+        room: RoomSnapshot,
+        transports: Transports,
+    ) -> Arrived {
+        let mut registry = self.registry();
+        let person = registry.person(turn.room(), turn.participant()).ok_or_else(session_expired)?;
+        let waiting = person.arrival.take().map(|arrival| arrival.waiting).unwrap_or_default();
+        let member = person.member.as_mut().ok_or_else(session_expired)?;
+        let ended = member.ended.iter().map(|consumer_id| Notification::ConsumerClosed { consumer_id: *consumer_id });
+        for notification in ended.chain(waiting) {
+            // A socket that is too slow already will be closed, and resumes.
+            let _ = outbox.notify(notification);
+        }
+        if self.is_draining() {
+            outbox.close(ErrorCode::Draining);
+        }
+        member.outbox = Some(outbox);
+        let token = SessionToken {
+            room: turn.room().clone(),
+            participant: turn.participant(),
+            session: member.session,
+            generation: member.generation,
+        };
+        registry.add_socket(handle, turn.room(), turn.participant());
+        drop(registry);
+        let welcome = Welcome {
+            participant_id: token.participant,
+            session_token: self.tokens.session(unix_time(), &token),
+            room,
+            send_transport: transports.send,
+            recv_transport: transports.recv,
+        };
+        Ok((handle, welcome))
+    }
+
+    fn new_handle(&self) -> SessionHandle {
+        SessionHandle(self.last_handle.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+}
+
+/// Transports that were made.
+struct Transports {
+    send: Option<TransportOptions>,
+    recv: Option<TransportOptions>,
+}
+
+/// The member that a session token is for: of the session in force, and the token the newest, or the one before it
+/// while it is not known whether the newest arrived.
+fn find<'a>(registry: &'a mut Registry, token: &SessionToken) -> Result<&'a mut Member, ErrorBody> {
+    let member = registry.person(&token.room, token.participant).and_then(|person| person.member.as_mut());
+    let member = member.ok_or_else(session_expired)?;
+    let newest = token.generation == member.generation;
+    let before = token.generation.wrapping_add(1) == member.generation && !member.token_arrived;
+    if token.session == member.session && (newest || before) {
+        return Ok(member);
+    }
+    Err(ErrorBody::new(ErrorCode::Superseded, "a newer connection of the same participant took over"))
+}
+
+fn session_expired() -> ErrorBody {
+    ErrorBody::new(ErrorCode::SessionExpired, "you were away for too long, or left; join again")
+}
+
+fn internal() -> ErrorBody {
+    ErrorBody::new(ErrorCode::Internal, "the request failed for a reason of the server's own")
+}

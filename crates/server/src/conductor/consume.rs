@@ -1,0 +1,102 @@
+//! Requests about consumers. They concern one participant and this node, so the log knows nothing of them.
+
+use std::sync::Arc;
+
+use protocol::request::{ConsumeResult, ConsumerOptions};
+use protocol::{ConsumerId, ErrorBody, ErrorCode, ProducerId, Reply, TransportId};
+
+use super::Shared;
+use super::media::{Closing, call_failed, consume_failed, not_found};
+use super::person::Caller;
+
+/// Most producers in one request.
+const PRODUCERS_MAX: usize = 100;
+
+impl Shared {
+    /// Makes paused consumers, one per producer, and says for each what its client will receive, or why not.
+    pub(super) async fn consume(
+        self: &Arc<Self>,
+        caller: &Caller,
+        transport: TransportId,
+        producers: Vec<ProducerId>,
+    ) -> Result<Reply, ErrorBody> {
+        if producers.len() > PRODUCERS_MAX {
+            let message = format!("producerIds: at most {PRODUCERS_MAX} at once");
+            return Err(ErrorBody::new(ErrorCode::BadRequest, message));
+        }
+        let (call, wanted) = {
+            let mut registry = self.registry();
+            let (member, _, media) = registry.member(caller)?;
+            if member.recv != Some(transport) {
+                return Err(not_found("transport"));
+            }
+            let room_left = self.limits.consumers_per_participant_max.saturating_sub(member.consumers.len());
+            let wanted: Vec<(ConsumerId, ProducerId)> =
+                producers.iter().take(room_left).map(|producer| (ConsumerId(rand::random()), *producer)).collect();
+            member.consumers.extend(wanted.iter().map(|(id, _)| *id));
+            let (capabilities, asked) = (Arc::clone(&member.capabilities), wanted.clone());
+            let call = media.worker.call(move |worker, _| {
+                let consume = |(id, producer)| worker.consume(transport, id, producer, &capabilities);
+                asked.into_iter().map(consume).collect::<Vec<_>>()
+            });
+            (call, wanted)
+        };
+        let results = call.await.map_err(call_failed);
+        let made = results.as_ref().map(Vec::as_slice).unwrap_or_default();
+        let is_made = |at: usize| made.get(at).is_some_and(Result::is_ok);
+        if let Ok((member, ..)) = self.registry().member(caller) {
+            let failed = wanted.iter().enumerate().filter(|(at, _)| !is_made(*at));
+            failed.for_each(|(_, (id, _))| _ = member.consumers.remove(id));
+        }
+        let mut consumers: Vec<ConsumeResult> = wanted
+            .iter()
+            .zip(results?)
+            .map(|(&(id, producer_id), result)| match result {
+                Ok((kind, rtp_parameters)) => {
+                    let stream_id = format!("{}-{}", producer_id.participant, producer_id.source.stream_label());
+                    let options = ConsumerOptions { id, producer_id, kind, rtp_parameters, stream_id };
+                    ConsumeResult::Consumer(Box::new(options))
+                }
+                Err(error) => ConsumeResult::Refused { producer_id, error: consume_failed(&error) },
+            })
+            .collect();
+        consumers.extend(producers.iter().skip(wanted.len()).map(|&producer_id| {
+            let error = ErrorBody::new(ErrorCode::LimitReached, "you have as many consumers as you may");
+            ConsumeResult::Refused { producer_id, error }
+        }));
+        Ok(Reply::Consume { consumers })
+    }
+
+    /// Stops a consumer's media for now, or lets it flow.
+    pub(super) async fn pause_consumer(
+        &self,
+        caller: &Caller,
+        id: ConsumerId,
+        paused: bool,
+    ) -> Result<Reply, ErrorBody> {
+        let call = {
+            let mut registry = self.registry();
+            let (member, _, media) = registry.member(caller)?;
+            if !member.consumers.contains(&id) {
+                return Err(not_found("consumer"));
+            }
+            media.worker.call(move |worker, now| match paused {
+                true => worker.pause_consumer(id),
+                false => worker.resume_consumer(now, id),
+            })
+        };
+        call.await.map_err(call_failed)?.map_err(|_| not_found("consumer"))?;
+        Ok(Reply::Done {})
+    }
+
+    /// Stops a consumer's media for good.
+    pub(super) fn close_consumer(self: &Arc<Self>, caller: &Caller, id: ConsumerId) -> Result<Reply, ErrorBody> {
+        let mut registry = self.registry();
+        let (member, _, media) = registry.member(caller)?;
+        if !member.consumers.remove(&id) {
+            return Err(not_found("consumer"));
+        }
+        self.close(media, vec![Closing::Consumer(id)]);
+        Ok(Reply::Done {})
+    }
+}

@@ -1,0 +1,82 @@
+//! What the room's log says, in its order: to the sockets as notifications, to the workers as closes.
+//!
+//! This task never waits for the node, only for the next change, because the node waits for it.
+
+use std::sync::Arc;
+
+use cluster::Applied;
+use protocol::{ErrorCode, Notification};
+use room::{Change, LeaveReason};
+use tokio::sync::mpsc;
+
+use super::Shared;
+use super::media::Closing;
+
+/// Follows the log until the node ends.
+pub(super) async fn run(shared: Arc<Shared>, mut changes: mpsc::Receiver<Applied>) {
+    while let Some(applied) = changes.recv().await {
+        follow(&shared, applied);
+    }
+    if !shared.is_draining() {
+        tracing::error!("the rooms' log ended; everybody is sent away");
+        shared.registry().outboxes().for_each(|outbox| outbox.close(ErrorCode::Internal));
+    }
+}
+
+fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applied) {
+    let mut registry = shared.registry();
+    if let Some(notification) = notification(seq, &change) {
+        registry.people(&room).for_each(|(_, person)| person.hear(seq, &notification));
+    }
+    match change {
+        Change::Joined { binding, .. } | Change::Returned { binding } => {
+            if let Some(person) = registry.person(&room, binding.participant) {
+                person.reach(binding, seq);
+            }
+        }
+        Change::Left { participant, reason } => {
+            tracing::info!(%room, %participant, ?reason, "left");
+            let Some(departed) = registry.take_member(&room, participant) else { return };
+            // Who asked to leave gets the answer first, and is closed by signalling then.
+            if let (LeaveReason::GraceExpired, Some(outbox)) = (reason, &departed.outbox) {
+                outbox.close(ErrorCode::SessionExpired);
+            }
+            if let Some(media) = &departed.media {
+                let transports = departed.transports.into_iter().map(Closing::Transport);
+                shared.close(media, transports.chain(departed.producers.into_iter().map(Closing::Producer)).collect());
+            }
+        }
+        Change::ProducerClosed { producer } => {
+            let Some(media) = registry.unpublish(&room, producer, seq) else { return };
+            shared.close(&media, vec![Closing::Producer(producer)]);
+        }
+        Change::Ended => {
+            let Some(media) = registry.take_media(&room) else { return };
+            tracing::info!(%room, "ended");
+            shared.close(&media, vec![Closing::Router]);
+        }
+        Change::Held { .. }
+        | Change::ProducerAdded { .. }
+        | Change::ProducerPaused { .. }
+        | Change::ProducerResumed { .. }
+        | Change::Renamed { .. } => {}
+    }
+}
+
+/// What members are told of a change; nothing of what they shall not notice.
+fn notification(seq: u64, change: &Change) -> Option<Notification> {
+    Some(match change.clone() {
+        Change::Joined { participant, .. } => Notification::ParticipantJoined { seq, participant },
+        Change::Left { participant, .. } => Notification::ParticipantLeft { seq, participant_id: participant },
+        Change::Renamed { participant, name } => {
+            Notification::ParticipantUpdated { seq, participant_id: participant, name }
+        }
+        Change::ProducerAdded { participant, producer } => {
+            Notification::ProducerAdded { seq, participant_id: participant, producer }
+        }
+        Change::ProducerPaused { producer } => Notification::ProducerPaused { seq, producer_id: producer },
+        Change::ProducerResumed { producer } => Notification::ProducerResumed { seq, producer_id: producer },
+        Change::ProducerClosed { producer } => Notification::ProducerClosed { seq, producer_id: producer },
+        Change::Held { .. } | Change::Returned { .. } | Change::Ended => return None,
+    })
+}

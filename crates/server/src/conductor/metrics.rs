@@ -1,0 +1,208 @@
+//! `/metrics`: what the server counted, as Prometheus' text.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use protocol::{ErrorBody, ErrorCode};
+use sfu::WorkerStats;
+use sfu_io::WorkerMetrics;
+
+use super::Shared;
+use crate::exposition::{Exposition, Kind};
+use crate::phase::Phase;
+
+/// A worker that answers later than this is left out.
+const STATS_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// How often something succeeded, and how often it was refused for what.
+#[derive(Default)]
+pub(super) struct Results {
+    ok: AtomicU64,
+    refused: Mutex<BTreeMap<String, u64>>,
+}
+
+impl Results {
+    /// Counts a result and passes it on.
+    pub(super) fn count<T>(&self, result: Result<T, ErrorBody>) -> Result<T, ErrorBody> {
+        match &result {
+            Ok(_) => _ = self.ok.fetch_add(1, Ordering::Relaxed),
+            Err(error) => {
+                let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+                *refused.entry(label(error.code)).or_default() += 1;
+            }
+        }
+        result
+    }
+
+    fn write(&self, text: &mut Exposition, name: &str, help: &str) {
+        text.family(name, Kind::Counter, help);
+        text.sample(&[("result", "ok")], self.ok.load(Ordering::Relaxed));
+        for (code, count) in &*self.refused.lock().unwrap_or_else(PoisonError::into_inner) {
+            text.sample(&[("result", code)], *count);
+        }
+    }
+}
+
+/// The code's name on the wire.
+fn label(code: ErrorCode) -> String {
+    serde_json::to_value(code).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+impl Shared {
+    /// Everything, at this moment.
+    pub(super) async fn metrics_text(&self) -> String {
+        let mut text = Exposition::default();
+        self.joins.write(&mut text, "hyperion_joins_total", "Connects that asked to join, by result.");
+        self.resumes.write(&mut text, "hyperion_resumes_total", "Connects that asked to resume, by result.");
+        self.requests.write(&mut text, "hyperion_requests_total", "Requests carried out, by result.");
+        self.write_rooms(&mut text);
+        for (name, value) in self.signaling.snapshot().values {
+            let kind = if name.ends_with("_total") { Kind::Counter } else { Kind::Gauge };
+            text.family(&format!("hyperion_{name}"), kind, "Signalling; crates/signaling/src/metrics.rs describes it.");
+            text.sample(&[], value);
+        }
+        write_drivers(&mut text, &self.pool.metrics());
+        write_workers(&mut text, &self.worker_stats().await);
+        text.finish()
+    }
+
+    fn write_rooms(&self, text: &mut Exposition) {
+        let (here, rooms) = (self.registry().counts(), self.rooms.counts());
+        let gauges = [
+            ("hyperion_draining", u64::from(self.phase.now() == Phase::Draining), "1 while the server goes down."),
+            ("hyperion_rooms", rooms.rooms as u64, "Rooms known to this node."),
+            ("hyperion_participants", rooms.participants as u64, "People in them, the held ones included."),
+            ("hyperion_room_proposals_pending", rooms.pending as u64, "Room events on their way through the log."),
+            ("hyperion_local_rooms", here.rooms as u64, "Rooms with people of this node, or on their way."),
+            ("hyperion_sessions", here.members as u64, "Sessions of this node."),
+            ("hyperion_sessions_held", here.members_without_socket as u64, "Of those, without a socket."),
+            ("hyperion_session_sockets", here.sockets as u64, "Sockets that speak for a session."),
+            ("hyperion_session_transports", here.transports as u64, "Transports of sessions."),
+            ("hyperion_session_producers", here.producers as u64, "Sources that sessions publish."),
+            ("hyperion_session_consumers", here.consumers as u64, "Consumers of sessions."),
+        ];
+        for (name, value, help) in gauges {
+            text.family(name, Kind::Gauge, help);
+            text.sample(&[], value);
+        }
+        text.family("hyperion_room_records_set_aside_total", Kind::Counter, "Log records that could not be read.");
+        text.sample(&[], rooms.set_aside);
+    }
+
+    /// What the workers hold and counted; none of a worker that died or has too much to do.
+    async fn worker_stats(&self) -> Vec<(String, WorkerStats)> {
+        let calls: Vec<_> =
+            self.pool.workers().iter().map(|worker| (worker.index(), worker.call(|w, _| w.stats()))).collect();
+        let mut stats = Vec::with_capacity(calls.len());
+        for (index, call) in calls {
+            if let Ok(Ok(worker)) = tokio::time::timeout(STATS_TIMEOUT, call).await {
+                stats.push((index.to_string(), worker));
+            }
+        }
+        stats
+    }
+}
+
+/// A number of a worker: its name, what it is, what it says, and where it stands.
+type Row<T> = (&'static str, Kind, &'static str, fn(&T) -> u64);
+
+fn write_workers(text: &mut Exposition, workers: &[(String, WorkerStats)]) {
+    const ROWS: &[Row<WorkerStats>] = &[
+        ("routers", Kind::Gauge, "Routers held.", |s| s.routers as u64),
+        ("transports", Kind::Gauge, "Transports held.", |s| s.transports as u64),
+        ("producers", Kind::Gauge, "Producers held.", |s| s.producers as u64),
+        ("consumers", Kind::Gauge, "Consumers held.", |s| s.consumers as u64),
+        ("packets_out_total", Kind::Counter, "Media packets and retransmissions sent.", |s| s.packets_out),
+        ("media_bytes_out_total", Kind::Counter, "Bytes of those.", |s| s.bytes_out),
+        ("rtp_in_total", Kind::Counter, "RTP packets accepted from publishers.", |s| s.rtp_in),
+        ("rtp_recovered_total", Kind::Counter, "Of those, by retransmission.", |s| s.rtp_recovered),
+        ("rtp_duplicate_total", Kind::Counter, "RTP packets that had come already.", |s| s.rtp_duplicate),
+        ("rtp_unannounced_total", Kind::Counter, "RTP packets that nobody announced; dropped.", |s| s.rtp_unannounced),
+        ("stun_answered_total", Kind::Counter, "STUN checks answered.", |s| s.stun_answered),
+        ("stun_dropped_total", Kind::Counter, "STUN messages dropped.", |s| s.stun_dropped),
+        ("unknown_dropped_total", Kind::Counter, "Datagrams of no known sender or kind; dropped.", |s| {
+            s.unknown_dropped
+        }),
+        ("srtp_failed_total", Kind::Counter, "Packets that failed authentication; dropped.", |s| s.srtp_failed),
+        ("srtp_replayed_total", Kind::Counter, "Packets that were replayed or too old; dropped.", |s| s.srtp_replayed),
+        ("nacks_out_total", Kind::Counter, "Packets that publishers were asked for again.", |s| s.nacks_out),
+        ("nacks_in_total", Kind::Counter, "Packets that receivers asked for again.", |s| s.nacks_in),
+        ("retransmitted_total", Kind::Counter, "Of those, sent again.", |s| s.retransmitted),
+        ("keyframe_requests_out_total", Kind::Counter, "Keyframe requests to publishers.", |s| s.keyframe_requests_out),
+        ("keyframe_requests_in_total", Kind::Counter, "Keyframe requests of receivers.", |s| s.keyframe_requests_in),
+        ("control_dropped_total", Kind::Counter, "Control datagrams dropped: queue full.", |s| s.control_dropped),
+        ("events_dropped_total", Kind::Counter, "Audio level events dropped: queue full.", |s| s.events_dropped),
+    ];
+    write_rows(text, ROWS, workers);
+}
+
+fn write_drivers(text: &mut Exposition, workers: &[WorkerMetrics]) {
+    const ROWS: &[Row<WorkerMetrics>] = &[
+        ("alive", Kind::Gauge, "1 while the thread runs.", |m| u64::from(m.alive)),
+        ("busy_permille", Kind::Gauge, "Thousandths of the last second awake.", |m| u64::from(m.busy_permille)),
+        ("busy_microseconds_total", Kind::Counter, "Time awake.", |m| {
+            u64::try_from(m.busy.as_micros()).unwrap_or(u64::MAX)
+        }),
+        ("command_depth", Kind::Gauge, "Calls that wait.", |m| m.command_depth as u64),
+        ("commands_total", Kind::Counter, "Calls that were run.", |m| m.commands),
+        ("events_delayed_total", Kind::Counter, "Turns whose events had to wait.", |m| m.events_delayed),
+        ("turns_total", Kind::Counter, "Turns of the loop.", |m| m.turns),
+        ("long_turns_total", Kind::Counter, "Turns of more than 2 ms.", |m| m.long_turns),
+        ("segmentation_off", Kind::Gauge, "Sockets without segmentation offload.", |m| u64::from(m.segmentation_off)),
+        ("datagrams_in_total", Kind::Counter, "Datagrams received.", |m| m.datagrams_in),
+        ("bytes_in_total", Kind::Counter, "Bytes of UDP payload received.", |m| m.bytes_in),
+        ("receive_calls_total", Kind::Counter, "recvmmsg calls that brought something.", |m| m.receive_calls),
+        ("receive_errors_total", Kind::Counter, "recvmmsg calls that failed.", |m| m.receive_errors),
+        ("datagrams_out_total", Kind::Counter, "Datagrams sent.", |m| m.datagrams_out),
+        ("bytes_out_total", Kind::Counter, "Bytes of UDP payload sent.", |m| m.bytes_out),
+        ("send_calls_total", Kind::Counter, "sendmmsg calls.", |m| m.send_calls),
+        ("messages_out_total", Kind::Counter, "Messages sent, each of one or more datagrams.", |m| m.messages_out),
+        ("would_block_total", Kind::Counter, "Times a send buffer was full.", |m| m.would_block),
+        ("no_buffers_total", Kind::Counter, "Times the kernel had no memory for a message.", |m| m.no_buffers),
+    ];
+    let named: Vec<(String, WorkerMetrics)> = workers.iter().map(|m| (m.worker.to_string(), m.clone())).collect();
+    write_rows(text, ROWS, &named);
+    text.family("hyperion_worker_dropped_total", Kind::Counter, "Datagrams thrown away by the driver, by cause.");
+    for (worker, metrics) in &named {
+        let dropped = metrics.dropped;
+        let causes = [
+            ("refused", dropped.refused),
+            ("unreachable", dropped.unreachable),
+            ("too_large", dropped.too_large),
+            ("invalid", dropped.invalid),
+            ("other", dropped.other),
+            ("port_zero", dropped.port_zero),
+        ];
+        for (cause, count) in causes {
+            text.sample(&[("worker", worker), ("cause", cause)], count);
+        }
+    }
+}
+
+fn write_rows<T>(text: &mut Exposition, rows: &[Row<T>], workers: &[(String, T)]) {
+    for (name, kind, help, value) in rows {
+        text.family(&format!("hyperion_worker_{name}"), *kind, help);
+        for (worker, numbers) in workers {
+            text.sample(&[("worker", worker)], value(numbers));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_counted_by_code() {
+        let results = Results::default();
+        let _ = results.count(Ok(()));
+        let _ = results.count::<()>(Err(ErrorBody::new(ErrorCode::RoomFull, "full")));
+        let mut text = Exposition::default();
+        results.write(&mut text, "joins_total", "Joins.");
+        let text = text.finish();
+        assert!(text.contains("joins_total{result=\"ok\"} 1\n"), "{text}");
+        assert!(text.contains("joins_total{result=\"room_full\"} 1\n"), "{text}");
+    }
+}

@@ -1,0 +1,237 @@
+//! Turns what clients ask into room events and media calls, and what rooms and media do into notifications.
+//!
+//! One registry behind one lock, which is never held over an await. Three tasks and any number of sockets use it:
+//! `arrive` (joins and resumes), `requests`, `follow` (the room's log), `events` (the media workers).
+//!
+//! **Order.** A person's arrivals and requests take turns, whichever socket they come by. The log is followed by one
+//! task, which delivers each change to all sockets of its room, so they all see the log's order. An arrival collects
+//! changes from its own event on, which it recognises by its binding, and opens its socket only after that event was
+//! followed: the welcome's snapshot is the room exactly as that event left it, so nothing is missed or told twice.
+//! Media calls are queued while the registry is locked, so the workers hold what the registry says, in its order.
+
+mod arrive;
+mod consume;
+mod events;
+mod follow;
+mod media;
+mod metrics;
+mod outcomes;
+mod person;
+mod produce;
+mod registry;
+mod requests;
+mod transports;
+mod turn;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use cluster::{Applied, Proposal, ProposalKey, RoomService};
+use protocol::event::{Binding, RoomEvent};
+use protocol::limits::Limits;
+use protocol::request::{ConnectAuth, JoinPlace, JoinPlaceReply, Welcome};
+use protocol::{ErrorBody, ErrorCode, ParticipantId, Reply, Request, RoomId};
+use sfu::worker::RouterId;
+use sfu_io::{EventReceiver, WorkerPool};
+use signaling::{Handler, Outbox, SessionHandle, SignalingMetrics};
+use tokio::runtime;
+use tokio::sync::mpsc;
+
+use crate::phase::{Phase, PhaseCell};
+use crate::tokens::{PlaceToken, TokenError, Tokens};
+use media::Media;
+use metrics::Results;
+use registry::Registry;
+
+/// Where clients find Socket.IO on this node.
+const SOCKET_PATH: &str = "/socket.io/";
+/// How long the server waits before it repeats what the log did not take.
+const INSIST: Duration = Duration::from_secs(1);
+/// How often the server looks whether all sockets are closed, on its way down.
+const DRAIN_POLL: Duration = Duration::from_millis(20);
+
+/// What the conductor connects.
+pub struct Parts {
+    /// The rooms of this node.
+    pub rooms: RoomService,
+    /// Their changes, from [`RoomService::start`].
+    pub changes: mpsc::Receiver<Applied>,
+    /// The media workers.
+    pub pool: WorkerPool,
+    /// What they say.
+    pub events: EventReceiver,
+    /// Makes and verifies tokens.
+    pub tokens: Tokens,
+    /// What clients may use at most.
+    pub limits: Limits,
+    /// Where the server is in its life.
+    pub phase: Arc<PhaseCell>,
+    /// The counters of signalling, for `/metrics`.
+    pub signaling: Arc<SignalingMetrics>,
+}
+
+/// Answers signalling. Clones are the same conductor.
+#[derive(Clone)]
+pub struct Conductor(Arc<Shared>);
+
+/// What all tasks share.
+struct Shared {
+    registry: Mutex<Registry>,
+    rooms: RoomService,
+    pool: WorkerPool,
+    tokens: Tokens,
+    limits: Limits,
+    phase: Arc<PhaseCell>,
+    signaling: Arc<SignalingMetrics>,
+    runtime: runtime::Handle,
+    last_handle: AtomicU64,
+    last_router: AtomicU64,
+    joins: Results,
+    resumes: Results,
+    requests: Results,
+}
+
+impl Conductor {
+    /// Starts following the rooms and the workers. Call it within a tokio runtime.
+    pub fn start(parts: Parts) -> Self {
+        let Parts { rooms, changes, pool, events, tokens, limits, phase, signaling } = parts;
+        let shared = Arc::new(Shared {
+            registry: Mutex::default(),
+            rooms,
+            pool,
+            tokens,
+            limits,
+            phase,
+            signaling,
+            runtime: runtime::Handle::current(),
+            last_handle: AtomicU64::new(0),
+            last_router: AtomicU64::new(0),
+            joins: Results::default(),
+            resumes: Results::default(),
+            requests: Results::default(),
+        });
+        tokio::spawn(follow::run(Arc::clone(&shared), changes));
+        tokio::spawn(events::run(Arc::clone(&shared), events));
+        Self(shared)
+    }
+
+    /// The media workers.
+    pub fn pool(&self) -> &WorkerPool {
+        &self.0.pool
+    }
+
+    /// Tells everybody that the server goes down, and closes their sockets.
+    pub fn drain(&self) {
+        self.0.phase.enter(Phase::Draining);
+        self.0.registry().outboxes().for_each(|outbox| outbox.close(ErrorCode::Draining));
+    }
+
+    /// Waits until no socket is open.
+    pub async fn drained(&self) {
+        while self.0.signaling.snapshot().value("signaling_sockets_open").is_some_and(|open| open > 0) {
+            tokio::time::sleep(DRAIN_POLL).await;
+        }
+    }
+
+    /// Ends the rooms and the workers, after [`Conductor::drain`].
+    pub async fn stop(&self) {
+        self.0.rooms.shutdown().await;
+        self.0.pool.stop();
+    }
+}
+
+impl Handler for Conductor {
+    async fn join_place(&self, room: RoomId, body: JoinPlace) -> Result<JoinPlaceReply, ErrorBody> {
+        self.0.check_draining()?;
+        let participant = match body.resume_token {
+            Some(token) => self.0.returning(&room, &token)?,
+            None => ParticipantId(rand::random()),
+        };
+        Ok(JoinPlaceReply {
+            path: SOCKET_PATH.to_owned(),
+            token: self.0.tokens.place(unix_time(), &PlaceToken { room, participant }),
+            router_rtp_capabilities: sfu::ortc::router_capabilities(),
+            ice_servers: Vec::new(),
+        })
+    }
+
+    async fn connect(&self, auth: ConnectAuth, outbox: Outbox) -> Result<(SessionHandle, Welcome), ErrorBody> {
+        match auth {
+            ConnectAuth { token, join: Some(join), resume: None } => {
+                self.0.joins.count(self.0.join(&token, join, outbox).await)
+            }
+            ConnectAuth { token, join: None, resume: Some(_) } => {
+                self.0.resumes.count(self.0.resume(&token, outbox).await)
+            }
+            _ => Err(ErrorBody::new(ErrorCode::BadRequest, "exactly one of join and resume has to be there")),
+        }
+    }
+
+    async fn request(&self, session: SessionHandle, n: u64, request: Request) -> Result<Reply, ErrorBody> {
+        self.0.requests.count(self.0.request(session, n, request).await)
+    }
+
+    fn disconnected(&self, session: SessionHandle) {
+        let left = self.0.registry().drop_socket(session);
+        if let Some((room, binding)) = left {
+            self.0.insist(room, binding, RoomEvent::Held {});
+        }
+    }
+}
+
+impl crate::http::MetricsSource for Conductor {
+    async fn metrics(&self) -> String {
+        self.0.metrics_text().await
+    }
+}
+
+impl Shared {
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_draining(&self) -> bool {
+        self.phase.now() == Phase::Draining
+    }
+
+    fn check_draining(&self) -> Result<(), ErrorBody> {
+        if self.is_draining() {
+            return Err(ErrorBody::new(ErrorCode::Draining, "the server is going down; join another node"));
+        }
+        Ok(())
+    }
+
+    /// A new router's place: the worker with the least to do. `None` if all workers died.
+    fn place(&self) -> Option<Media> {
+        let worker = self.pool.least_loaded()?.clone();
+        let router = RouterId(self.last_router.fetch_add(1, Ordering::Relaxed) + 1);
+        Some(Media { worker, router })
+    }
+
+    /// Has the node say something of a participant, again and again until the rules have judged it.
+    fn insist(self: &Arc<Self>, room: RoomId, binding: Binding, event: RoomEvent) {
+        let shared = Arc::clone(self);
+        self.runtime.spawn(async move {
+            let proposal = Proposal { room, key: ProposalKey::Node, binding: Some(binding), event };
+            while let Err(error) = shared.rooms.propose(proposal.clone()).await {
+                if error.code != ErrorCode::LogUnavailable {
+                    break;
+                }
+                tokio::time::sleep(INSIST).await;
+            }
+        });
+    }
+}
+
+/// The time since the Unix epoch, for tokens.
+fn unix_time() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+fn unauthorized(error: TokenError) -> ErrorBody {
+    ErrorBody::new(ErrorCode::Unauthorized, error.to_string())
+}

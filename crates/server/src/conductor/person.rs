@@ -1,0 +1,133 @@
+//! A person in a room: their session, and their way into it.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use protocol::event::Binding;
+use protocol::request::Direction;
+use protocol::{ConsumerId, Notification, ParticipantId, RoomId, RtpCapabilities, SessionId, Source, TransportId};
+use signaling::{Outbox, SessionHandle};
+use tokio::sync::Notify;
+
+use super::outcomes::Outcomes;
+
+/// How many ended consumers are kept: half of what an outbox takes.
+const ENDED_MAX: usize = 128;
+/// More than an outbox takes, so that the socket of an arrival that waited too long is closed like any slow one.
+const WAITING_MAX: usize = 1_024;
+
+/// A participant, or somebody who is about to be one.
+#[derive(Default)]
+pub(super) struct Person {
+    /// Makes arrivals and requests of one person come one after the other, over all their sockets.
+    pub(super) turn: Arc<tokio::sync::Mutex<()>>,
+    /// Those that hold or wait for the turn.
+    pub(super) visitors: usize,
+    /// While a join or resume is under way.
+    pub(super) arrival: Option<Arrival>,
+    pub(super) member: Option<Member>,
+    /// The sources that exist on the router, each with the number of the event that published it.
+    pub(super) published: HashMap<Source, u64>,
+}
+
+/// Collects what happens in the room after an arrival's own event, until its socket is ready for it.
+#[derive(Default)]
+pub(super) struct Arrival {
+    /// The newest binding of this person that was followed, and its event's number.
+    pub(super) reached: Option<(u64, u64)>,
+    pub(super) waiting: Vec<Notification>,
+    /// Told when `reached` rises.
+    pub(super) progress: Arc<Notify>,
+}
+
+/// The session in force of a participant.
+pub(super) struct Member {
+    pub(super) handle: SessionHandle,
+    pub(super) session: SessionId,
+    pub(super) binding: Binding,
+    /// The number of the newest session token.
+    pub(super) generation: u32,
+    /// Whether the client showed that it has the newest token; until then the one before it is good, because the
+    /// welcome that carried the newest may be lost.
+    pub(super) token_arrived: bool,
+    /// `None`: the socket is gone.
+    pub(super) outbox: Option<Outbox>,
+    pub(super) capabilities: Arc<RtpCapabilities>,
+    pub(super) send: Option<TransportId>,
+    pub(super) recv: Option<TransportId>,
+    pub(super) consumers: HashSet<ConsumerId>,
+    /// Consumers that ended last: told again at a resume, because a broken socket swallows what it is given.
+    pub(super) ended: VecDeque<ConsumerId>,
+    pub(super) outcomes: Outcomes,
+}
+
+/// Whose request is being carried out. Valid while the turn is held and [`Registry::member`](super::registry::Registry::member) finds the member.
+#[derive(Debug, Clone)]
+pub(super) struct Caller {
+    pub(super) handle: SessionHandle,
+    pub(super) room: RoomId,
+    pub(super) session: SessionId,
+    pub(super) binding: Binding,
+}
+
+impl Caller {
+    pub(super) fn participant(&self) -> ParticipantId {
+        self.binding.participant
+    }
+}
+
+impl Member {
+    pub(super) fn transports(&self) -> impl Iterator<Item = TransportId> + use<> {
+        self.send.into_iter().chain(self.recv)
+    }
+
+    pub(super) fn transport(&mut self, direction: Direction) -> &mut Option<TransportId> {
+        match direction {
+            Direction::Send => &mut self.send,
+            Direction::Recv => &mut self.recv,
+        }
+    }
+
+    /// Forgets a consumer that ended by itself, and tells the client.
+    pub(super) fn consumer_ended(&mut self, id: ConsumerId) {
+        if !self.consumers.remove(&id) {
+            return;
+        }
+        self.ended.push_back(id);
+        if self.ended.len() > ENDED_MAX {
+            self.ended.pop_front();
+        }
+        self.tell(Notification::ConsumerClosed { consumer_id: id });
+    }
+
+    /// Tells the client, if it has a socket. One that reads too slowly is closed by its outbox.
+    pub(super) fn tell(&self, notification: Notification) {
+        if let Some(outbox) = &self.outbox {
+            let _ = outbox.notify(notification);
+        }
+    }
+}
+
+impl Person {
+    /// Passes on what happened in the room by the event `seq`.
+    pub(super) fn hear(&mut self, seq: u64, notification: &Notification) {
+        if let Some(arrival) = &mut self.arrival
+            && arrival.reached.is_some_and(|(_, own)| seq > own)
+            && arrival.waiting.len() <= WAITING_MAX
+        {
+            arrival.waiting.push(notification.clone());
+        }
+        if let Some(member) = &self.member {
+            member.tell(notification.clone());
+        }
+    }
+
+    /// Notes that this person's own arrival was followed up to here.
+    pub(super) fn reach(&mut self, binding: Binding, seq: u64) {
+        if let Some(arrival) = &mut self.arrival {
+            arrival.reached = Some((binding.number, seq));
+            arrival.waiting.clear();
+            arrival.progress.notify_one();
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Requests about producers. The media acts first, so that muting is instant; then the log says so to everybody.
+
+use std::sync::Arc;
+
+use protocol::event::RoomEvent;
+use protocol::{ErrorBody, ErrorCode, MediaKind, ProducerId, Reply, RtpParameters, Source, TransportId};
+
+use super::Shared;
+use super::media::{Closing, call_failed, not_found, produce_failed};
+use super::person::Caller;
+
+/// Stands for the event's number while a source is being published: later than any event that could close it.
+const UNDER_WAY: u64 = u64::MAX;
+
+/// What somebody wants to publish.
+pub(super) struct Wanted {
+    pub(super) transport_id: TransportId,
+    pub(super) source: Source,
+    pub(super) kind: MediaKind,
+    pub(super) rtp_parameters: RtpParameters,
+    pub(super) paused: bool,
+}
+
+impl Shared {
+    /// Publishes a source, or gives one that is published a new origin.
+    pub(super) async fn produce(self: &Arc<Self>, caller: &Caller, n: u64, wanted: Wanted) -> Result<Reply, ErrorBody> {
+        let Wanted { transport_id, source, kind, rtp_parameters, paused } = wanted;
+        if kind != source.kind() {
+            let message = format!("kind: the source {} is not of this kind", source.as_str());
+            return Err(ErrorBody::new(ErrorCode::BadRequest, message));
+        }
+        let id = ProducerId { participant: caller.participant(), source };
+        let (call, earlier) = {
+            let mut registry = self.registry();
+            let (member, published, media) = registry.member(caller)?;
+            if member.send != Some(transport_id) {
+                return Err(not_found("transport"));
+            }
+            let call = media
+                .worker
+                .call(move |worker, now| worker.produce(now, transport_id, id, kind, &rtp_parameters, paused));
+            (call, published.insert(source, UNDER_WAY))
+        };
+        let produced = call.await.map_err(call_failed).and_then(|result| result.map_err(|e| produce_failed(&e)));
+        if let Err(error) = produced {
+            self.set_published(caller, source, earlier);
+            return Err(error);
+        }
+        match self.append(caller, n, RoomEvent::ProducerAdded { source, kind, paused }).await {
+            Ok(accepted) => {
+                self.set_published(caller, source, Some(accepted.seq));
+                Ok(Reply::Produce { id })
+            }
+            // The event may still come, and the client asks again with the same number.
+            Err(error) if error.code == ErrorCode::LogUnavailable => {
+                self.set_published(caller, source, Some(0));
+                Err(error)
+            }
+            Err(error) => {
+                self.undo(caller, id, earlier);
+                Err(error)
+            }
+        }
+    }
+
+    /// Mutes or unmutes.
+    pub(super) async fn pause_producer(
+        &self,
+        caller: &Caller,
+        n: u64,
+        id: ProducerId,
+        paused: bool,
+    ) -> Result<Reply, ErrorBody> {
+        let call = {
+            let mut registry = self.registry();
+            let (_, _, media) = registry.member(caller)?;
+            check_own(caller, id)?;
+            let router = media.router;
+            media.worker.call(move |worker, now| match paused {
+                true => worker.pause_producer(router, id),
+                false => worker.resume_producer(now, router, id),
+            })
+        };
+        // Whether there is such a producer is for the room to say.
+        let _ = call.await.map_err(call_failed)?;
+        let source = id.source;
+        let event = if paused { RoomEvent::ProducerPaused { source } } else { RoomEvent::ProducerResumed { source } };
+        self.append(caller, n, event).await.map(|_| Reply::Done {})
+    }
+
+    /// Stops publishing.
+    pub(super) async fn close_producer(
+        self: &Arc<Self>,
+        caller: &Caller,
+        n: u64,
+        id: ProducerId,
+    ) -> Result<Reply, ErrorBody> {
+        {
+            let mut registry = self.registry();
+            let (_, published, media) = registry.member(caller)?;
+            check_own(caller, id)?;
+            published.remove(&id.source);
+            self.close(media, vec![Closing::Producer(id)]);
+        }
+        self.append(caller, n, RoomEvent::ProducerClosed { source: id.source }).await.map(|_| Reply::Done {})
+    }
+
+    fn set_published(&self, caller: &Caller, source: Source, seq: Option<u64>) {
+        // Without a member the source went with them.
+        if let Ok((_, published, _)) = self.registry().member(caller) {
+            match seq {
+                Some(seq) => published.insert(source, seq),
+                None => published.remove(&source),
+            };
+        }
+    }
+
+    /// The room refused what the media carries already. A source that was there before stays, without an origin
+    /// that anybody listens to until the client publishes it again.
+    fn undo(self: &Arc<Self>, caller: &Caller, id: ProducerId, earlier: Option<u64>) {
+        let mut registry = self.registry();
+        let Ok((_, published, media)) = registry.member(caller) else { return };
+        match earlier {
+            Some(seq) => {
+                published.insert(id.source, seq);
+            }
+            None => {
+                published.remove(&id.source);
+                self.close(media, vec![Closing::Producer(id)]);
+            }
+        }
+    }
+}
+
+fn check_own(caller: &Caller, id: ProducerId) -> Result<(), ErrorBody> {
+    if id.participant == caller.participant() { Ok(()) } else { Err(not_found("producer")) }
+}

@@ -1,0 +1,281 @@
+//! Who is here: rooms, people, their sockets and what they hold on the media workers. Plain data behind one lock.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use protocol::event::Binding;
+use protocol::{ErrorBody, ErrorCode, ParticipantId, ProducerId, RoomId, Source, TransportId};
+use sfu::worker::RouterId;
+use sfu_io::WorkerIndex;
+use signaling::{Outbox, SessionHandle};
+
+use super::media::Media;
+use super::person::{Caller, Member, Person};
+
+/// Everything that this node knows of its rooms besides their log.
+#[derive(Default)]
+pub(super) struct Registry {
+    rooms: HashMap<RoomId, Room>,
+    sockets: HashMap<SessionHandle, (RoomId, ParticipantId)>,
+    transports: HashMap<TransportId, (RoomId, ParticipantId)>,
+    routers: HashMap<RouterId, RoomId>,
+}
+
+/// A room with somebody in it, or on the way in or out.
+#[derive(Default)]
+struct Room {
+    media: Option<Media>,
+    people: HashMap<ParticipantId, Person>,
+}
+
+/// How many there are, for metrics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct RegistryCounts {
+    pub(super) rooms: usize,
+    pub(super) members: usize,
+    pub(super) members_without_socket: usize,
+    pub(super) sockets: usize,
+    pub(super) transports: usize,
+    pub(super) consumers: usize,
+    pub(super) producers: usize,
+}
+
+impl Registry {
+    /// Announces that somebody will wait for a person's turn; [`Registry::leave_turn`] takes it back.
+    pub(super) fn enter_turn(&mut self, room: &RoomId, participant: ParticipantId) -> Arc<tokio::sync::Mutex<()>> {
+        let person = self.rooms.entry(room.clone()).or_default().people.entry(participant).or_default();
+        person.visitors += 1;
+        Arc::clone(&person.turn)
+    }
+
+    pub(super) fn leave_turn(&mut self, room: &RoomId, participant: ParticipantId) {
+        if let Some(person) = self.person(room, participant) {
+            person.visitors -= 1;
+        }
+        self.forget_if_empty(room, participant);
+    }
+
+    pub(super) fn person(&mut self, room: &RoomId, participant: ParticipantId) -> Option<&mut Person> {
+        self.rooms.get_mut(room)?.people.get_mut(&participant)
+    }
+
+    /// Where a socket belongs.
+    pub(super) fn socket(&self, handle: SessionHandle) -> Option<(RoomId, ParticipantId)> {
+        self.sockets.get(&handle).cloned()
+    }
+
+    /// The caller behind a socket, if it is its participant's newest.
+    pub(super) fn caller(&self, handle: SessionHandle) -> Result<Caller, ErrorBody> {
+        let not_joined = || ErrorBody::new(ErrorCode::NotJoined, "you are not in this room any more; join it again");
+        let (room, participant) = self.sockets.get(&handle).ok_or_else(not_joined)?;
+        let person = self.rooms.get(room).and_then(|room| room.people.get(participant)).ok_or_else(not_joined)?;
+        let member = person.member.as_ref().ok_or_else(not_joined)?;
+        if member.handle != handle {
+            return Err(superseded());
+        }
+        Ok(Caller { handle, room: room.clone(), session: member.session, binding: member.binding })
+    }
+
+    /// The caller's session, their sources and their room's media.
+    pub(super) fn member(
+        &mut self,
+        caller: &Caller,
+    ) -> Result<(&mut Member, &mut HashMap<Source, u64>, &Media), ErrorBody> {
+        let Room { media, people } = self.rooms.get_mut(&caller.room).ok_or_else(superseded)?;
+        let person = people.get_mut(&caller.participant()).ok_or_else(superseded)?;
+        let member = person.member.as_mut().filter(|member| member.handle == caller.handle).ok_or_else(superseded)?;
+        let media = media.as_ref().ok_or_else(|| ErrorBody::new(ErrorCode::Internal, "the media worker is gone"))?;
+        Ok((member, &mut person.published, media))
+    }
+
+    /// The room's media, which `make` begins if there is none.
+    pub(super) fn media(&mut self, room: &RoomId, make: impl FnOnce() -> Option<Media>) -> Option<Media> {
+        let entry = self.rooms.entry(room.clone()).or_default();
+        if entry.media.is_none() {
+            let media = make()?;
+            self.routers.insert(media.router, room.clone());
+            entry.media = Some(media);
+        }
+        entry.media.clone()
+    }
+
+    /// Puts a session in force. Returns the one that it replaces, whose socket no longer counts.
+    pub(super) fn install(&mut self, room: &RoomId, member: Member) -> Option<Member> {
+        let participant = member.binding.participant;
+        let person = self.rooms.entry(room.clone()).or_default().people.entry(participant).or_default();
+        let earlier = person.member.replace(member)?;
+        self.sockets.remove(&earlier.handle);
+        Some(earlier)
+    }
+
+    /// Lets a socket speak for a participant.
+    pub(super) fn add_socket(&mut self, handle: SessionHandle, room: &RoomId, participant: ParticipantId) {
+        self.sockets.insert(handle, (room.clone(), participant));
+    }
+
+    /// A socket no longer speaks for anybody.
+    pub(super) fn forget_socket(&mut self, handle: SessionHandle) {
+        self.sockets.remove(&handle);
+    }
+
+    /// Notes who a transport is for.
+    pub(super) fn add_transport(&mut self, room: &RoomId, participant: ParticipantId, transport: TransportId) {
+        self.transports.insert(transport, (room.clone(), participant));
+    }
+
+    /// Takes a transport from its member, with the consumers on it.
+    pub(super) fn take_transport(&mut self, transport: TransportId) -> Option<&mut Member> {
+        let (room, participant) = self.transports.remove(&transport)?;
+        let member = self.rooms.get_mut(&room)?.people.get_mut(&participant)?.member.as_mut()?;
+        if member.send == Some(transport) {
+            member.send = None;
+        }
+        if member.recv == Some(transport) {
+            member.recv = None;
+            member.consumers.clear();
+        }
+        Some(member)
+    }
+
+    /// The member that a transport is for.
+    pub(super) fn transport_owner(&mut self, transport: TransportId) -> Option<&mut Member> {
+        let (room, participant) = self.transports.get(&transport)?;
+        self.rooms.get_mut(room)?.people.get_mut(participant)?.member.as_mut()
+    }
+
+    /// A socket is gone. Returns its room and binding if its session stays without one.
+    pub(super) fn drop_socket(&mut self, handle: SessionHandle) -> Option<(RoomId, Binding)> {
+        let (room, participant) = self.sockets.remove(&handle)?;
+        let member = self.person(&room, participant)?.member.as_mut().filter(|member| member.handle == handle)?;
+        member.outbox = None;
+        Some((room, member.binding))
+    }
+
+    /// Takes a participant out of their room; what they held on the worker is in the result.
+    pub(super) fn take_member(&mut self, room: &RoomId, participant: ParticipantId) -> Option<Departed> {
+        let entry = self.rooms.get_mut(room)?;
+        let person = entry.people.get_mut(&participant)?;
+        let published = std::mem::take(&mut person.published);
+        let member = person.member.take();
+        let departed = Departed {
+            media: entry.media.clone(),
+            outbox: member.as_ref().and_then(|member| member.outbox.clone()),
+            transports: member.iter().flat_map(Member::transports).collect(),
+            producers: published.into_keys().map(|source| ProducerId { participant, source }).collect(),
+        };
+        for transport in &departed.transports {
+            self.transports.remove(transport);
+        }
+        if let Some(member) = member {
+            self.sockets.remove(&member.handle);
+        }
+        self.forget_if_empty(room, participant);
+        Some(departed)
+    }
+
+    /// Forgets a source that the event `seq` closed, unless it was published again since. Returns where it was.
+    pub(super) fn unpublish(&mut self, room: &RoomId, id: ProducerId, seq: u64) -> Option<Media> {
+        let entry = self.rooms.get_mut(room)?;
+        let published = &mut entry.people.get_mut(&id.participant)?.published;
+        published.get(&id.source).filter(|published| **published < seq)?;
+        published.remove(&id.source);
+        entry.media.clone()
+    }
+
+    /// Whether a source exists on a router.
+    pub(super) fn is_published(&self, router: RouterId, id: ProducerId) -> bool {
+        let room = self.routers.get(&router).and_then(|room| self.rooms.get(room));
+        let person = room.and_then(|room| room.people.get(&id.participant));
+        person.is_some_and(|person| person.published.contains_key(&id.source))
+    }
+
+    /// Ends a room's media.
+    pub(super) fn take_media(&mut self, room: &RoomId) -> Option<Media> {
+        let entry = self.rooms.get_mut(room)?;
+        let media = entry.media.take()?;
+        self.routers.remove(&media.router);
+        if entry.people.is_empty() {
+            self.rooms.remove(room);
+        }
+        Some(media)
+    }
+
+    /// A worker is gone: the sockets of all rooms on it, which now have no media.
+    pub(super) fn take_worker(&mut self, worker: WorkerIndex) -> Vec<Outbox> {
+        let mut outboxes = Vec::new();
+        for room in self.rooms.values_mut() {
+            let Some(media) = room.media.take_if(|media| media.worker.index() == worker) else { continue };
+            self.routers.remove(&media.router);
+            for person in room.people.values_mut() {
+                person.published.clear();
+                let Some(member) = &mut person.member else { continue };
+                for transport in member.transports() {
+                    self.transports.remove(&transport);
+                }
+                (member.send, member.recv) = (None, None);
+                member.consumers.clear();
+                outboxes.extend(member.outbox.clone());
+            }
+        }
+        outboxes
+    }
+
+    /// The people of a room.
+    pub(super) fn people(&mut self, room: &RoomId) -> impl Iterator<Item = (&ParticipantId, &mut Person)> {
+        self.rooms.get_mut(room).into_iter().flat_map(|room| room.people.iter_mut())
+    }
+
+    /// The sockets of the room that a router is for.
+    pub(super) fn listeners(&self, router: RouterId) -> impl Iterator<Item = &Outbox> {
+        let room = self.routers.get(&router).and_then(|room| self.rooms.get(room));
+        room.into_iter()
+            .flat_map(|room| room.people.values())
+            .filter_map(|person| person.member.as_ref()?.outbox.as_ref())
+    }
+
+    /// Every socket.
+    pub(super) fn outboxes(&self) -> impl Iterator<Item = &Outbox> {
+        let people = self.rooms.values().flat_map(|room| room.people.values());
+        people.filter_map(|person| person.member.as_ref()?.outbox.as_ref())
+    }
+
+    pub(super) fn counts(&self) -> RegistryCounts {
+        let mut counts = RegistryCounts {
+            rooms: self.rooms.len(),
+            sockets: self.sockets.len(),
+            transports: self.transports.len(),
+            ..RegistryCounts::default()
+        };
+        for person in self.rooms.values().flat_map(|room| room.people.values()) {
+            counts.producers += person.published.len();
+            let Some(member) = &person.member else { continue };
+            counts.members += 1;
+            counts.members_without_socket += usize::from(member.outbox.is_none());
+            counts.consumers += member.consumers.len();
+        }
+        counts
+    }
+
+    fn forget_if_empty(&mut self, room: &RoomId, participant: ParticipantId) {
+        let Some(entry) = self.rooms.get_mut(room) else { return };
+        let empty = |person: &Person| person.visitors == 0 && person.member.is_none() && person.published.is_empty();
+        if entry.people.get(&participant).is_some_and(empty) {
+            entry.people.remove(&participant);
+        }
+        if entry.people.is_empty() && entry.media.is_none() {
+            self.rooms.remove(room);
+        }
+    }
+}
+
+/// What a participant leaves behind.
+pub(super) struct Departed {
+    pub(super) media: Option<Media>,
+    pub(super) outbox: Option<Outbox>,
+    pub(super) transports: Vec<TransportId>,
+    pub(super) producers: Vec<ProducerId>,
+}
+
+fn superseded() -> ErrorBody {
+    ErrorBody::new(ErrorCode::Superseded, "a newer connection of the same participant took over")
+}

@@ -1,0 +1,78 @@
+//! Requests: whose they are, whether they were carried out before, and to which file they go.
+
+use std::sync::Arc;
+
+use cluster::{Accepted, Proposal, ProposalKey};
+use protocol::event::RoomEvent;
+use protocol::{ErrorBody, ErrorCode, Reply, Request};
+use signaling::SessionHandle;
+
+use super::Shared;
+use super::outcomes::Known;
+use super::person::Caller;
+use super::turn::Turn;
+
+impl Shared {
+    /// Carries out request `n` of the session behind a socket, once.
+    pub(super) async fn request(
+        self: &Arc<Self>,
+        handle: SessionHandle,
+        n: u64,
+        request: Request,
+    ) -> Result<Reply, ErrorBody> {
+        let (room, participant) = self.registry().socket(handle).ok_or_else(not_joined)?;
+        let _turn = Turn::take(self, &room, participant).await;
+        let caller = {
+            let mut registry = self.registry();
+            let caller = registry.caller(handle)?;
+            let (member, ..) = registry.member(&caller)?;
+            member.token_arrived = true;
+            match member.outcomes.look(n) {
+                Known::New => caller,
+                Known::Outcome(outcome) => return outcome,
+                Known::Forgotten => {
+                    let message = "the request's number is too old; its outcome was forgotten";
+                    return Err(ErrorBody::new(ErrorCode::RequestExpired, message));
+                }
+            }
+        };
+        let outcome = self.carry_out(&caller, n, request).await;
+        if let Ok((member, ..)) = self.registry().member(&caller) {
+            member.outcomes.keep(n, &outcome);
+        }
+        outcome
+    }
+
+    async fn carry_out(self: &Arc<Self>, caller: &Caller, n: u64, request: Request) -> Result<Reply, ErrorBody> {
+        match request {
+            Request::Leave {} => self.append(caller, n, RoomEvent::Left {}).await.map(|_| Reply::Done {}),
+            Request::CreateWebRtcTransport { direction } => self.create_transport(caller, direction).await,
+            Request::ConnectWebRtcTransport { transport_id, dtls_parameters } => {
+                self.connect_transport(caller, transport_id, dtls_parameters).await
+            }
+            Request::RestartIce { transport_id } => self.restart_ice(caller, transport_id).await,
+            Request::Produce { transport_id, source, kind, rtp_parameters, paused } => {
+                let media = super::produce::Wanted { transport_id, source, kind, rtp_parameters, paused };
+                self.produce(caller, n, media).await
+            }
+            Request::PauseProducer { producer_id } => self.pause_producer(caller, n, producer_id, true).await,
+            Request::ResumeProducer { producer_id } => self.pause_producer(caller, n, producer_id, false).await,
+            Request::CloseProducer { producer_id } => self.close_producer(caller, n, producer_id).await,
+            Request::Consume { transport_id, producer_ids } => self.consume(caller, transport_id, producer_ids).await,
+            Request::ResumeConsumer { consumer_id } => self.pause_consumer(caller, consumer_id, false).await,
+            Request::PauseConsumer { consumer_id } => self.pause_consumer(caller, consumer_id, true).await,
+            Request::CloseConsumer { consumer_id } => self.close_consumer(caller, consumer_id),
+        }
+    }
+
+    /// Has the room's rules judge what a client asks.
+    pub(super) async fn append(&self, caller: &Caller, n: u64, event: RoomEvent) -> Result<Accepted, ErrorBody> {
+        let key = ProposalKey::Session { session: caller.session, n };
+        let proposal = Proposal { room: caller.room.clone(), key, binding: Some(caller.binding), event };
+        self.rooms.propose(proposal).await
+    }
+}
+
+fn not_joined() -> ErrorBody {
+    ErrorBody::new(ErrorCode::NotJoined, "you are not in this room any more; join it again")
+}

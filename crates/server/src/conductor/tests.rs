@@ -1,0 +1,543 @@
+//! The conductor with a real log and real media workers; only sockets and packets are missing.
+
+use std::time::Duration;
+
+use cluster::log::MemoryLogConfig;
+use cluster::{MemoryLog, NodeConfig, ServiceConfig};
+use protocol::Incarnation;
+use protocol::request::{ConsumeResult, Join, Resume};
+use protocol::{ConsumerId, MediaKind, Notification, ProducerId, RtpParameters, Source, TransportId};
+use serde_json::json;
+use sfu::dtls::Identity;
+use sfu::worker::ListenAddr;
+use sfu_io::PoolConfig;
+use signaling::{OutboxReceiver, Outgoing, outbox};
+
+use super::*;
+
+/// Nothing here takes a tenth of it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn conductor_with(workers: usize, limits: Limits) -> Conductor {
+    let listen = ListenAddr { local: "127.0.0.1:0".parse().expect("an address"), announced: Vec::new() };
+    let mut config = PoolConfig::new(vec![listen], Identity::generate().expect("a certificate"), [7; 32]);
+    config.workers = workers.try_into().ok();
+    config.pin = false;
+    let (pool, events) = WorkerPool::start(&config).expect("workers");
+    let node = ServiceConfig::new(NodeConfig::new("test".parse().expect("a name"), &limits));
+    let log = MemoryLog::new(MemoryLogConfig::default(), || {
+        u64::try_from(unix_time().as_millis()).expect("milliseconds fit")
+    });
+    let (rooms, changes) = RoomService::start(Incarnation(1), node, log).await.expect("a log");
+    Conductor::start(Parts {
+        rooms,
+        changes,
+        pool,
+        events,
+        tokens: Tokens::new(&[1; 32]),
+        limits,
+        phase: Arc::default(),
+        signaling: Arc::default(),
+    })
+}
+
+async fn conductor() -> Conductor {
+    conductor_with(1, Limits::default()).await
+}
+
+/// A page: its socket and what it knows.
+struct Page {
+    handle: SessionHandle,
+    welcome: Welcome,
+    inbox: OutboxReceiver,
+    n: u64,
+    conductor: Conductor,
+}
+
+impl Page {
+    async fn join(conductor: &Conductor, room: &str, name: &str) -> Self {
+        Self::try_join(conductor, room, name, None).await.expect("joined")
+    }
+
+    async fn try_join(
+        conductor: &Conductor,
+        room: &str,
+        name: &str,
+        resume_token: Option<String>,
+    ) -> Result<Self, ErrorBody> {
+        let room = room.parse().expect("a room's name");
+        let place = conductor.join_place(room, JoinPlace { resume_token }).await?;
+        let join = Join { name: name.to_owned(), rtp_capabilities: place.router_rtp_capabilities };
+        Self::connect(conductor, ConnectAuth { token: place.token, join: Some(join), resume: None }).await
+    }
+
+    async fn resume(conductor: &Conductor, token: &str) -> Result<Self, ErrorBody> {
+        let auth = ConnectAuth { token: token.to_owned(), join: None, resume: Some(Resume { seq: 0 }) };
+        Self::connect(conductor, auth).await
+    }
+
+    async fn connect(conductor: &Conductor, auth: ConnectAuth) -> Result<Self, ErrorBody> {
+        let (outbox, inbox) = outbox();
+        let (handle, welcome) = conductor.connect(auth, outbox).await?;
+        Ok(Self { handle, welcome, inbox, n: 0, conductor: conductor.clone() })
+    }
+
+    async fn request(&mut self, request: Request) -> Result<Reply, ErrorBody> {
+        self.n += 1;
+        self.repeat(request).await
+    }
+
+    async fn repeat(&self, request: Request) -> Result<Reply, ErrorBody> {
+        self.conductor.request(self.handle, self.n, request).await
+    }
+
+    async fn produce(&mut self, source: Source) -> ProducerId {
+        let transport_id = self.send_transport();
+        match self.request(produce(transport_id, source)).await {
+            Ok(Reply::Produce { id }) => id,
+            other => panic!("not produced: {other:?}"),
+        }
+    }
+
+    async fn consume(&mut self, producer: ProducerId) -> Result<ConsumerId, ErrorBody> {
+        let transport_id = self.recv_transport();
+        match self.request(Request::Consume { transport_id, producer_ids: vec![producer] }).await?.into_first() {
+            ConsumeResult::Consumer(options) => Ok(options.id),
+            ConsumeResult::Refused { error, .. } => Err(error),
+        }
+    }
+
+    fn send_transport(&self) -> TransportId {
+        self.welcome.send_transport.as_ref().expect("a send transport").id
+    }
+
+    fn recv_transport(&self) -> TransportId {
+        self.welcome.recv_transport.as_ref().expect("a receive transport").id
+    }
+
+    fn id(&self) -> ParticipantId {
+        self.welcome.participant_id
+    }
+
+    async fn next(&mut self) -> Outgoing {
+        let next = tokio::time::timeout(PATIENCE, self.inbox.recv()).await;
+        next.expect("something in time").expect("an open socket")
+    }
+
+    async fn hears(&mut self, wanted: impl Fn(&Notification) -> bool) -> Notification {
+        match self.next().await {
+            Outgoing::Notify(heard) if wanted(&heard) => heard,
+            other => panic!("heard something else: {other:?}"),
+        }
+    }
+
+    /// Breaks the socket.
+    fn vanish(self) -> (String, Option<TransportId>) {
+        self.conductor.disconnected(self.handle);
+        (self.welcome.session_token, self.welcome.send_transport.map(|transport| transport.id))
+    }
+}
+
+trait First {
+    fn into_first(self) -> ConsumeResult;
+}
+
+impl First for Reply {
+    fn into_first(self) -> ConsumeResult {
+        match self {
+            Reply::Consume { consumers } => consumers.into_iter().next().expect("one result"),
+            other => panic!("not about consumers: {other:?}"),
+        }
+    }
+}
+
+fn produce(transport_id: TransportId, source: Source) -> Request {
+    let kind = source.kind();
+    let codec = match kind {
+        MediaKind::Audio => json!({ "mimeType": "audio/opus", "payloadType": 111, "clockRate": 48000, "channels": 2 }),
+        MediaKind::Video => json!({ "mimeType": "video/VP8", "payloadType": 96, "clockRate": 90000 }),
+    };
+    let rtp_parameters: RtpParameters = serde_json::from_value(json!({
+        "mid": (source as u8).to_string(),
+        "codecs": [codec],
+        "encodings": [{ "ssrc": 1000 + source as u32 }],
+        "rtcp": { "cname": "page" },
+    }))
+    .expect("parameters");
+    Request::Produce { transport_id, source, kind, rtp_parameters, paused: false }
+}
+
+async fn worker_stats(conductor: &Conductor) -> sfu::WorkerStats {
+    let worker = conductor.pool().workers().first().expect("a worker");
+    worker.call(|worker, _| worker.stats()).await.expect("an answer")
+}
+
+#[tokio::test]
+async fn the_snapshot_and_what_follows_leave_nothing_out() {
+    let conductor = conductor().await;
+    let mut anna = Page::join(&conductor, "daily", " Anna ").await;
+    let mut ben = Page::join(&conductor, "daily", "Ben").await;
+    let names: Vec<&str> = ben.welcome.room.participants.iter().map(|p| p.name.as_str()).collect();
+    assert_eq!(names, ["Anna", "Ben"]);
+    assert_eq!(anna.welcome.room.participants.len(), 1);
+
+    let seq = anna.welcome.room.seq;
+    anna.hears(|n| matches!(n, Notification::ParticipantJoined { seq: s, participant } if *s > seq && participant.name == "Ben"))
+        .await;
+    let mic = anna.produce(Source::Mic).await;
+    // The first thing that Ben hears: not his own joining, which his snapshot has.
+    ben.hears(|n| matches!(n, Notification::ProducerAdded { producer, .. } if producer.id == mic)).await;
+    anna.hears(|n| matches!(n, Notification::ProducerAdded { .. })).await;
+}
+
+#[tokio::test]
+async fn rooms_do_not_hear_each_other() {
+    let conductor = conductor().await;
+    let mut anna = Page::join(&conductor, "daily", "Anna").await;
+    let mut eve = Page::join(&conductor, "other", "Eve").await;
+    let mic = anna.produce(Source::Mic).await;
+    assert_eq!(eve.consume(mic).await.expect_err("another room").code, ErrorCode::NotFound);
+    eve.produce(Source::Camera).await;
+    eve.hears(
+        |n| matches!(n, Notification::ProducerAdded { participant_id, .. } if *participant_id != mic.participant),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn producers_are_consumed_muted_and_closed() {
+    let conductor = conductor().await;
+    let mut anna = Page::join(&conductor, "daily", "Anna").await;
+    let camera = anna.produce(Source::Camera).await;
+    let mut ben = Page::join(&conductor, "daily", "Ben").await;
+    let consumer_id = ben.consume(camera).await.expect("consumed");
+    assert!(ben.request(Request::ResumeConsumer { consumer_id }).await.is_ok());
+
+    anna.request(Request::PauseProducer { producer_id: camera }).await.expect("paused");
+    ben.hears(|n| matches!(n, Notification::ProducerPaused { producer_id, .. } if *producer_id == camera)).await;
+    anna.request(Request::ResumeProducer { producer_id: camera }).await.expect("resumed");
+    ben.hears(|n| matches!(n, Notification::ProducerResumed { .. })).await;
+
+    anna.request(Request::CloseProducer { producer_id: camera }).await.expect("closed");
+    let mut heard = Vec::new();
+    for _ in 0..2 {
+        let Outgoing::Notify(notification) = ben.next().await else { panic!("closed") };
+        heard.push(notification.into_event().0);
+    }
+    heard.sort_unstable();
+    assert_eq!(heard, ["consumerClosed", "producerClosed"]);
+    let again = ben.request(Request::CloseConsumer { consumer_id }).await;
+    assert_eq!(again.expect_err("it is gone").code, ErrorCode::NotFound);
+    assert_eq!(worker_stats(&conductor).await.consumers, 0);
+}
+
+#[tokio::test]
+async fn a_source_published_again_keeps_its_consumers() {
+    let conductor = conductor().await;
+    let mut anna = Page::join(&conductor, "daily", "Anna").await;
+    let mut ben = Page::join(&conductor, "daily", "Ben").await;
+    let mic = anna.produce(Source::Mic).await;
+    ben.consume(mic).await.expect("consumed");
+    assert_eq!(anna.produce(Source::Mic).await, mic);
+    let stats = worker_stats(&conductor).await;
+    assert_eq!((stats.producers, stats.consumers), (1, 1));
+
+    // Closed and published at once again: the late news of the close does not touch the new one.
+    for _ in 0..20 {
+        anna.request(Request::CloseProducer { producer_id: mic }).await.expect("closed");
+        anna.produce(Source::Mic).await;
+    }
+    anna.request(Request::PauseProducer { producer_id: mic }).await.expect("paused");
+    while !matches!(ben.next().await, Outgoing::Notify(Notification::ProducerPaused { .. })) {}
+    assert_eq!(worker_stats(&conductor).await.producers, 1);
+}
+
+#[tokio::test]
+async fn a_repeated_number_is_answered_and_not_carried_out_again() {
+    let conductor = conductor().await;
+    let mut anna = Page::join(&conductor, "daily", "Anna").await;
+    let request = || Request::CreateWebRtcTransport { direction: protocol::request::Direction::Send };
+    let Ok(Reply::Transport(first)) = anna.request(request()).await else { panic!("a transport") };
+    let Ok(Reply::Transport(again)) = anna.repeat(request()).await else { panic!("a transport") };
+    assert_eq!(first.id, again.id);
+    assert_ne!(first.id, anna.send_transport());
+    assert_eq!(worker_stats(&conductor).await.transports, 2);
+
+    let mic = match anna.request(produce(first.id, Source::Mic)).await {
+        Ok(Reply::Produce { id }) => id,
+        other => panic!("not produced: {other:?}"),
+    };
+    assert!(matches!(anna.repeat(produce(first.id, Source::Mic)).await, Ok(Reply::Produce { id }) if id == mic));
+    anna.hears(|n| matches!(n, Notification::ProducerAdded { .. })).await;
+    anna.request(Request::CloseProducer { producer_id: mic }).await.expect("closed");
+    anna.hears(|n| matches!(n, Notification::ProducerClosed { .. })).await;
+}
+
+#[tokio::test]
+async fn what_belongs_to_others_cannot_be_touched() {
+    let conductor = conductor().await;
+    let mut anna = Page::join(&conductor, "daily", "Anna").await;
+    let mic = anna.produce(Source::Mic).await;
+    let mut ben = Page::join(&conductor, "daily", "Ben").await;
+    let consumer_id = ben.consume(mic).await.expect("consumed");
+    let (transport_id, recv) = (anna.send_transport(), ben.recv_transport());
+    for request in [
+        Request::RestartIce { transport_id },
+        produce(transport_id, Source::Mic),
+        produce(recv, Source::Mic),
+        Request::PauseProducer { producer_id: mic },
+        Request::CloseProducer { producer_id: mic },
+        Request::Consume { transport_id, producer_ids: vec![mic] },
+    ] {
+        let event = format!("{request:?}");
+        assert_eq!(ben.request(request).await.expect_err(&event).code, ErrorCode::NotFound, "{event}");
+    }
+    let touched = anna.request(Request::CloseConsumer { consumer_id }).await;
+    assert_eq!(touched.expect_err("not hers").code, ErrorCode::NotFound);
+    let wrong_kind = Request::Produce {
+        transport_id,
+        source: Source::Mic,
+        kind: MediaKind::Video,
+        rtp_parameters: RtpParameters::default(),
+        paused: false,
+    };
+    assert_eq!(anna.request(wrong_kind).await.expect_err("not a picture").code, ErrorCode::BadRequest);
+    let many = Request::Consume { transport_id: recv, producer_ids: vec![mic; 101] };
+    assert_eq!(ben.request(many).await.expect_err("too many").code, ErrorCode::BadRequest);
+    assert_eq!(worker_stats(&conductor).await.producers, 1);
+}
+
+#[tokio::test]
+async fn consumers_are_limited_and_the_others_still_come() {
+    let limits = Limits { consumers_per_participant_max: 2, ..Limits::default() };
+    let conductor = conductor_with(1, limits).await;
+    let mut anna = Page::join(&conductor, "daily", "Anna").await;
+    let mic = anna.produce(Source::Mic).await;
+    let missing = ProducerId { source: Source::Screen, ..mic };
+    let mut ben = Page::join(&conductor, "daily", "Ben").await;
+    let request = Request::Consume { transport_id: ben.recv_transport(), producer_ids: vec![missing, mic, mic] };
+    let Ok(Reply::Consume { consumers }) = ben.request(request).await else { panic!("results") };
+    let codes: Vec<Option<ErrorCode>> = consumers
+        .iter()
+        .map(|result| match result {
+            ConsumeResult::Consumer(_) => None,
+            ConsumeResult::Refused { error, .. } => Some(error.code),
+        })
+        .collect();
+    assert_eq!(codes, [Some(ErrorCode::NotFound), None, Some(ErrorCode::LimitReached)]);
+    // What was not made does not count.
+    assert!(ben.consume(mic).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_broken_socket_comes_back_to_what_it_had_and_nobody_notices() {
+    let conductor = conductor().await;
+    let mut anna = Page::join(&conductor, "daily", "Anna").await;
+    let mut ben = Page::join(&conductor, "daily", "Ben").await;
+    let mic = anna.produce(Source::Mic).await;
+    let (id, transports) = (anna.id(), worker_stats(&conductor).await.transports);
+    let n = anna.n;
+    let (token, _) = anna.vanish();
+    let camera = ben.produce(Source::Camera).await;
+
+    let mut anna = Page::resume(&conductor, &token).await.expect("resumed");
+    anna.n = n;
+    assert_eq!(anna.id(), id);
+    assert!(anna.welcome.send_transport.is_none() && anna.welcome.recv_transport.is_none());
+    let producers = anna.welcome.room.participants.iter().flat_map(|p| &p.producers).map(|p| p.id);
+    assert_eq!(producers.collect::<Vec<_>>(), [mic, camera]);
+    assert_eq!(worker_stats(&conductor).await.transports, transports);
+
+    anna.request(Request::PauseProducer { producer_id: mic }).await.expect("still hers");
+    ben.hears(|n| matches!(n, Notification::ProducerAdded { participant_id, .. } if *participant_id == id)).await;
+    ben.hears(|n| matches!(n, Notification::ProducerAdded { producer, .. } if producer.id == camera)).await;
+    ben.hears(|n| matches!(n, Notification::ProducerPaused { .. })).await;
+    anna.hears(|n| matches!(n, Notification::ProducerPaused { .. })).await;
+}
+
+#[tokio::test]
+async fn a_session_token_ends_when_the_next_one_arrived() {
+    let conductor = conductor().await;
+    let (first, _) = Page::join(&conductor, "daily", "Anna").await.vanish();
+    // Two welcomes are lost on their way.
+    let lost = Page::resume(&conductor, &first).await.expect("resumed");
+    let (second, _) = lost.vanish();
+    let mut zombie = Page::resume(&conductor, &first).await.expect("resumed");
+    let mut anna = Page::resume(&conductor, &second).await.expect("resumed");
+    assert_eq!(zombie.next().await, Outgoing::Close(ErrorCode::Superseded));
+
+    let direction = protocol::request::Direction::Recv;
+    anna.request(Request::CreateWebRtcTransport { direction }).await.expect("hers");
+    let old = Page::resume(&conductor, &first).await.map(drop);
+    assert_eq!(old.expect_err("used").code, ErrorCode::Superseded);
+    let of_old_socket = zombie.request(Request::CreateWebRtcTransport { direction }).await;
+    assert_eq!(of_old_socket.expect_err("taken over").code, ErrorCode::NotJoined);
+}
+
+#[tokio::test]
+async fn a_reload_is_the_same_participant_and_its_consumers_go_on() {
+    let conductor = conductor().await;
+    let mut ben = Page::join(&conductor, "daily", "Ben").await;
+    let mut anna = Page::join(&conductor, "daily", "Anna").await;
+    ben.hears(|n| matches!(n, Notification::ParticipantJoined { .. })).await;
+    let mic = anna.produce(Source::Mic).await;
+    ben.hears(|n| matches!(n, Notification::ProducerAdded { .. })).await;
+    ben.consume(mic).await.expect("consumed");
+
+    let token = anna.welcome.session_token.clone();
+    let elsewhere = Page::try_join(&conductor, "other", "Anna", Some(token.clone())).await.map(drop);
+    assert_eq!(elsewhere.expect_err("another room").code, ErrorCode::Unauthorized);
+    let mut again = Page::try_join(&conductor, "daily", "Anna II", Some(token.clone())).await.expect("joined");
+    assert_eq!(again.id(), anna.id());
+    anna.hears(|n| matches!(n, Notification::ProducerAdded { .. })).await;
+    while anna.next().await != Outgoing::Close(ErrorCode::Superseded) {}
+    conductor.disconnected(anna.handle);
+
+    ben.hears(|n| matches!(n, Notification::ParticipantUpdated { name, .. } if name == "Anna II")).await;
+    assert_eq!(again.produce(Source::Mic).await, mic);
+    ben.hears(|n| matches!(n, Notification::ProducerAdded { producer, .. } if producer.id == mic)).await;
+    let stats = worker_stats(&conductor).await;
+    assert_eq!((stats.transports, stats.producers, stats.consumers), (4, 1, 1));
+    let used = Page::try_join(&conductor, "daily", "Anna", Some(token)).await.map(drop);
+    assert_eq!(used.expect_err("used").code, ErrorCode::SessionExpired);
+}
+
+#[tokio::test]
+async fn who_stays_away_for_too_long_is_gone() {
+    let conductor = conductor_with(1, Limits { grace_ms: 1, ..Limits::default() }).await;
+    let mut ben = Page::join(&conductor, "daily", "Ben").await;
+    let mut anna = Page::join(&conductor, "daily", "Anna").await;
+    ben.hears(|n| matches!(n, Notification::ParticipantJoined { .. })).await;
+    let mic = anna.produce(Source::Mic).await;
+    ben.hears(|n| matches!(n, Notification::ProducerAdded { .. })).await;
+    let consumer = ben.consume(mic).await.expect("consumed");
+    let id = anna.id();
+    let (token, _) = anna.vanish();
+    ben.hears(|n| matches!(n, Notification::ParticipantLeft { participant_id, .. } if *participant_id == id)).await;
+    ben.hears(|n| matches!(n, Notification::ConsumerClosed { consumer_id } if *consumer_id == consumer)).await;
+    let late = Page::resume(&conductor, &token).await.map(drop);
+    assert_eq!(late.expect_err("too late").code, ErrorCode::SessionExpired);
+    assert_eq!(worker_stats(&conductor).await.transports, 2);
+}
+
+#[tokio::test]
+async fn rooms_that_end_leave_nothing_behind() {
+    let conductor = conductor().await;
+    for cycle in 0..3 {
+        let mut pages = Vec::new();
+        for room in 0..20 {
+            let mut page = Page::join(&conductor, &format!("room-{room}"), "Anna").await;
+            page.produce(Source::Mic).await;
+            pages.push(page);
+        }
+        assert_eq!(worker_stats(&conductor).await.routers, 20, "cycle {cycle}");
+        for page in &mut pages {
+            page.request(Request::Leave {}).await.expect("left");
+            while !matches!(
+                page.inbox.recv().await,
+                None | Some(Outgoing::Notify(Notification::ParticipantLeft { .. }))
+            ) {}
+            conductor.disconnected(page.handle);
+        }
+        let mut last = Page::join(&conductor, "room-0", "Ben").await;
+        last.request(Request::Leave {}).await.expect("left");
+        while last.inbox.recv().await.is_some() {}
+        wait_for_empty(&conductor).await;
+    }
+}
+
+async fn wait_for_empty(conductor: &Conductor) {
+    let empty = async {
+        while conductor.0.registry().counts() != Default::default() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, empty).await.expect("nothing is left");
+    let stats = worker_stats(conductor).await;
+    assert_eq!((stats.routers, stats.transports, stats.producers, stats.consumers), (0, 0, 0, 0));
+}
+
+#[tokio::test]
+async fn everybody_is_in_the_order_of_one_log() {
+    let conductor = conductor().await;
+    let mut tasks = Vec::new();
+    for name in 0..20 {
+        let conductor = conductor.clone();
+        tasks.push(tokio::spawn(async move {
+            let mut page = Page::join(&conductor, "daily", &format!("P{name}")).await;
+            page.produce(Source::Mic).await;
+            page
+        }));
+    }
+    let mut pages = Vec::new();
+    for task in tasks {
+        pages.push(task.await.expect("joined"));
+    }
+    // Everyone's snapshot plus what they heard makes the same room.
+    for page in &mut pages {
+        let mut people: Vec<ParticipantId> = page.welcome.room.participants.iter().map(|p| p.id).collect();
+        let snapshot = page.welcome.room.participants.iter().flat_map(|p| &p.producers);
+        let mut producers: Vec<ProducerId> = snapshot.map(|p| p.id).collect();
+        let mut last = page.welcome.room.seq;
+        while people.len() < 20 || producers.len() < 20 {
+            match page.next().await {
+                Outgoing::Notify(Notification::ParticipantJoined { seq, participant }) => {
+                    assert!(seq > last && !people.contains(&participant.id));
+                    people.push(participant.id);
+                    last = seq;
+                }
+                Outgoing::Notify(Notification::ProducerAdded { seq, producer, .. }) => {
+                    assert!(seq > last && !producers.contains(&producer.id));
+                    producers.push(producer.id);
+                    last = seq;
+                }
+                other => panic!("heard something else: {other:?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_dead_worker_sends_its_people_to_another() {
+    let conductor = conductor_with(2, Limits::default()).await;
+    let mut anna = Page::join(&conductor, "daily", "Anna").await;
+    let media = conductor.0.registry().media(&"daily".parse().expect("a room"), || None).expect("media");
+    let fault = media.worker.call::<(), _>(|_, _| panic!("a fault, for this test")).await;
+    assert!(fault.is_err());
+    while anna.next().await != Outgoing::Close(ErrorCode::Internal) {}
+    let (token, send) = anna.vanish();
+    let anna = Page::resume(&conductor, &token).await.expect("resumed");
+    assert_ne!(Some(anna.send_transport()), send);
+    let elsewhere = conductor.0.registry().media(&"daily".parse().expect("a room"), || None).expect("media");
+    assert_ne!(elsewhere.worker.index(), media.worker.index());
+}
+
+#[tokio::test]
+async fn on_the_way_down_everybody_is_told_and_nobody_let_in() {
+    let conductor = conductor().await;
+    let mut anna = Page::join(&conductor, "daily", "Anna").await;
+    conductor.drain();
+    assert_eq!(anna.next().await, Outgoing::Close(ErrorCode::Draining));
+    let late = Page::try_join(&conductor, "daily", "Ben", None).await.map(drop);
+    assert_eq!(late.expect_err("draining").code, ErrorCode::Draining);
+    conductor.disconnected(anna.handle);
+    conductor.drained().await;
+    conductor.stop().await;
+}
+
+#[tokio::test]
+async fn tokens_of_others_and_bad_names_are_refused() {
+    let conductor = conductor().await;
+    let anna = Page::join(&conductor, "daily", "Anna").await;
+    let refused = |result: Result<Page, ErrorBody>| result.map(drop).expect_err("refused").code;
+    // Kinds do not mix.
+    assert_eq!(refused(Page::resume(&conductor, "forged").await), ErrorCode::Unauthorized);
+    let join = Join { name: "Eve".into(), rtp_capabilities: sfu::ortc::router_capabilities() };
+    let token = anna.welcome.session_token.clone();
+    let auth = ConnectAuth { token, join: Some(join), resume: None };
+    assert_eq!(refused(Page::connect(&conductor, auth).await), ErrorCode::Unauthorized);
+    assert_eq!(refused(Page::try_join(&conductor, "daily", "  ", None).await), ErrorCode::BadRequest);
+    assert_eq!(refused(Page::try_join(&conductor, "daily", &"x".repeat(129), None).await), ErrorCode::BadRequest);
+    assert_eq!(conductor.0.registry().counts().members, 1);
+    assert_eq!(worker_stats(&conductor).await.transports, 2);
+}

@@ -1,0 +1,136 @@
+//! The configuration keys: what the file, the environment, the flags, the messages and the sample are made of.
+
+/// One key.
+pub(super) struct Key {
+    /// Its path in the file: `listen`, `limits.grace_ms`.
+    pub name: &'static str,
+    /// What a value looks like.
+    pub kind: Kind,
+    /// For the sample file and `--help`.
+    pub doc: &'static str,
+}
+
+/// What a value looks like.
+pub(super) enum Kind {
+    /// A string; what is allowed, in words.
+    Text(&'static str),
+    /// One of these strings.
+    Choice(&'static [&'static str]),
+    /// A whole number in this range, both ends included.
+    Number(u64, u64),
+    /// `true` or `false`; as a flag, without a value.
+    Switch,
+    /// A list of strings; as a flag or in the environment separated by commas.
+    List(&'static str),
+}
+
+impl Key {
+    /// The name as a flag, without its dashes.
+    pub(super) fn flag(&self) -> String {
+        self.name.replace(['.', '_'], "-")
+    }
+
+    /// The name in the environment.
+    pub(super) fn variable(&self) -> String {
+        format!("HYPERION_{}", self.name.replace('.', "_").to_uppercase())
+    }
+
+    /// What is allowed, in words.
+    pub(super) fn allowed(&self) -> String {
+        match &self.kind {
+            Kind::Text(allowed) => (*allowed).to_owned(),
+            Kind::Choice(values) => values.join(" or "),
+            Kind::Number(min, max) => format!("a whole number from {min} to {max}"),
+            Kind::Switch => "true or false".to_owned(),
+            Kind::List(allowed) => format!("a list of {allowed}"),
+        }
+    }
+}
+
+const fn text(name: &'static str, allowed: &'static str, doc: &'static str) -> Key {
+    Key { name, kind: Kind::Text(allowed), doc }
+}
+
+const fn number(name: &'static str, min: u64, max: u64, doc: &'static str) -> Key {
+    Key { name, kind: Kind::Number(min, max), doc }
+}
+
+const fn list(name: &'static str, of: &'static str, doc: &'static str) -> Key {
+    Key { name, kind: Kind::List(of), doc }
+}
+
+/// Every key, in the order of the sample file: top-level keys before tables.
+pub(super) const KEYS: &[Key] = &[
+    text(
+        "listen",
+        "an IP address and a port, such as 127.0.0.1:4400 or [::]:4400",
+        "Where HTTP and signalling listen (TCP). Port 0 takes any free one. Beyond loopback the server speaks HTTPS,\n\
+         and needs `open`.",
+    ),
+    Key {
+        name: "open",
+        kind: Kind::Switch,
+        doc: "Lets anybody who can reach the server and knows a room's name join it. There are no tokens yet, so a server\n\
+              that listens beyond loopback does not start without this.",
+    },
+    number(
+        "media_port",
+        0,
+        65_535,
+        "UDP port of the first media worker; worker i uses media_port + i. 0 takes any free ones.",
+    ),
+    number("workers", 0, 256, "Media threads. 0: one per core."),
+    list(
+        "announce",
+        "IP addresses, such as 203.0.113.7",
+        "Addresses where clients find this server's media ports, for a machine behind NAT. Empty: every address of the\n\
+         machine but those of container bridges.",
+    ),
+    list(
+        "allowed_origins",
+        "origins, such as https://meet.example.org",
+        "Origins of web pages that may connect, beside the loopback names and the listen and announced addresses.",
+    ),
+    text(
+        "tls_cert",
+        "the path of a PEM file",
+        "Certificate chain for HTTPS, leaf first. Without it a server beyond loopback makes a self-signed one.",
+    ),
+    text("tls_key", "the path of a PEM file", "Private key of the certificate."),
+    text(
+        "data_dir",
+        "the path of a directory",
+        "Where the self-signed certificate is kept. Not set: $XDG_DATA_HOME/hyperion, or ~/.local/share/hyperion.",
+    ),
+    Key { name: "log.format", kind: Kind::Choice(&["text", "json"]), doc: "Form of a log line (standard error)." },
+    text(
+        "log.level",
+        "error, warn, info, debug or trace",
+        "Least severe level that is logged; directives such as info,sfu=debug are taken too.",
+    ),
+    number("limits.message_bytes_max", 4_096, 16_777_216, "Largest Socket.IO message and HTTP body, in bytes."),
+    number(
+        "limits.requests_per_second",
+        1,
+        100_000,
+        "Requests per second that one socket may send on average; bursts of four times that are taken.",
+    ),
+    number(
+        "limits.joins_per_second_per_address",
+        1,
+        100_000,
+        "Joins per second that one address may try on average; bursts of ten times that are taken.",
+    ),
+    number("limits.sockets_per_address_max", 1, 1_000_000, "Sockets that one address may hold at a time."),
+    number("limits.participants_per_room_max", 1, 100_000, "People in a room."),
+    number("limits.rooms_per_node_max", 1, 1_000_000, "Rooms on a node."),
+    number("limits.transports_per_participant_max", 2, 16, "Transports of a participant."),
+    number("limits.consumers_per_participant_max", 1, 100_000, "Consumers of a participant."),
+    number("limits.name_bytes_max", 1, 1_024, "Longest display name, in bytes."),
+    number(
+        "limits.grace_ms",
+        0,
+        600_000,
+        "How long a participant whose socket broke is held before the others see them leave, in milliseconds.",
+    ),
+];

@@ -1,0 +1,154 @@
+//! Configuration: one struct, filled from defaults, the file, the environment and flags, in this order.
+
+mod keys;
+mod load;
+mod sample;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use protocol::limits::Limits;
+use serde::{Deserialize, Serialize};
+
+pub use load::{ConfigError, LoadError, Loaded, load};
+pub use sample::sample;
+
+/// The port of HTTP and signalling, unless configured.
+pub const HTTP_PORT: u16 = 4400;
+/// The UDP port of the first worker, unless configured.
+pub const MEDIA_PORT: u16 = 44000;
+
+/// Everything that can be configured. `config/keys.rs` documents each key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where HTTP and signalling listen.
+    pub listen: SocketAddr,
+    /// The UDP port of the first worker; worker `i` uses `media_port + i`. 0: any free ports.
+    pub media_port: u16,
+    /// How many media threads; 0: one per core.
+    pub workers: u16,
+    /// Addresses told to clients for media; empty: those of the machine.
+    pub announce: Vec<IpAddr>,
+    /// Web origins that may connect, beside the server's own.
+    pub allowed_origins: Vec<String>,
+    /// Whether people without a token may join on a server that others can reach.
+    pub open: bool,
+    /// PEM file with the certificate chain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_cert: Option<PathBuf>,
+    /// PEM file with the certificate's private key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_key: Option<PathBuf>,
+    /// Where the self-signed certificate is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_dir: Option<PathBuf>,
+    /// What is logged, and how.
+    pub log: Log,
+    /// What clients may use at most.
+    pub limits: Limits,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// For people or for machines.
+    pub format: LogFormat,
+    /// A level, or `tracing` directives.
+    pub level: String,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), HTTP_PORT),
+            media_port: MEDIA_PORT,
+            workers: 0,
+            announce: Vec::new(),
+            allowed_origins: Vec::new(),
+            open: false,
+            tls_cert: None,
+            tls_key: None,
+            data_dir: None,
+            log: Log::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: "info".to_owned() }
+    }
+}
+
+impl Config {
+    /// Whether other machines can reach the HTTP port.
+    pub fn beyond_loopback(&self) -> bool {
+        !self.listen.ip().is_loopback()
+    }
+
+    /// Whether HTTP is served over TLS.
+    pub fn tls(&self) -> bool {
+        self.beyond_loopback() || self.tls_cert.is_some()
+    }
+
+    /// How many media threads to start.
+    pub fn worker_count(&self) -> usize {
+        match self.workers {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            workers => usize::from(workers),
+        }
+    }
+
+    /// Checks what no single key can tell.
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.beyond_loopback() && !self.open {
+            return Err(ConfigError::new(
+                "listen",
+                &self.listen,
+                "a loopback address, or add --open: other machines can reach this one, and there are no tokens yet, \
+                 so that anybody who knows or guesses the name of a room may join it",
+            ));
+        }
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(cert), None) => {
+                return Err(ConfigError::new("tls_cert", &cert.display(), "together with tls_key only"));
+            }
+            (None, Some(key)) => {
+                return Err(ConfigError::new("tls_key", &key.display(), "together with tls_cert only"));
+            }
+            _ => {}
+        }
+        if self.media_port != 0 && usize::from(self.media_port) + self.worker_count() > 1 << 16 {
+            let allowed =
+                format!("0, or at most {} with {} workers", (1 << 16) - self.worker_count(), self.worker_count());
+            return Err(ConfigError::new("media_port", &self.media_port, allowed));
+        }
+        if let Some(address) = self.announce.iter().find(|address| address.is_unspecified() || address.is_multicast()) {
+            return Err(ConfigError::new("announce", address, "addresses that a client can send to"));
+        }
+        for origin in &self.allowed_origins {
+            if !crate::origins::is_origin(origin) {
+                let allowed = "origins as browsers send them: scheme://host or scheme://host:port, lower case, no slash at the end";
+                return Err(ConfigError::new("allowed_origins", origin, allowed));
+            }
+        }
+        if let Err(error) = self.log.level.parse::<tracing_subscriber::EnvFilter>() {
+            let allowed = format!("error, warn, info, debug, trace or directives such as info,sfu=debug ({error})");
+            return Err(ConfigError::new("log.level", &self.log.level, allowed));
+        }
+        Ok(())
+    }
+}

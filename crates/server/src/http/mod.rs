@@ -1,0 +1,83 @@
+//! HTTP: the web client, health, metrics, and whatever signalling adds.
+
+mod assets;
+mod headers;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router, middleware};
+use protocol::{ErrorBody, ErrorCode};
+
+use crate::phase::{Phase, PhaseCell};
+use assets::Assets;
+
+/// Where `/metrics` gets its text from.
+pub trait MetricsSource: Send + Sync + 'static {
+    /// The text, in Prometheus' exposition format.
+    fn metrics(&self) -> impl Future<Output = String> + Send;
+}
+
+struct Http<M> {
+    assets: Assets,
+    phase: Arc<PhaseCell>,
+    metrics: Arc<M>,
+}
+
+/// The whole HTTP side. `signaling` answers for its own paths and has no fallback.
+pub fn router<M: MetricsSource>(signaling: Router, phase: Arc<PhaseCell>, metrics: Arc<M>) -> Router {
+    let http = Arc::new(Http { assets: Assets::embedded(), phase, metrics });
+    Router::new()
+        .route("/healthz", get(|| async { ([(CACHE_CONTROL, "no-store")], "ok\n") }))
+        .route("/readyz", get(readyz::<M>))
+        .route("/metrics", get(metrics_text::<M>))
+        .fallback(page::<M>)
+        .with_state(http)
+        .merge(signaling)
+        .layer(middleware::map_response(headers::secure))
+}
+
+async fn readyz<M: MetricsSource>(State(http): State<Arc<Http<M>>>) -> Response {
+    let (status, text) = match http.phase.now() {
+        Phase::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
+        Phase::Ready => (StatusCode::OK, "ready"),
+        Phase::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+    };
+    (status, [(CACHE_CONTROL, "no-store")], Json(serde_json::json!({ "status": text }))).into_response()
+}
+
+/// Answers only to this machine: the numbers say how much a server is used, and there are no keys yet.
+async fn metrics_text<M: MetricsSource>(
+    State(http): State<Arc<Http<M>>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+) -> Response {
+    if !peer.ip().to_canonical().is_loopback() {
+        return (StatusCode::FORBIDDEN, "metrics are for this machine only\n").into_response();
+    }
+    let text = http.metrics.metrics().await;
+    let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    ([(CONTENT_TYPE, content_type), (CACHE_CONTROL, HeaderValue::from_static("no-store"))], text).into_response()
+}
+
+async fn page<M: MetricsSource>(State(http): State<Arc<Http<M>>>, request: Request) -> Response {
+    let path = request.uri().path();
+    if path == "/api" || path.starts_with("/api/") {
+        let error = ErrorBody::new(ErrorCode::NotFound, "there is no such API call; docs/signaling.md lists them");
+        return (StatusCode::NOT_FOUND, Json(error)).into_response();
+    }
+    match http.assets.answer(request.method(), path, request.headers()) {
+        Some(mut response) => {
+            if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+                response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            }
+            response
+        }
+        None => (StatusCode::NOT_FOUND, [(CONTENT_TYPE, "text/plain; charset=utf-8")], "not found\n").into_response(),
+    }
+}

@@ -1,0 +1,13 @@
+//! The hyperion server: configuration, composition, metrics, shutdown. The only crate that knows all others.
+
+pub mod addresses;
+pub mod banner;
+pub mod conductor;
+pub mod config;
+pub mod exposition;
+pub mod http;
+pub mod origins;
+pub mod phase;
+pub mod server;
+pub mod tls;
+pub mod tokens;

@@ -1,0 +1,72 @@
+//! The `hyperion` command.
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use hyperion::config::{self, Config, LoadError, Loaded, Log, LogFormat};
+use hyperion::server::Server;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// The exit code of a configuration that cannot be used; nothing was started.
+const BAD_CONFIGURATION: u8 = 2;
+
+fn main() -> ExitCode {
+    let (config, unknown) = match config::load(std::env::args_os(), std::env::vars_os()) {
+        Ok(Loaded::Run(config, unknown)) => (config, unknown),
+        Ok(Loaded::Check(_)) => {
+            println!("The configuration is valid.");
+            return ExitCode::SUCCESS;
+        }
+        Ok(Loaded::SampleConfig) => {
+            print!("{}", config::sample());
+            return ExitCode::SUCCESS;
+        }
+        Err(LoadError::Flags(error)) => error.exit(),
+        Err(error) => {
+            eprintln!("hyperion: {error}");
+            return ExitCode::from(BAD_CONFIGURATION);
+        }
+    };
+    start_logging(&config.log);
+    for name in unknown {
+        tracing::warn!(name, "this variable looks like a setting but is none");
+    }
+    match run(*config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hyperion: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start_logging(log: &Log) {
+    // The configuration was checked: the directives parse.
+    let filter = EnvFilter::try_new(&log.level).unwrap_or_default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    match log.format {
+        LogFormat::Text => subscriber.init(),
+        LogFormat::Json => subscriber.json().init(),
+    }
+}
+
+fn run(config: Config) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
+        let server = Server::start(config).await?;
+        print!("{}", server.details());
+        println!("Hyperion is ready: {}", server.url());
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot watch for Ctrl-C")?,
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("going down");
+        server.stop().await
+    })
+}

@@ -1,0 +1,148 @@
+//! The running server: everything composed, from a configuration to a listening port, and down again.
+
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum_server::Handle;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use cluster::log::MemoryLogConfig;
+use cluster::{MemoryLog, NodeConfig, RoomService, ServiceConfig};
+use protocol::Incarnation;
+use sfu::dtls::Identity;
+use sfu_io::{PoolConfig, WorkerPool};
+use signaling::{SignalingConfig, SignalingMetrics};
+use tokio::task::JoinHandle;
+
+use crate::conductor::{Conductor, Parts};
+use crate::config::Config;
+use crate::phase::{Phase, PhaseCell};
+use crate::tls::{Tls, tls};
+use crate::tokens::Tokens;
+use crate::{addresses, banner, http, origins};
+
+/// How long a client may take to send a request's head, TLS handshake apart.
+const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long sockets have, on the way down, to take their last words.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A server that runs until it is told to stop.
+pub struct Server {
+    listen: SocketAddr,
+    media: Vec<SocketAddr>,
+    reachable: Vec<IpAddr>,
+    tls: Option<Tls>,
+    conductor: Conductor,
+    handle: Handle<SocketAddr>,
+    serving: JoinHandle<std::io::Result<()>>,
+}
+
+impl Server {
+    /// Starts everything. When it returns, the server takes requests.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let media_addresses = addresses::media_addresses(&config)?;
+        let reachable = addresses::told(&media_addresses);
+        let tls = if config.tls() { Some(tls(&config, &reachable)?) } else { None };
+        let listener =
+            TcpListener::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
+        let listen = listener.local_addr().context("the listening socket has no address")?;
+
+        let mut pool_config = PoolConfig::new(
+            addresses::listen_addrs(&media_addresses, config.media_port),
+            Identity::generate().context("cannot make a DTLS certificate")?,
+            rand::random(),
+        );
+        pool_config.workers = NonZeroUsize::new(config.worker_count());
+        // Tied to cores only where there is a core for each; more would share the first ones.
+        pool_config.pin = config.workers == 0;
+        let (pool, events) = WorkerPool::start(&pool_config)?;
+        let media = pool.workers().iter().flat_map(|worker| worker.local_addresses().to_vec()).collect();
+
+        let node = "single".parse().context("the node's name")?;
+        let node = ServiceConfig::new(NodeConfig::new(node, &config.limits));
+        let log = MemoryLog::new(MemoryLogConfig::default(), unix_millis);
+        let (rooms, changes) = RoomService::start(Incarnation(rand::random()), node, log).await.context("the log")?;
+
+        let phase = Arc::new(PhaseCell::default());
+        let metrics = Arc::new(SignalingMetrics::default());
+        let conductor = Conductor::start(Parts {
+            rooms,
+            changes,
+            pool,
+            events,
+            tokens: Tokens::new(&rand::random()),
+            limits: config.limits.clone(),
+            phase: Arc::clone(&phase),
+            signaling: Arc::clone(&metrics),
+        });
+        let signaling_config = SignalingConfig {
+            limits: config.limits.clone(),
+            allowed_origins: origins::allowed(&config, listen, &reachable),
+        };
+        let signaling = signaling::router(Arc::new(conductor.clone()), &signaling_config, metrics);
+        let router = http::router(signaling, Arc::clone(&phase), Arc::new(conductor.clone()));
+
+        let handle = Handle::new();
+        let serving = serve(listener, tls.as_ref(), router, handle.clone())?;
+        phase.enter(Phase::Ready);
+        Ok(Self { listen, media, reachable, tls, conductor, handle, serving })
+    }
+
+    /// Where HTTP listens, with its real port.
+    pub fn listen(&self) -> SocketAddr {
+        self.listen
+    }
+
+    /// The media sockets of all workers, with their real ports.
+    pub fn media(&self) -> &[SocketAddr] {
+        &self.media
+    }
+
+    /// Where a browser finds the start page.
+    pub fn url(&self) -> String {
+        banner::url(self.tls.is_some(), self.listen, &self.reachable)
+    }
+
+    /// What start-up prints before the URL: media sockets, and how to come from another machine.
+    pub fn details(&self) -> String {
+        banner::details(self.listen, &self.reachable, &self.media, self.tls.as_ref())
+    }
+
+    /// Tells everybody, waits until their sockets are closed (at most a few seconds), and ends everything.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.conductor.drain();
+        // Sockets that were upgraded are no longer HTTP's to wait for.
+        let _ = tokio::time::timeout(DRAIN_TIMEOUT, self.conductor.drained()).await;
+        self.handle.graceful_shutdown(Some(DRAIN_TIMEOUT));
+        let served = self.serving.await;
+        self.conductor.stop().await;
+        served.context("the HTTP task")?.context("the HTTP listener")
+    }
+}
+
+fn serve(
+    listener: TcpListener,
+    tls: Option<&Tls>,
+    router: Router,
+    handle: Handle<SocketAddr>,
+) -> anyhow::Result<JoinHandle<std::io::Result<()>>> {
+    let mut server = axum_server::from_tcp(listener).context("the listening socket")?.handle(handle);
+    server.http_builder().http1().header_read_timeout(REQUEST_HEAD_TIMEOUT);
+    let server = server.first_request_timeout(REQUEST_HEAD_TIMEOUT);
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    Ok(match tls {
+        None => tokio::spawn(server.serve(service)),
+        Some(tls) => {
+            let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(Arc::clone(&tls.server_config)));
+            tokio::spawn(server.acceptor(acceptor).serve(service))
+        }
+    })
+}
+
+fn unix_millis() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

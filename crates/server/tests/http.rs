@@ -1,0 +1,138 @@
+//! The composed server over HTTP.
+
+use hyperion::config::Config;
+use hyperion::server::Server;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+async fn start() -> Server {
+    let config = Config {
+        listen: "127.0.0.1:0".parse().expect("an address"),
+        media_port: 0,
+        workers: 1,
+        announce: vec!["127.0.0.1".parse().expect("an address")],
+        ..Config::default()
+    };
+    Server::start(config).await.expect("the server starts")
+}
+
+async fn ask(server: &Server, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+    let mut stream = TcpStream::connect(server.listen()).await.expect("it listens");
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("an answer");
+    let answer = String::from_utf8_lossy(&answer);
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    Answer { status, head: head.to_lowercase(), body: body.to_owned() }
+}
+
+async fn get(server: &Server, path: &str) -> Answer {
+    ask(server, "GET", path, "", "").await
+}
+
+#[tokio::test]
+async fn pages_come_with_their_policy_and_are_checked_for_news() {
+    let server = start().await;
+    for path in ["/", "/r/daily"] {
+        let page = get(&server, path).await;
+        assert_eq!(page.status, 200, "{path}");
+        for header in [
+            "content-type: text/html; charset=utf-8",
+            "content-security-policy: default-src 'self'; script-src 'self';",
+            "x-content-type-options: nosniff",
+            "referrer-policy: no-referrer",
+            "permissions-policy: camera=(self), microphone=(self), display-capture=(self)",
+            "cross-origin-opener-policy: same-origin",
+            "cache-control: no-cache",
+        ] {
+            assert!(page.head.contains(header), "{path} lacks {header}:\n{}", page.head);
+        }
+        let tag = page.head.lines().find_map(|line| line.strip_prefix("etag: ")).expect("a tag").replace("w/", "W/");
+        let known = ask(&server, "GET", path, &format!("if-none-match: {tag}\r\n"), "").await;
+        assert_eq!((known.status, known.body.as_str()), (304, ""));
+    }
+    let head = ask(&server, "HEAD", "/", "", "").await;
+    assert_eq!((head.status, head.body.as_str()), (200, ""));
+    server.stop().await.expect("it stops");
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_said_in_the_asker_s_form() {
+    let server = start().await;
+    for path in ["/nothing", "/r/a/b", "/assets/none.js", "/../Cargo.toml"] {
+        assert_eq!(get(&server, path).await.status, 404, "{path}");
+    }
+    for path in ["/api", "/api/v1/nothing"] {
+        let answer = get(&server, path).await;
+        assert_eq!(answer.status, 404);
+        assert!(answer.head.contains("content-type: application/json"), "{}", answer.head);
+        assert!(answer.body.contains("\"code\":\"not_found\""), "{}", answer.body);
+    }
+    assert_eq!(ask(&server, "POST", "/", "", "").await.status, 405);
+    server.stop().await.expect("it stops");
+}
+
+#[tokio::test]
+async fn health_readiness_and_metrics() {
+    let server = start().await;
+    assert_eq!(get(&server, "/healthz").await.body, "ok\n");
+    assert_eq!(get(&server, "/readyz").await.body, "{\"status\":\"ready\"}");
+    let metrics = get(&server, "/metrics").await;
+    assert_eq!(metrics.status, 200);
+    for line in [
+        "# TYPE hyperion_joins_total counter",
+        "hyperion_rooms 0",
+        "hyperion_worker_transports{worker=\"0\"} 0",
+        "hyperion_worker_dropped_total{worker=\"0\",cause=\"refused\"} 0",
+        "hyperion_signaling_sockets_open 0",
+    ] {
+        assert!(metrics.body.lines().any(|found| found == line), "no '{line}' in\n{}", metrics.body);
+    }
+    // Every family once, every sample below its family.
+    let families: Vec<&str> = metrics.body.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+    let names: std::collections::BTreeSet<&str> = families.iter().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(names.len(), families.len());
+    server.stop().await.expect("it stops");
+}
+
+#[tokio::test]
+async fn the_join_call_answers_its_own_pages_only() {
+    let server = start().await;
+    let port = server.listen().port();
+    let json = "content-type: application/json\r\n";
+    let own = format!("{json}origin: http://localhost:{port}\r\n");
+    let place = ask(&server, "POST", "/api/v1/rooms/daily/join", &own, "{}").await;
+    assert_eq!(place.status, 200, "{}", place.body);
+    assert!(place.body.contains("\"path\":\"/socket.io/\""), "{}", place.body);
+    assert!(place.body.contains("audio/opus") && place.body.contains("video/VP8"), "{}", place.body);
+
+    let foreign = format!("{json}origin: https://evil.example\r\n");
+    assert_eq!(ask(&server, "POST", "/api/v1/rooms/daily/join", &foreign, "{}").await.status, 403);
+    let forged = ask(&server, "POST", "/api/v1/rooms/daily/join", &own, "{\"resumeToken\":\"AAAA\"}").await;
+    assert_eq!(forged.status, 401);
+    assert!(forged.body.contains("\"code\":\"unauthorized\""), "{}", forged.body);
+    server.stop().await.expect("it stops");
+}
+
+#[tokio::test]
+async fn ports_are_real_and_stopping_frees_them() {
+    let server = start().await;
+    let (listen, media) = (server.listen(), server.media().to_vec());
+    assert_eq!(server.url(), format!("http://127.0.0.1:{}/", listen.port()));
+    assert!(listen.port() != 0 && media.len() == 1 && media[0].port() != 0);
+    assert!(server.details().contains(&media[0].to_string()));
+    server.stop().await.expect("it stops");
+    assert!(TcpStream::connect(listen).await.is_err());
+    std::net::UdpSocket::bind(media[0]).expect("the media port is free again");
+}

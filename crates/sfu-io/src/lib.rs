@@ -1,0 +1,21 @@
+//! The media driver of Hyperion: one pinned thread per worker, its sockets, batches and timers.
+//!
+//! [`WorkerPool::start`] binds the sockets and starts the threads; [`WorkerHandle::call`] runs a closure on the
+//! worker of a thread; what workers have to say comes out of the [`EventReceiver`]. No async runtime is needed:
+//! everything that can be awaited is a plain future.
+
+mod affinity;
+mod driver;
+mod egress;
+mod handle;
+mod ingress;
+mod metrics;
+mod outbox;
+mod pool;
+mod send;
+mod socket;
+
+pub use handle::{CallError, WorkerHandle, WorkerIndex};
+pub use metrics::{BATCH_BUCKETS, Dropped, WorkerMetrics};
+pub use outbox::{EventReceiver, PoolEvent};
+pub use pool::{ADDRESSES_MAX, PoolConfig, StartError, WorkerPool};

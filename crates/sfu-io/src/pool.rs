@@ -1,0 +1,467 @@
+//! All workers of a process: one thread each.
+
+use std::any::Any;
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use futures_channel::mpsc;
+use mio::{Poll, Token, Waker};
+use sfu::dtls::Identity;
+use sfu::worker::{ListenAddr, Worker, WorkerConfig};
+use thiserror::Error;
+use tracing::{error, info, warn};
+
+use crate::affinity::pin_current_thread;
+use crate::driver::{Driver, Link};
+use crate::handle::{WorkerHandle, WorkerIndex};
+use crate::metrics::WorkerMetrics;
+use crate::outbox::{self, EventReceiver, Outbox, PoolEvent};
+use crate::socket::MediaSocket;
+
+/// Most local addresses of a worker.
+pub const ADDRESSES_MAX: usize = 16;
+/// Most workers of a pool.
+const WORKERS_MAX: usize = 256;
+/// Where the waker's token lies, beyond those of the sockets.
+const WAKER: Token = Token(usize::MAX);
+
+/// How a pool is started.
+#[derive(Clone)]
+pub struct PoolConfig {
+    /// How many workers; one per core that the process may use if none is given.
+    pub workers: Option<NonZeroUsize>,
+    /// The concrete local addresses of every worker. The port is that of worker 0, the next worker has the next one;
+    /// port 0 lets the system choose each.
+    pub listen: Vec<ListenAddr>,
+    /// The DTLS identity, one per process.
+    pub identity: Arc<Identity>,
+    /// Seeds everything random in the workers; from a source that cannot be guessed.
+    pub seed: [u8; 32],
+    /// Whether each thread is tied to a core. Not for several pools on one machine: they would share the first cores.
+    pub pin: bool,
+    /// Most calls that may wait for a worker; at least 1.
+    pub commands_max: usize,
+    /// Most events that may wait for their receiver before they stay with the workers.
+    pub events_max: usize,
+}
+
+impl PoolConfig {
+    /// One pinned worker per core, 1,024 waiting calls per worker, 4,096 waiting events.
+    pub fn new(listen: Vec<ListenAddr>, identity: Arc<Identity>, seed: [u8; 32]) -> Self {
+        Self { workers: None, listen, identity, seed, pin: true, commands_max: 1024, events_max: 4096 }
+    }
+}
+
+/// Why a pool could not be started.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// No local address was given.
+    #[error("a media worker needs at least one local address")]
+    NoAddress,
+    /// More than [`ADDRESSES_MAX`] local addresses were given.
+    #[error("{0} local addresses for media, but at most {ADDRESSES_MAX} are supported")]
+    TooManyAddresses(usize),
+    /// Too many workers were asked for.
+    #[error("{0} media workers, but at most {WORKERS_MAX} are supported")]
+    TooManyWorkers(usize),
+    /// A wildcard address: which address answers would be for the routing table to say.
+    #[error("{0} is a wildcard; media needs the concrete local addresses")]
+    Wildcard(SocketAddr),
+    /// The last worker's port would be above 65535.
+    #[error("{workers} media workers do not fit above port {port}")]
+    PortRange {
+        /// The first worker's port.
+        port: u16,
+        /// How many workers need one each.
+        workers: usize,
+    },
+    /// A socket could not be made or bound.
+    #[error("cannot use {address} for media: {source}")]
+    Bind {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// epoll could not be set up, or a thread not be started.
+    #[error("cannot start a media worker: {0}")]
+    System(#[from] io::Error),
+}
+
+/// The workers of a process.
+#[derive(Debug)]
+pub struct WorkerPool {
+    workers: Vec<WorkerHandle>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    stop: Arc<AtomicBool>,
+    /// Where the search for the least loaded begins, so that equals take turns.
+    next: AtomicUsize,
+}
+
+impl WorkerPool {
+    /// Binds all sockets, then starts one thread per worker, named `hyperion-worker-N`.
+    pub fn start(config: &PoolConfig) -> Result<(Self, EventReceiver), StartError> {
+        let count = worker_count(config)?;
+        check_addresses(&config.listen, count)?;
+        let seats = (0..count).map(|worker| Seat::prepare(config, worker)).collect::<Result<Vec<_>, _>>()?;
+        let (events, receiver) = outbox::channel(config.events_max);
+        let stop = Arc::new(AtomicBool::new(false));
+        // From here on dropping the pool ends the threads that were started.
+        let mut pool = Self {
+            workers: Vec::with_capacity(count),
+            threads: Mutex::new(Vec::with_capacity(count)),
+            stop: Arc::clone(&stop),
+            next: AtomicUsize::new(0),
+        };
+        for seat in seats {
+            pool.spawn(seat, config, &events, &stop)?;
+        }
+        info!(workers = count, addresses = ?pool.workers.first().map(WorkerHandle::local_addresses), "media workers run");
+        Ok((pool, receiver))
+    }
+
+    /// All workers, in the order of their index; also those that died.
+    pub fn workers(&self) -> &[WorkerHandle] {
+        &self.workers
+    }
+
+    /// One worker.
+    pub fn worker(&self, index: WorkerIndex) -> Option<&WorkerHandle> {
+        self.workers.get(usize::from(index.0))
+    }
+
+    /// The living worker with the fewest transports and the most idle time; `None` when all died.
+    pub fn least_loaded(&self) -> Option<&WorkerHandle> {
+        let start = self.next.fetch_add(1, Ordering::Relaxed) % self.workers.len().max(1);
+        let (before, after) = self.workers.split_at(start);
+        after.iter().chain(before).filter(|worker| worker.is_alive()).min_by_key(|worker| worker.counters.load())
+    }
+
+    /// The figures of all workers, in the order of their index.
+    pub fn metrics(&self) -> Vec<WorkerMetrics> {
+        self.workers.iter().map(WorkerHandle::metrics).collect()
+    }
+
+    /// Ends all threads and waits for them: a few milliseconds, in which each does what is queued and sends what is
+    /// due, as far as one turn goes. Calls made later fail with [`CallError::WorkerGone`](crate::CallError).
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.workers.iter().for_each(WorkerHandle::wake);
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            // A panic was caught and told at the thread's top.
+            let _ = thread.join();
+        }
+    }
+
+    fn spawn(
+        &mut self,
+        seat: Seat,
+        config: &PoolConfig,
+        events: &mpsc::Sender<PoolEvent>,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<(), StartError> {
+        let (commands, queue) = sync_channel(config.commands_max.max(1));
+        let handle = WorkerHandle {
+            index: seat.index,
+            local_addresses: seat.sockets.iter().map(|socket| socket.local).collect(),
+            commands,
+            waker: Arc::clone(&seat.waker),
+            counters: Arc::default(),
+        };
+        let link = Link {
+            commands: queue,
+            outbox: Outbox::new(seat.index, events.clone()),
+            counters: Arc::clone(&handle.counters),
+            stop: Arc::clone(stop),
+        };
+        let (pin, events) = (config.pin, events.clone());
+        let thread = thread::Builder::new()
+            .name(format!("hyperion-worker-{}", seat.index))
+            .spawn(move || run_thread(seat, link, pin, &events))?;
+        self.workers.push(handle);
+        self.threads.get_mut().unwrap_or_else(PoisonError::into_inner).push(thread);
+        Ok(())
+    }
+}
+
+impl Drop for WorkerPool {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn worker_count(config: &PoolConfig) -> Result<usize, StartError> {
+    let count = match config.workers {
+        Some(workers) => workers.get(),
+        None => thread::available_parallelism().map_or(1, NonZeroUsize::get).min(WORKERS_MAX),
+    };
+    if count > WORKERS_MAX { Err(StartError::TooManyWorkers(count)) } else { Ok(count) }
+}
+
+fn check_addresses(listen: &[ListenAddr], workers: usize) -> Result<(), StartError> {
+    match listen.len() {
+        0 => return Err(StartError::NoAddress),
+        1..=ADDRESSES_MAX => {}
+        count => return Err(StartError::TooManyAddresses(count)),
+    }
+    for ListenAddr { local, .. } in listen {
+        if local.ip().is_unspecified() {
+            return Err(StartError::Wildcard(*local));
+        }
+        let port = local.port();
+        if port != 0 && usize::from(port) + workers - 1 > usize::from(u16::MAX) {
+            return Err(StartError::PortRange { port, workers });
+        }
+    }
+    Ok(())
+}
+
+/// All that a worker's thread is given.
+struct Seat {
+    index: WorkerIndex,
+    poll: Poll,
+    waker: Arc<Waker>,
+    sockets: Vec<MediaSocket>,
+    config: WorkerConfig,
+}
+
+impl Seat {
+    fn prepare(config: &PoolConfig, worker: usize) -> Result<Self, StartError> {
+        let index = WorkerIndex(worker as u16);
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let mut sockets = Vec::with_capacity(config.listen.len());
+        let mut listen = config.listen.clone();
+        for (token, entry) in listen.iter_mut().enumerate() {
+            let mut address = entry.local;
+            if address.port() != 0 {
+                address.set_port(address.port() + index.0);
+            }
+            let socket = MediaSocket::bind(address, poll.registry(), Token(token))
+                .map_err(|source| StartError::Bind { address, source })?;
+            entry.local = socket.local;
+            sockets.push(socket);
+        }
+        let mut seed = config.seed;
+        for (byte, index) in seed.iter_mut().zip(index.0.to_le_bytes()) {
+            *byte ^= index;
+        }
+        let identity = Arc::clone(&config.identity);
+        // The time is told when the worker is made.
+        let config = WorkerConfig { listen, identity, seed, unix_time: Duration::ZERO };
+        Ok(Self { index, poll, waker, sockets, config })
+    }
+}
+
+/// A worker's thread from beginning to end.
+fn run_thread(seat: Seat, link: Link, pin: bool, events: &mpsc::Sender<PoolEvent>) {
+    let worker = seat.index;
+    let counters = Arc::clone(&link.counters);
+    let ended = catch_unwind(AssertUnwindSafe(move || {
+        if pin {
+            try_pin(worker);
+        }
+        let now = Instant::now();
+        let unix_time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let core = Worker::new(WorkerConfig { unix_time, ..seat.config }, now);
+        Driver::new(core, seat.poll, seat.sockets, link, now).run()
+    }));
+    counters.dead.store(true, Ordering::Relaxed);
+    let fault = match ended {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(panic) => panic_message(&*panic),
+    };
+    error!(worker = worker.0, fault, "a media worker died; everything on it is gone");
+    outbox::send_died(events, worker);
+}
+
+fn try_pin(worker: WorkerIndex) {
+    static WARNED: Once = Once::new();
+    if let Err(error) = pin_current_thread(worker.0.into()) {
+        WARNED.call_once(|| warn!(%error, "media workers cannot be tied to cores; they run unpinned"));
+    }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+    use std::pin::pin;
+    use std::sync::mpsc;
+    use std::task::{Context, Poll, Wake, Waker};
+    use std::thread::Thread;
+
+    use sfu::worker::RouterId;
+
+    use super::*;
+    use crate::handle::CallError;
+
+    struct Unpark(Thread);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    fn wait<T>(future: impl Future<Output = T>) -> T {
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut future = pin!(future);
+        loop {
+            match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(value) => return value,
+                Poll::Pending => thread::park(),
+            }
+        }
+    }
+
+    fn config(workers: usize, addresses: &[&str]) -> PoolConfig {
+        let local = |address: &&str| address.parse().expect("it is an address");
+        let listen = addresses.iter().map(local).map(|local| ListenAddr { local, announced: Vec::new() }).collect();
+        let identity = Identity::generate().expect("a certificate can be made");
+        let workers = NonZeroUsize::new(workers);
+        PoolConfig { workers, pin: false, ..PoolConfig::new(listen, identity, [7; 32]) }
+    }
+
+    fn start(workers: usize) -> (WorkerPool, EventReceiver) {
+        WorkerPool::start(&config(workers, &["127.0.0.1:0", "[::1]:0"])).expect("loopback can be bound")
+    }
+
+    fn refusal(config: &PoolConfig) -> StartError {
+        WorkerPool::start(config).map(|_| ()).expect_err("it must not start")
+    }
+
+    /// Keeps a worker busy until the returned sender is dropped.
+    fn occupy(worker: &WorkerHandle) -> mpsc::Sender<()> {
+        let (release, held) = mpsc::channel::<()>();
+        let (entered, inside) = mpsc::channel();
+        drop(worker.call(move |_, _| {
+            entered.send(()).expect("the test waits");
+            held.recv().expect_err("the sender is only ever dropped");
+        }));
+        inside.recv().expect("the call is run");
+        release
+    }
+
+    #[test]
+    fn a_call_runs_on_the_workers_own_thread_and_answers() {
+        let (pool, _events) = start(2);
+        for (n, worker) in pool.workers().iter().enumerate() {
+            let name = wait(worker.call(|worker, _| {
+                worker.create_router(RouterId(1)).expect("there is none yet");
+                thread::current().name().map(str::to_owned)
+            }));
+            assert_eq!(name, Ok(Some(format!("hyperion-worker-{n}"))));
+            assert_eq!(wait(worker.call(|worker, _| worker.stats().routers)), Ok(1));
+        }
+    }
+
+    #[test]
+    fn each_worker_has_a_port_of_its_own_above_the_first() {
+        // Some port whose two successors are free as well; others may take them meanwhile, so several are tried.
+        let started = (0..20).find_map(|_| {
+            let probe = UdpSocket::bind("127.0.0.1:0").expect("loopback can be bound");
+            let base = probe.local_addr().expect("it is bound").port().min(u16::MAX - 2);
+            drop(probe);
+            let pool = WorkerPool::start(&config(3, &[&format!("127.0.0.1:{base}")])).ok()?.0;
+            Some((base, pool))
+        });
+        let (base, pool) = started.expect("three free ports in a row are found");
+        let ports: Vec<u16> = pool.workers().iter().map(|worker| worker.local_addresses()[0].port()).collect();
+        assert_eq!(ports, [base, base + 1, base + 2]);
+    }
+
+    #[test]
+    fn datagrams_reach_the_worker_by_every_socket() {
+        let (pool, _events) = start(1);
+        let worker = &pool.workers()[0];
+        for (sent, address) in (1..).zip(worker.local_addresses()) {
+            let local = if address.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
+            let sender = UdpSocket::bind(local).expect("loopback can be bound");
+            sender.send_to(b"neither STUN nor DTLS nor RTP", address).expect("it is sent");
+            let received = || wait(worker.call(|worker, _| worker.stats().datagrams_in)).expect("the worker lives");
+            assert!((0..10_000).any(|_| received() == sent));
+        }
+        assert_eq!(pool.metrics()[0].datagrams_in, 2);
+    }
+
+    #[test]
+    fn a_full_command_queue_is_told_at_once() {
+        let mut config = config(1, &["127.0.0.1:0"]);
+        config.commands_max = 2;
+        let (pool, _events) = WorkerPool::start(&config).expect("loopback can be bound");
+        let worker = &pool.workers()[0];
+        let release = occupy(worker);
+        let (first, second) = (worker.call(|_, _| 1), worker.call(|_, _| 2));
+        assert_eq!(wait(worker.call(|_, _| 3)), Err(CallError::WorkerBusy));
+        assert_eq!(pool.metrics()[0].command_depth, 2);
+        drop(release);
+        assert_eq!((wait(first), wait(second)), (Ok(1), Ok(2)));
+        assert_eq!(pool.metrics()[0].command_depth, 0);
+    }
+
+    #[test]
+    fn stop_ends_the_threads_after_what_was_queued() {
+        let (pool, mut events) = start(2);
+        let release = occupy(&pool.workers()[0]);
+        let queued = pool.workers()[0].call(|_, _| "done");
+        drop(release);
+        pool.stop();
+        assert_eq!(wait(queued), Ok("done"));
+        assert_eq!(wait(pool.workers()[0].call(|_, _| ())), Err(CallError::WorkerGone));
+        assert_eq!(wait(events.next()), None);
+        assert!(pool.least_loaded().is_none());
+        pool.stop();
+    }
+
+    #[test]
+    fn a_panic_takes_one_worker_only_and_is_told() {
+        let (pool, mut events) = start(2);
+        let (first, second) = (&pool.workers()[0], &pool.workers()[1]);
+        let release = occupy(first);
+        let fatal = first.call(|_, _| panic!("a call of this test panics"));
+        let behind = first.call(|_, _| ());
+        drop(release);
+        assert_eq!(wait(events.next()), Some(PoolEvent::WorkerDied(WorkerIndex(0))));
+        assert_eq!(wait(fatal), Err::<(), _>(CallError::WorkerGone));
+        assert_eq!(wait(behind), Err(CallError::WorkerGone));
+        assert_eq!(wait(second.call(|_, _| ())), Ok(()));
+        assert_eq!(pool.metrics().iter().map(|worker| worker.alive).collect::<Vec<_>>(), [false, true]);
+        for _ in 0..3 {
+            assert_eq!(pool.least_loaded().map(WorkerHandle::index), Some(WorkerIndex(1)));
+        }
+    }
+
+    #[test]
+    fn equally_loaded_workers_take_turns() {
+        let (pool, _events) = start(3);
+        let chosen: Vec<u16> = (0..6).filter_map(|_| pool.least_loaded()).map(|worker| worker.index().0).collect();
+        assert_eq!(chosen, [0, 1, 2, 0, 1, 2]);
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_before_anything_starts() {
+        assert!(matches!(refusal(&config(1, &[])), StartError::NoAddress));
+        assert!(matches!(refusal(&config(1, &["127.0.0.1:0"; 17])), StartError::TooManyAddresses(17)));
+        assert!(matches!(refusal(&config(1, &["0.0.0.0:0"])), StartError::Wildcard(_)));
+        assert!(matches!(refusal(&config(1, &["[::]:0"])), StartError::Wildcard(_)));
+        assert!(matches!(refusal(&config(3, &["127.0.0.1:65534"])), StartError::PortRange { port: 65534, workers: 3 }));
+        assert!(matches!(refusal(&config(1000, &["127.0.0.1:0"])), StartError::TooManyWorkers(1000)));
+        let taken = UdpSocket::bind("127.0.0.1:0").expect("loopback can be bound");
+        let address = taken.local_addr().expect("it is bound").to_string();
+        assert!(matches!(refusal(&config(1, &[&address])), StartError::Bind { .. }));
+    }
+}

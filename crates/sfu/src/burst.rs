@@ -1,0 +1,214 @@
+//! What is due to one receiver, written as GSO messages.
+//!
+//! The kernel cuts a message into datagrams of one size, of which only the last may be shorter. libwebrtc makes
+//! the last packets of a frame a byte longer than the first, so sizes are levelled with up to
+//! [`LEVEL_MAX`] bytes of RTP padding: a frame leaves as one message.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use arrayvec::ArrayVec;
+
+use crate::consumer::{Consumer, ConsumerFormat, HeaderFields, Outgoing};
+use crate::ring::Ring;
+use crate::srtp::SealKeys;
+use crate::transmit::{MESSAGE_BYTES_MAX, SEGMENTS_MAX, SendBatch, SocketIndex};
+
+/// The most padding that a packet gets to be as long as its neighbours.
+const LEVEL_MAX: usize = 16;
+
+/// The sending half of a connected transport.
+#[derive(Debug)]
+pub(crate) struct Egress {
+    pub(crate) keys: SealKeys,
+    pub(crate) socket: SocketIndex,
+    pub(crate) remote: SocketAddr,
+    /// The next transport-wide sequence number.
+    pub(crate) transport_cc: u16,
+    pub(crate) packets: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Egress {
+    /// A number that no packet carried would look lost in the feedback.
+    fn count_transport_cc(&mut self, format: &ConsumerFormat) {
+        self.transport_cc = self.transport_cc.wrapping_add(u16::from(format.transport_cc));
+    }
+}
+
+/// What became of a burst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Burst {
+    /// Everything that is due is in the batch.
+    Done,
+    /// The batch is full; what is left stays due.
+    Full,
+}
+
+struct Planned {
+    slot: u64,
+    out: Outgoing,
+    header_bytes: usize,
+    /// Of the sealed packet without padding.
+    bytes: usize,
+}
+
+/// Datagrams that fit one GSO message.
+#[derive(Default)]
+struct Plan {
+    packets: ArrayVec<Planned, SEGMENTS_MAX>,
+    segment: usize,
+    shortest: usize,
+}
+
+impl Plan {
+    /// Adds a packet, unless it would need more padding than [`LEVEL_MAX`] or more room than there is.
+    fn add(&mut self, planned: Planned, room: usize) -> bool {
+        let segment = self.segment.max(planned.bytes);
+        let levelled = self.packets.is_empty() || segment - self.shortest <= LEVEL_MAX;
+        if !levelled || self.packets.is_full() || segment * (self.packets.len() + 1) > room {
+            return false;
+        }
+        self.shortest = if self.packets.is_empty() { planned.bytes } else { self.shortest.min(planned.bytes) };
+        self.segment = segment;
+        self.packets.push(planned);
+        true
+    }
+}
+
+/// The time of a turn in the forms that packets carry.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SendTime {
+    pub(crate) now: Instant,
+    /// 24 bits of 6.18 fixed-point seconds.
+    pub(crate) abs_send_time: u32,
+}
+
+/// Writes all that is due from `ring` to `consumer` into the batch.
+pub(crate) fn write_burst(
+    consumer: &mut Consumer,
+    ring: &Ring,
+    egress: &mut Egress,
+    time: SendTime,
+    batch: &mut SendBatch,
+) -> Burst {
+    loop {
+        let room = batch.room().min(MESSAGE_BYTES_MAX);
+        let plan = plan(consumer, ring, egress.keys.tag_bytes(), room);
+        if plan.packets.is_empty() {
+            return if ring.packet(consumer.cursor(ring)).is_some() { Burst::Full } else { Burst::Done };
+        }
+        let bytes = write(consumer, ring, egress, time, &plan, batch.spare());
+        batch.commit(egress.socket, egress.remote, bytes, plan.segment.min(bytes));
+    }
+}
+
+/// Chooses the packets of the next message and moves the cursor over what is not to be sent.
+fn plan(consumer: &mut Consumer, ring: &Ring, tag_bytes: usize, room: usize) -> Plan {
+    let mut plan = Plan::default();
+    let mut slot = consumer.cursor(ring);
+    while let Some(packet) = ring.packet(slot) {
+        let Some(out) = consumer.admit(ring, slot, &packet.info) else {
+            // Skipped packets between planned ones are passed when those are written.
+            if plan.packets.is_empty() {
+                consumer.advance(slot);
+            }
+            slot += 1;
+            continue;
+        };
+        let start = consumer.cursor(ring);
+        if plan.packets.is_empty() && start < slot {
+            slot = start;
+            continue;
+        }
+        let header_bytes = consumer.header_bytes(&packet);
+        let bytes = header_bytes + packet.payload.len() + tag_bytes;
+        if !plan.add(Planned { slot, out, header_bytes, bytes }, room) {
+            break;
+        }
+        slot += 1;
+    }
+    plan
+}
+
+/// Writes and seals the planned packets one after the other and gives their length.
+fn write(
+    consumer: &mut Consumer,
+    ring: &Ring,
+    egress: &mut Egress,
+    time: SendTime,
+    plan: &Plan,
+    spare: &mut [u8],
+) -> usize {
+    let mut at = 0;
+    for (index, planned) in plan.packets.iter().enumerate() {
+        // Planned from this ring in this call, so it is still there.
+        let Some(packet) = ring.packet(planned.slot) else { continue };
+        let last = index + 1 == plan.packets.len();
+        let padding = if last { 0 } else { plan.segment - planned.bytes };
+        let fields = HeaderFields {
+            ssrc: consumer.format.ssrc,
+            payload_type: consumer.format.payload_type,
+            sequence: planned.out.sequence,
+            timestamp: planned.out.timestamp,
+            padded: padding > 0,
+            transport_cc: egress.transport_cc,
+            abs_send_time: time.abs_send_time,
+        };
+        let out = &mut spare[at..];
+        consumer.write_header(out, &packet, &fields);
+        let mut end = planned.header_bytes + packet.payload.len();
+        out[planned.header_bytes..end].copy_from_slice(packet.payload);
+        if padding > 0 {
+            // RFC 3550 5.1: the last byte counts the padding, itself included.
+            out[end..end + padding].fill(0);
+            end += padding;
+            out[end - 1] = padding as u8;
+        }
+        at += egress.keys.seal_rtp(out, planned.header_bytes, end, (planned.out.sequence >> 16) as u32);
+        egress.count_transport_cc(&consumer.format);
+        consumer.on_sent(time.now, planned.slot, planned.out, &packet);
+        consumer.advance(planned.slot);
+    }
+    egress.packets += plan.packets.len() as u64;
+    egress.bytes += at as u64;
+    at
+}
+
+/// Writes one retransmission (RFC 4588) and gives its length: only ever under the RTX SSRC, because sealing the
+/// same SSRC and sequence number twice with different extensions would use a GCM nonce twice.
+pub(crate) fn write_retransmission(
+    consumer: &mut Consumer,
+    ring: &Ring,
+    egress: &mut Egress,
+    time: SendTime,
+    slot: u64,
+    original: Outgoing,
+    out: &mut [u8],
+) -> Option<usize> {
+    let (ssrc, payload_type) = consumer.format.rtx?;
+    let packet = ring.packet(slot)?;
+    let header_bytes = consumer.header_bytes(&packet);
+    let end = header_bytes + 2 + packet.payload.len();
+    if end + egress.keys.tag_bytes() > out.len() {
+        return None;
+    }
+    let sequence = consumer.next_rtx_sequence();
+    let fields = HeaderFields {
+        ssrc,
+        payload_type,
+        sequence,
+        timestamp: original.timestamp,
+        padded: false,
+        transport_cc: egress.transport_cc,
+        abs_send_time: time.abs_send_time,
+    };
+    consumer.write_header(out, &packet, &fields);
+    out[header_bytes..header_bytes + 2].copy_from_slice(&(original.sequence as u16).to_be_bytes());
+    out[header_bytes + 2..end].copy_from_slice(packet.payload);
+    egress.count_transport_cc(&consumer.format);
+    let bytes = egress.keys.seal_rtp(out, header_bytes, end, (sequence >> 16) as u32);
+    egress.packets += 1;
+    egress.bytes += bytes as u64;
+    Some(bytes)
+}

@@ -1,0 +1,25 @@
+//! A producer: what one participant sends from one source, however often its transport changes.
+
+use protocol::{MediaKind, ProducerId};
+
+use crate::keys::{ConsumerKey, StreamKey, TransportKey};
+use crate::ortc::ProducerMapping;
+use crate::worker::RouterId;
+
+/// One source of one participant on a router.
+#[derive(Debug)]
+pub(crate) struct Producer {
+    pub(crate) id: ProducerId,
+    pub(crate) router: RouterId,
+    pub(crate) kind: MediaKind,
+    /// The transport that feeds it now; `None` after that one closed, until it is produced again.
+    pub(crate) transport: Option<TransportKey>,
+    /// How the present source's payload types and header extensions translate.
+    pub(crate) mapping: ProducerMapping,
+    /// Its incoming streams, one per encoding.
+    pub(crate) streams: Vec<StreamKey>,
+    pub(crate) consumers: Vec<ConsumerKey>,
+    pub(crate) paused: bool,
+    /// Loudest audio level since it was last asked, in dBov; -127 is silence.
+    pub(crate) level: i8,
+}

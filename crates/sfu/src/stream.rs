@@ -1,0 +1,200 @@
+//! An incoming stream: one SSRC of one producer, its ring and everything that is known of its arrival.
+
+use std::time::Instant;
+
+use protocol::MediaKind;
+
+use crate::clock::{MediaClock, Micros, SenderClock};
+use crate::codec::Codec;
+use crate::keyframe::KeyframeGate;
+use crate::keys::{ProducerKey, TransportKey};
+use crate::nack::NackGenerator;
+use crate::reception::Reception;
+use crate::ring::{PacketInfo, Ring};
+use crate::rtp::{AbsCaptureTime, AudioLevel, Extension, ExtensionMap, RtpHeader};
+use crate::sequence::SequenceMap;
+
+/// Longest payload that is taken, so that it fits a datagram again with our header and the tag.
+const PAYLOAD_BYTES_MAX: usize = 1_400;
+/// Room for the header extension elements that are passed on.
+const TAIL_BYTES_MAX: usize = 64;
+
+/// One incoming stream.
+pub(crate) struct Stream {
+    pub(crate) producer: ProducerKey,
+    /// The transport it comes from.
+    pub(crate) transport: TransportKey,
+    kind: MediaKind,
+    codec: Codec,
+    /// Known from the start, or from the first packet with the encoding's rid.
+    pub(crate) ssrc: Option<u32>,
+    pub(crate) rid: Option<String>,
+    pub(crate) ring: Ring,
+    pub(crate) sequence: SequenceMap,
+    pub(crate) media_clock: MediaClock,
+    pub(crate) reception: Reception,
+    /// Only where the codec has NACK.
+    pub(crate) nack: Option<NackGenerator>,
+    pub(crate) gate: KeyframeGate,
+    /// Waiting in the fan-out.
+    pub(crate) queued: bool,
+    /// The RTP timestamp of the newest keyframe.
+    keyframe_timestamp: Option<u32>,
+    pub(crate) bytes: u64,
+}
+
+/// A decrypted packet.
+#[derive(Clone, Copy)]
+pub(crate) struct Arrived<'a> {
+    pub(crate) now: Instant,
+    /// The same on the worker's clock.
+    pub(crate) now_us: Micros,
+    /// Extended; of a retransmission, the original's.
+    pub(crate) sequence: u64,
+    pub(crate) header: &'a RtpHeader,
+    /// All of it, for the header extensions.
+    pub(crate) packet: &'a [u8],
+    /// Without a retransmission's first two bytes, but with padding.
+    pub(crate) payload: &'a [u8],
+}
+
+/// What came of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stored {
+    /// It is in the ring. `level` is its audio level in dBov, where it carries one.
+    Packet { keyframe: bool, level: Option<i8> },
+    /// It had come already, or is too old.
+    Duplicate,
+    /// It only filled the publisher's bitrate and is left out.
+    Padding,
+    /// It cannot be forwarded.
+    Unusable,
+}
+
+impl Stream {
+    /// A stream that nothing has come from yet.
+    pub(crate) fn new(
+        now: Instant,
+        producer: ProducerKey,
+        transport: TransportKey,
+        kind: MediaKind,
+        codec: Codec,
+    ) -> Self {
+        let ring = match kind {
+            MediaKind::Audio => Ring::new(64 * 1024, 256),
+            MediaKind::Video => Ring::new(512 * 1024, 1024),
+        };
+        let nack = (kind == MediaKind::Video).then(NackGenerator::default);
+        Self {
+            producer,
+            transport,
+            kind,
+            codec,
+            ssrc: None,
+            rid: None,
+            ring,
+            sequence: SequenceMap::default(),
+            media_clock: MediaClock::new(codec.clock_rate()),
+            reception: Reception::new(codec.clock_rate()),
+            nack,
+            gate: KeyframeGate::new(now),
+            queued: false,
+            keyframe_timestamp: None,
+            bytes: 0,
+        }
+    }
+
+    /// Takes in a decrypted packet.
+    pub(crate) fn store(&mut self, arrived: &Arrived<'_>, extensions: &ExtensionMap, sender: &SenderClock) -> Stored {
+        let &Arrived { now, now_us, sequence, header, packet, payload } = arrived;
+        let Some(payload) = header.padding_bytes(payload).and_then(|padding| payload.get(..payload.len() - padding))
+        else {
+            return Stored::Unusable;
+        };
+        if payload.len() > PAYLOAD_BYTES_MAX {
+            return Stored::Unusable;
+        }
+        if !self.sequence.insert(sequence) {
+            return Stored::Duplicate;
+        }
+        self.bytes += payload.len() as u64;
+        if payload.is_empty() && self.sequence.drop_newest(sequence) {
+            return Stored::Padding;
+        }
+
+        let mut tail = Tail::default();
+        let mut level = None;
+        let mut captured = None;
+        for (id, value) in header.extensions(packet) {
+            let Some(extension) = extensions.extension(id) else { continue };
+            match extension {
+                Extension::AudioLevel => level = AudioLevel::parse(value).map(|level| -(level.level as i8)),
+                Extension::AbsCaptureTime => captured = AbsCaptureTime::parse(value),
+                _ => {}
+            }
+            tail.push(extension, value);
+        }
+
+        let starts_keyframe = self.codec.is_keyframe(payload);
+        if starts_keyframe && self.kind == MediaKind::Video {
+            self.keyframe_timestamp = Some(header.timestamp);
+            self.gate.on_keyframe();
+        }
+        let in_keyframe = self.keyframe_timestamp == Some(header.timestamp);
+        self.gate.on_packet(now, payload.len(), in_keyframe);
+
+        let estimate = self.media_clock.capture(now_us, header.timestamp, sender);
+        let capture_us = match (captured, sender.offset()) {
+            (Some(captured), Some(offset)) => captured.capture.to_unix().as_micros() as i64 + offset,
+            _ => estimate,
+        };
+        let info = PacketInfo {
+            sequence: self.sequence.map(sequence),
+            timestamp: header.timestamp,
+            capture_us,
+            marker: header.marker,
+            keyframe: starts_keyframe,
+            extensions: tail.extensions,
+        };
+        match self.ring.push(info, tail.bytes(), payload) {
+            Some(_) => Stored::Packet { keyframe: starts_keyframe, level },
+            None => Stored::Unusable,
+        }
+    }
+}
+
+/// The header extension elements that are passed on, in one-byte form with the router's ids.
+struct Tail {
+    buffer: [u8; TAIL_BYTES_MAX],
+    used: usize,
+    extensions: u16,
+}
+
+impl Default for Tail {
+    fn default() -> Self {
+        Self { buffer: [0; TAIL_BYTES_MAX], used: 0, extensions: 0 }
+    }
+}
+
+impl Tail {
+    fn bytes(&self) -> &[u8] {
+        &self.buffer[..self.used]
+    }
+
+    fn push(&mut self, extension: Extension, value: &[u8]) {
+        // These belong to one hop, or name the stream on it.
+        let own = matches!(
+            extension,
+            Extension::Mid | Extension::Rid | Extension::RepairedRid | Extension::AbsSendTime | Extension::TransportCc
+        );
+        let id = extension.router_id();
+        let fits = (1..=16).contains(&value.len()) && self.used + 1 + value.len() <= TAIL_BYTES_MAX;
+        if own || !fits || self.extensions >> id & 1 == 1 {
+            return;
+        }
+        self.buffer[self.used] = id << 4 | (value.len() - 1) as u8;
+        self.buffer[self.used + 1..self.used + 1 + value.len()].copy_from_slice(value);
+        self.used += 1 + value.len();
+        self.extensions |= 1 << id;
+    }
+}

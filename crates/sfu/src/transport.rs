@@ -1,0 +1,55 @@
+//! A WebRTC transport: one client's ICE, DTLS and SRTP, and what it publishes and receives.
+
+use std::time::{Duration, Instant};
+
+use protocol::TransportId;
+use rustc_hash::FxHashMap;
+
+use crate::burst::Egress;
+use crate::clock::SenderClock;
+use crate::dtls::DtlsServer;
+use crate::ice::IceLite;
+use crate::keys::{ConsumerKey, ProducerKey, StreamKey};
+use crate::srtp::OpenKeys;
+use crate::twcc::Arrivals;
+use crate::worker::RouterId;
+
+/// What an SSRC from the client carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Incoming {
+    pub(crate) stream: StreamKey,
+    pub(crate) is_rtx: bool,
+}
+
+/// The server's end of one client's transport.
+pub(crate) struct Transport {
+    pub(crate) id: TransportId,
+    pub(crate) router: RouterId,
+    pub(crate) ice: IceLite,
+    pub(crate) dtls: DtlsServer,
+    /// Both are there once DTLS is through.
+    pub(crate) open: Option<OpenKeys>,
+    pub(crate) egress: Option<Egress>,
+    /// Streams from the client by SSRC, retransmission streams included.
+    pub(crate) incoming: FxHashMap<u32, Incoming>,
+    pub(crate) producers: Vec<ProducerKey>,
+    pub(crate) consumers: Vec<ConsumerKey>,
+    /// Consumers by the SSRC of their media.
+    pub(crate) consumer_ssrcs: FxHashMap<u32, ConsumerKey>,
+    /// The client's clock. A client has one CNAME per transport.
+    pub(crate) sender_clock: SenderClock,
+    /// Arrivals of packets with transport-wide sequence numbers, from the first on, and the SSRC of the newest.
+    pub(crate) arrivals: Option<Box<Arrivals>>,
+    pub(crate) arrivals_ssrc: u32,
+    /// Round trip from the newest receiver report; a guess until then.
+    pub(crate) rtt: Duration,
+    /// The SSRC that feedback and receiver reports come from.
+    pub(crate) rtcp_ssrc: u32,
+    /// When the next sender and receiver reports are due.
+    pub(crate) reports_at: Instant,
+    /// The valid deadline in the worker's timers.
+    pub(crate) timer: Option<Instant>,
+    pub(crate) next_mid: u32,
+    /// The SSRC that a consumer gets next. None is used twice in the life of the transport's keys.
+    pub(crate) next_ssrc: u32,
+}

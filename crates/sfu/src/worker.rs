@@ -1,0 +1,246 @@
+//! A worker: everything that one thread carries. Sans-IO: it is told the time and given datagrams.
+//!
+//! `control` holds the calls that make and change things, `ingress` takes datagrams in, `feedback` acts on
+//! RTCP, `egress` writes what is due, `reports` does what time brings.
+
+mod control;
+mod egress;
+mod feedback;
+mod ingress;
+mod reports;
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use protocol::{ConsumerId, ProducerId, TransportId};
+use rand::SeedableRng;
+use rand_chacha::ChaCha12Rng;
+use rustc_hash::FxHashMap;
+use slab::Slab;
+
+pub use control::{ConnectError, ConsumeError, CreateTransportError, NotFound, ProduceError, RouterError};
+
+use crate::clock::WorkerClock;
+use crate::consumer::Consumer;
+use crate::control_queue::ControlQueue;
+use crate::ice::Pair;
+use crate::keys::{ConsumerKey, ProducerKey, TransportKey};
+use crate::producer::Producer;
+use crate::stream::Stream;
+use crate::timers::Timers;
+use crate::transport::Transport;
+
+/// Most events that wait to be polled; audio levels beyond that are dropped.
+const EVENTS_MAX: usize = 4096;
+
+/// A router on its worker: one room's media.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RouterId(pub u64);
+
+/// One UDP socket of a worker and where clients are told to find it.
+#[derive(Debug, Clone)]
+pub struct ListenAddr {
+    /// The concrete address that the socket is bound to, never a wildcard.
+    pub local: SocketAddr,
+    /// Addresses to put into candidates instead of the local one, where the machine is behind NAT.
+    pub announced: Vec<IpAddr>,
+}
+
+/// What a worker is made with.
+#[derive(Clone)]
+pub struct WorkerConfig {
+    /// Its sockets, in the order of their [`SocketIndex`].
+    pub listen: Vec<ListenAddr>,
+    /// The DTLS identity, one per process.
+    pub identity: Arc<crate::dtls::Identity>,
+    /// Seeds everything random: ufrags, passwords, SSRCs, first sequence numbers.
+    pub seed: [u8; 32],
+    /// Wall-clock time since the Unix epoch at `now`, for NTP timestamps in sender reports.
+    pub unix_time: Duration,
+}
+
+/// What a worker has to say.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// ICE and DTLS are through.
+    TransportConnected {
+        /// Which.
+        transport: TransportId,
+    },
+    /// No consent for 30 s, or the peer closed DTLS: it is gone with all that was on it.
+    TransportClosed {
+        /// Which.
+        transport: TransportId,
+    },
+    /// A consumer ended because its producer did.
+    ConsumerClosed {
+        /// The transport it was on.
+        transport: TransportId,
+        /// Which.
+        consumer: ConsumerId,
+    },
+    /// How loud the producers of a router are, loudest first; five times a second while anybody speaks.
+    AudioLevels {
+        /// Which router.
+        router: RouterId,
+        /// In dBov, 0 the loudest, -127 silence.
+        levels: Vec<(ProducerId, i8)>,
+    },
+}
+
+/// Counters since the worker's start, and how much of everything it holds now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WorkerStats {
+    /// Held now.
+    pub routers: usize,
+    /// Held now.
+    pub transports: usize,
+    /// Held now.
+    pub producers: usize,
+    /// Held now.
+    pub consumers: usize,
+    /// Datagrams received.
+    pub datagrams_in: u64,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Media packets and retransmissions sent.
+    pub packets_out: u64,
+    /// Bytes of those.
+    pub bytes_out: u64,
+    /// STUN checks answered.
+    pub stun_answered: u64,
+    /// STUN messages dropped: unknown ufrag, wrong integrity, malformed.
+    pub stun_dropped: u64,
+    /// Datagrams from addresses that no STUN check validated, or of no known kind.
+    pub unknown_dropped: u64,
+    /// SRTP and SRTCP packets that failed authentication or were malformed.
+    pub srtp_failed: u64,
+    /// SRTP and SRTCP packets that were replayed or too old.
+    pub srtp_replayed: u64,
+    /// RTP packets whose SSRC or payload type nobody announced.
+    pub rtp_unannounced: u64,
+    /// RTP packets that had come already, by retransmission or the other way round.
+    pub rtp_duplicate: u64,
+    /// RTP packets accepted from publishers.
+    pub rtp_in: u64,
+    /// Of those, recovered by retransmission.
+    pub rtp_recovered: u64,
+    /// Packet numbers that we asked publishers for again.
+    pub nacks_out: u64,
+    /// Packet numbers that receivers asked us for again.
+    pub nacks_in: u64,
+    /// Of those, sent again.
+    pub retransmitted: u64,
+    /// Keyframe requests sent to publishers.
+    pub keyframe_requests_out: u64,
+    /// Keyframe requests of receivers.
+    pub keyframe_requests_in: u64,
+    /// STUN, DTLS and RTCP datagrams dropped because their queue was full.
+    pub control_dropped: u64,
+    /// Audio level events dropped because nobody polled.
+    pub events_dropped: u64,
+}
+
+struct Router {
+    transports: Vec<TransportKey>,
+    producers: FxHashMap<ProducerId, ProducerKey>,
+}
+
+/// The media of many rooms on one thread.
+pub struct Worker {
+    config: WorkerConfig,
+    clock: WorkerClock,
+    rng: ChaCha12Rng,
+    routers: FxHashMap<RouterId, Router>,
+    transports: Slab<Transport>,
+    producers: Slab<Producer>,
+    consumers: Slab<Consumer>,
+    streams: Slab<Stream>,
+    transport_ids: FxHashMap<TransportId, TransportKey>,
+    consumer_ids: FxHashMap<ConsumerId, ConsumerKey>,
+    /// Validated address pairs.
+    pairs: FxHashMap<Pair, TransportKey>,
+    ufrags: FxHashMap<String, TransportKey>,
+    timers: Timers,
+    levels_at: Instant,
+    control: ControlQueue,
+    fan_out: egress::FanOut,
+    events: VecDeque<Event>,
+    stats: WorkerStats,
+    /// Room for one DTLS record, RTCP compound or STUN reply.
+    scratch: Box<[u8; 2048]>,
+}
+
+impl Worker {
+    /// A worker that holds nothing yet.
+    pub fn new(config: WorkerConfig, now: Instant) -> Self {
+        Self {
+            clock: WorkerClock::new(now, config.unix_time),
+            rng: ChaCha12Rng::from_seed(config.seed),
+            config,
+            routers: FxHashMap::default(),
+            transports: Slab::new(),
+            producers: Slab::new(),
+            consumers: Slab::new(),
+            streams: Slab::new(),
+            transport_ids: FxHashMap::default(),
+            consumer_ids: FxHashMap::default(),
+            pairs: FxHashMap::default(),
+            ufrags: FxHashMap::default(),
+            timers: Timers::default(),
+            levels_at: now,
+            control: ControlQueue::default(),
+            fan_out: egress::FanOut::default(),
+            events: VecDeque::new(),
+            stats: WorkerStats::default(),
+            scratch: Box::new([0; 2048]),
+        }
+    }
+
+    /// The next event, oldest first.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When [`Worker::handle_timeout`] is due next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.transports.is_empty() {
+            return None;
+        }
+        Some(self.timers.next().map_or(self.levels_at, |at| at.min(self.levels_at)))
+    }
+
+    /// Counters and how much it holds.
+    pub fn stats(&self) -> WorkerStats {
+        let sent = self.transports.iter().filter_map(|(_, t)| t.egress.as_ref());
+        let (packets, bytes) = sent.fold((0, 0), |(p, b), egress| (p + egress.packets, b + egress.bytes));
+        WorkerStats {
+            routers: self.routers.len(),
+            transports: self.transports.len(),
+            producers: self.producers.len(),
+            consumers: self.consumers.len(),
+            packets_out: self.stats.packets_out + packets,
+            bytes_out: self.stats.bytes_out + bytes,
+            control_dropped: self.control.dropped(),
+            ..self.stats
+        }
+    }
+
+    fn emit(&mut self, event: Event) {
+        // Everything but levels is bounded by the number of transports and consumers there ever were.
+        if matches!(event, Event::AudioLevels { .. }) && self.events.len() >= EVENTS_MAX {
+            self.stats.events_dropped += 1;
+            return;
+        }
+        self.events.push_back(event);
+    }
+
+    /// Makes sure that the transport's timer fires no later than `at`.
+    fn schedule(&mut self, key: TransportKey, at: Instant) {
+        if let Some(transport) = self.transports.get_mut(key.0) {
+            transport.timer = Some(self.timers.set(key, transport.timer, at));
+        }
+    }
+}

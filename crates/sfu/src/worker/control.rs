@@ -1,0 +1,517 @@
+//! The calls that make, change and close routers, transports, producers and consumers.
+
+use std::time::{Duration, Instant};
+
+use protocol::rtp::{MediaKind, RtpCapabilities, RtpParameters};
+use protocol::transport::{DtlsParameters, IceParameters, TransportOptions};
+use protocol::{ConsumerId, ProducerId, TransportId};
+use rand::Rng;
+use rustc_hash::FxHashMap;
+
+use super::{Event, Router, RouterId, Worker};
+use crate::clock::SenderClock;
+use crate::consumer::{Consumer, ConsumerFormat};
+use crate::dtls::DtlsServer;
+use crate::ice::{Credentials, IceLite, candidates};
+use crate::keys::{ConsumerKey, ProducerKey, StreamKey, TransportKey};
+use crate::ortc::{self, ProducerMapping};
+use crate::producer::Producer;
+use crate::rtp::Extension;
+use crate::stream::Stream;
+use crate::transport::{Incoming, Transport};
+
+/// Round trip that is assumed until a receiver report says better.
+const RTT_GUESS: Duration = Duration::from_millis(100);
+/// Kept free: mediasoup-client's probator uses it.
+const PROBATOR_SSRC: u32 = 1234;
+/// From one consumer's SSRC to the next. It is odd, so every number comes up before one comes again.
+const SSRC_STEP: u32 = 0x9E37_79B9;
+
+/// Why a router was not created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RouterError {
+    /// The id is in use.
+    #[error("the router exists already")]
+    Exists,
+}
+
+/// Why a transport was not created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CreateTransportError {
+    /// No such router on this worker.
+    #[error("no such router")]
+    RouterNotFound,
+    /// The id is in use.
+    #[error("the transport exists already")]
+    Exists,
+}
+
+/// Why a transport was not connected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectError {
+    /// No such transport on this worker.
+    #[error("no such transport")]
+    TransportNotFound,
+    /// The client's DTLS parameters were given before.
+    #[error("the transport was connected before")]
+    AlreadyConnected,
+    /// None of the fingerprints can be checked, or the role does not fit.
+    #[error("{0}")]
+    Parameters(#[from] crate::dtls::RemoteParametersError),
+}
+
+/// Why something was not produced.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProduceError {
+    /// No such transport on this worker.
+    #[error("no such transport")]
+    TransportNotFound,
+    /// An SSRC of it is in use on this transport.
+    #[error("SSRC {0} is in use on this transport")]
+    SsrcInUse(u32),
+    /// The parameters cannot be used.
+    #[error("{0}")]
+    Unsupported(#[from] ortc::UnsupportedParameters),
+}
+
+/// Why something was not consumed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConsumeError {
+    /// No such transport on this worker.
+    #[error("no such transport")]
+    TransportNotFound,
+    /// No such producer on this router.
+    #[error("no such producer")]
+    ProducerNotFound,
+    /// The id is in use.
+    #[error("the consumer exists already")]
+    Exists,
+    /// The receiver cannot decode it.
+    #[error("{0}")]
+    Unsupported(#[from] ortc::CannotConsume),
+}
+
+/// The call names something that is not on this worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not found")]
+pub struct NotFound;
+
+impl Worker {
+    /// Makes a router.
+    pub fn create_router(&mut self, id: RouterId) -> Result<(), RouterError> {
+        if self.routers.contains_key(&id) {
+            return Err(RouterError::Exists);
+        }
+        self.routers.insert(id, Router { transports: Vec::new(), producers: FxHashMap::default() });
+        Ok(())
+    }
+
+    /// Closes a router with all that is on it, without events: the caller knows what it held.
+    pub fn close_router(&mut self, id: RouterId) {
+        let Some(router) = self.routers.remove(&id) else { return };
+        for key in router.transports {
+            self.remove_transport(key);
+        }
+        for key in router.producers.into_values() {
+            self.producers.try_remove(key.0);
+        }
+        let closed = |event: &Event| match event {
+            Event::AudioLevels { router, .. } => *router != id,
+            _ => true,
+        };
+        self.events.retain(closed);
+    }
+
+    /// Makes a transport and says how a client reaches it.
+    pub fn create_transport(
+        &mut self,
+        now: Instant,
+        router: RouterId,
+        id: TransportId,
+    ) -> Result<TransportOptions, CreateTransportError> {
+        if self.transport_ids.contains_key(&id) {
+            return Err(CreateTransportError::Exists);
+        }
+        let members = self.routers.get_mut(&router).ok_or(CreateTransportError::RouterNotFound)?;
+        let ice = IceLite::new(Credentials::random(&mut self.rng));
+        let ice_parameters = ice_parameters(&ice);
+        let ufrag = ice_parameters.username_fragment.clone();
+        let key = TransportKey(self.transports.insert(Transport {
+            id,
+            router,
+            ice,
+            dtls: DtlsServer::new(self.config.identity.clone(), now),
+            open: None,
+            egress: None,
+            incoming: FxHashMap::default(),
+            producers: Vec::new(),
+            consumers: Vec::new(),
+            consumer_ssrcs: FxHashMap::default(),
+            sender_clock: SenderClock::default(),
+            arrivals: None,
+            arrivals_ssrc: 0,
+            rtt: RTT_GUESS,
+            rtcp_ssrc: self.rng.random_range(1..u32::MAX),
+            reports_at: now,
+            timer: None,
+            next_mid: 0,
+            next_ssrc: self.rng.random(),
+        }));
+        members.transports.push(key);
+        self.transport_ids.insert(id, key);
+        self.ufrags.insert(ufrag, key);
+        self.schedule(key, now);
+        Ok(TransportOptions {
+            id,
+            ice_parameters,
+            ice_candidates: candidates(&self.config.listen),
+            dtls_parameters: self.config.identity.parameters(),
+        })
+    }
+
+    /// Takes the client's DTLS parameters; media flows once ICE and DTLS are through.
+    pub fn connect_transport(
+        &mut self,
+        now: Instant,
+        id: TransportId,
+        parameters: &DtlsParameters,
+    ) -> Result<(), ConnectError> {
+        let key = *self.transport_ids.get(&id).ok_or(ConnectError::TransportNotFound)?;
+        let transport = &mut self.transports[key.0];
+        if transport.dtls.has_remote_parameters() {
+            return Err(ConnectError::AlreadyConnected);
+        }
+        transport.dtls.set_remote_parameters(now, parameters)?;
+        self.poll_dtls(now, key);
+        Ok(())
+    }
+
+    /// Gives a transport new ICE credentials; media goes on over the present path until the client has checked
+    /// the new one.
+    pub fn restart_ice(&mut self, id: TransportId) -> Result<IceParameters, NotFound> {
+        let key = *self.transport_ids.get(&id).ok_or(NotFound)?;
+        let transport = &mut self.transports[key.0];
+        let retired = transport.ice.restart(Credentials::random(&mut self.rng));
+        let parameters = ice_parameters(&transport.ice);
+        self.ufrags.remove(&retired.unwrap_or_default());
+        self.ufrags.insert(parameters.username_fragment.clone(), key);
+        Ok(parameters)
+    }
+
+    /// Closes a transport with its consumers. Its producers lose their source but stay, with their consumers,
+    /// until they are produced again or closed.
+    pub fn close_transport(&mut self, id: TransportId) -> Result<(), NotFound> {
+        let key = *self.transport_ids.get(&id).ok_or(NotFound)?;
+        self.remove_transport(key);
+        Ok(())
+    }
+
+    /// Makes a producer, or gives one that exists a new source: its consumers go on with it.
+    pub fn produce(
+        &mut self,
+        now: Instant,
+        transport: TransportId,
+        id: ProducerId,
+        kind: MediaKind,
+        parameters: &RtpParameters,
+        paused: bool,
+    ) -> Result<(), ProduceError> {
+        let transport_key = *self.transport_ids.get(&transport).ok_or(ProduceError::TransportNotFound)?;
+        let mapping = ortc::producer_mapping(kind, parameters)?;
+        let router = self.transports[transport_key.0].router;
+        let existing = self.routers.get(&router).and_then(|router| router.producers.get(&id)).copied();
+        let own = |incoming: &Incoming| existing == Some(self.streams[incoming.stream.0].producer);
+        for ssrc in mapping.encodings.iter().flat_map(|e| [e.ssrc, e.rtx_ssrc]).flatten() {
+            if self.transports[transport_key.0].incoming.get(&ssrc).is_some_and(|incoming| !own(incoming)) {
+                return Err(ProduceError::SsrcInUse(ssrc));
+            }
+        }
+        let key = match existing {
+            Some(key) if self.producers[key.0].mapping.codec == mapping.codec => key,
+            other => {
+                if other.is_some() {
+                    // Its consumers were told another codec and cannot go on.
+                    self.remove_producer(router, id);
+                }
+                self.insert_producer(router, id, kind, mapping.clone())
+            }
+        };
+        self.detach_source(key);
+        self.attach_source(now, key, transport_key, mapping, paused);
+        Ok(())
+    }
+
+    /// Stops what a producer sends at the server, whatever the client does.
+    pub fn pause_producer(&mut self, router: RouterId, id: ProducerId) -> Result<(), NotFound> {
+        let producer = self.producer_mut(router, id)?;
+        producer.paused = true;
+        for key in producer.streams.clone() {
+            // What goes missing meanwhile nobody misses, and no keyframe would be taken in.
+            let stream = &mut self.streams[key.0];
+            stream.gate.cancel();
+            if let Some(nack) = &mut stream.nack {
+                nack.reset();
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets a producer's media pass again.
+    pub fn resume_producer(&mut self, now: Instant, router: RouterId, id: ProducerId) -> Result<(), NotFound> {
+        let producer = self.producer_mut(router, id)?;
+        if std::mem::replace(&mut producer.paused, false) {
+            for key in producer.consumers.clone() {
+                let consumer = &mut self.consumers[key.0];
+                if consumer.paused() {
+                    continue;
+                }
+                let source = consumer.source;
+                consumer.restart(source.map(|key| &self.streams[key.0].ring));
+                if let Some(stream) = source {
+                    self.request_keyframe(now, stream);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes a producer; its consumers end, each with an event.
+    pub fn close_producer(&mut self, router: RouterId, id: ProducerId) -> Result<(), NotFound> {
+        self.producer_mut(router, id)?;
+        self.remove_producer(router, id);
+        Ok(())
+    }
+
+    /// Makes a paused consumer and says what its client will receive.
+    pub fn consume(
+        &mut self,
+        transport: TransportId,
+        id: ConsumerId,
+        producer: ProducerId,
+        capabilities: &RtpCapabilities,
+    ) -> Result<(MediaKind, RtpParameters), ConsumeError> {
+        let transport_key = *self.transport_ids.get(&transport).ok_or(ConsumeError::TransportNotFound)?;
+        let transport = &mut self.transports[transport_key.0];
+        let router = self.routers.get(&transport.router).ok_or(ConsumeError::TransportNotFound)?;
+        let producer_key = *router.producers.get(&producer).ok_or(ConsumeError::ProducerNotFound)?;
+        if self.consumer_ids.contains_key(&id) {
+            return Err(ConsumeError::Exists);
+        }
+        let producer = &mut self.producers[producer_key.0];
+
+        let mut fresh_ssrc = || loop {
+            let ssrc = transport.next_ssrc;
+            transport.next_ssrc = ssrc.wrapping_add(SSRC_STEP);
+            if ssrc != 0 && ssrc != PROBATOR_SSRC {
+                return ssrc;
+            }
+        };
+        let (mid, cname) = (transport.next_mid.to_string(), producer.id.participant.to_string());
+        let stream = ortc::ConsumerStream { mid: &mid, cname: &cname, ssrc: fresh_ssrc(), rtx_ssrc: fresh_ssrc() };
+        let parameters = ortc::consumer_parameters(&producer.mapping, capabilities, stream)?;
+        transport.next_mid += 1;
+
+        let format = consumer_format(&producer.mapping, &parameters);
+        let ssrc = format.ssrc;
+        let (first, first_rtx) = (self.rng.random(), self.rng.random());
+        let mut consumer = Consumer::new(id, transport_key, producer_key, format, first, first_rtx);
+        let source = producer.streams.first().copied();
+        consumer.repoint(source, source.map(|key| &self.streams[key.0].ring));
+        let key = ConsumerKey(self.consumers.insert(consumer));
+        producer.consumers.push(key);
+        transport.consumers.push(key);
+        transport.consumer_ssrcs.insert(ssrc, key);
+        self.consumer_ids.insert(id, key);
+        self.fan_out.consumers_changed();
+        Ok((producer.kind, parameters))
+    }
+
+    /// Lets a consumer's media flow, from the next keyframe on.
+    pub fn resume_consumer(&mut self, now: Instant, id: ConsumerId) -> Result<(), NotFound> {
+        let key = *self.consumer_ids.get(&id).ok_or(NotFound)?;
+        let consumer = &mut self.consumers[key.0];
+        let source = consumer.source;
+        consumer.resume(source.map(|key| &self.streams[key.0].ring));
+        if let Some(stream) = source {
+            self.request_keyframe(now, stream);
+        }
+        Ok(())
+    }
+
+    /// Stops a consumer's media for now.
+    pub fn pause_consumer(&mut self, id: ConsumerId) -> Result<(), NotFound> {
+        let key = *self.consumer_ids.get(&id).ok_or(NotFound)?;
+        self.consumers[key.0].pause();
+        Ok(())
+    }
+
+    /// Closes a consumer, without an event.
+    pub fn close_consumer(&mut self, id: ConsumerId) -> Result<(), NotFound> {
+        let key = *self.consumer_ids.get(&id).ok_or(NotFound)?;
+        self.remove_consumer(key);
+        Ok(())
+    }
+
+    fn producer_mut(&mut self, router: RouterId, id: ProducerId) -> Result<&mut Producer, NotFound> {
+        let key = self.routers.get(&router).and_then(|router| router.producers.get(&id)).ok_or(NotFound)?;
+        self.producers.get_mut(key.0).ok_or(NotFound)
+    }
+
+    fn insert_producer(
+        &mut self,
+        router: RouterId,
+        id: ProducerId,
+        kind: MediaKind,
+        mapping: ProducerMapping,
+    ) -> ProducerKey {
+        let key = ProducerKey(self.producers.insert(Producer {
+            id,
+            router,
+            kind,
+            transport: None,
+            mapping,
+            streams: Vec::new(),
+            consumers: Vec::new(),
+            paused: false,
+            level: i8::MIN + 1,
+        }));
+        if let Some(router) = self.routers.get_mut(&router) {
+            router.producers.insert(id, key);
+        }
+        key
+    }
+
+    /// Feeds a producer from a transport, and its consumers with it.
+    fn attach_source(
+        &mut self,
+        now: Instant,
+        key: ProducerKey,
+        transport_key: TransportKey,
+        mapping: ProducerMapping,
+        paused: bool,
+    ) {
+        let transport = &mut self.transports[transport_key.0];
+        let producer = &mut self.producers[key.0];
+        transport.producers.push(key);
+        producer.transport = Some(transport_key);
+        producer.paused = paused;
+        for encoding in &mapping.encodings {
+            let mut stream = Stream::new(now, key, transport_key, producer.kind, mapping.codec.row.codec);
+            stream.ssrc = encoding.ssrc;
+            stream.rid.clone_from(&encoding.rid);
+            let stream_key = StreamKey(self.streams.insert(stream));
+            producer.streams.push(stream_key);
+            for (ssrc, is_rtx) in [(encoding.ssrc, false), (encoding.rtx_ssrc, true)] {
+                if let Some(ssrc) = ssrc {
+                    transport.incoming.insert(ssrc, Incoming { stream: stream_key, is_rtx });
+                }
+            }
+        }
+        producer.mapping = mapping;
+        let source = producer.streams.first().copied();
+        for consumer in &producer.consumers {
+            self.consumers[consumer.0].repoint(source, source.map(|key| &self.streams[key.0].ring));
+        }
+        if let Some(stream) = source.filter(|_| !producer.consumers.is_empty()) {
+            self.request_keyframe(now, stream);
+        }
+    }
+
+    /// Takes the source from a producer; its consumers wait for the next.
+    fn detach_source(&mut self, key: ProducerKey) {
+        let producer = &mut self.producers[key.0];
+        let streams = std::mem::take(&mut producer.streams);
+        for &consumer in &producer.consumers {
+            self.consumers[consumer.0].repoint(None, None);
+            // Slots of this ring name other packets in the next.
+            self.fan_out.forget_consumer(consumer);
+        }
+        if let Some(transport) = producer.transport.take().and_then(|key| self.transports.get_mut(key.0)) {
+            transport.producers.retain(|&producer| producer != key);
+            transport.incoming.retain(|_, incoming| !streams.contains(&incoming.stream));
+        }
+        for stream in streams {
+            self.streams.try_remove(stream.0);
+            self.fan_out.forget_stream(stream);
+        }
+    }
+
+    fn remove_producer(&mut self, router: RouterId, id: ProducerId) {
+        let Some(key) = self.routers.get_mut(&router).and_then(|router| router.producers.remove(&id)) else { return };
+        self.detach_source(key);
+        for consumer_key in std::mem::take(&mut self.producers[key.0].consumers) {
+            let consumer = &self.consumers[consumer_key.0];
+            let (consumer, transport) = (consumer.id, self.transports[consumer.transport.0].id);
+            self.remove_consumer(consumer_key);
+            self.emit(Event::ConsumerClosed { transport, consumer });
+        }
+        self.producers.remove(key.0);
+    }
+
+    fn remove_consumer(&mut self, key: ConsumerKey) {
+        let consumer = self.consumers.remove(key.0);
+        self.consumer_ids.remove(&consumer.id);
+        if let Some(transport) = self.transports.get_mut(consumer.transport.0) {
+            transport.consumers.retain(|&other| other != key);
+            transport.consumer_ssrcs.remove(&consumer.format.ssrc);
+        }
+        if let Some(producer) = self.producers.get_mut(consumer.producer.0) {
+            producer.consumers.retain(|&other| other != key);
+        }
+        self.fan_out.forget_consumer(key);
+        self.fan_out.consumers_changed();
+    }
+
+    pub(super) fn remove_transport(&mut self, key: TransportKey) {
+        for producer in self.transports[key.0].producers.clone() {
+            self.detach_source(producer);
+        }
+        for consumer in self.transports[key.0].consumers.clone() {
+            self.remove_consumer(consumer);
+        }
+        let transport = self.transports.remove(key.0);
+        if let Some(egress) = &transport.egress {
+            self.stats.packets_out += egress.packets;
+            self.stats.bytes_out += egress.bytes;
+        }
+        self.transport_ids.remove(&transport.id);
+        for ufrag in transport.ice.ufrags() {
+            self.ufrags.remove(ufrag);
+        }
+        for pair in transport.ice.pairs() {
+            if self.pairs.get(&pair) == Some(&key) {
+                self.pairs.remove(&pair);
+            }
+        }
+        if let Some(router) = self.routers.get_mut(&transport.router) {
+            router.transports.retain(|&other| other != key);
+        }
+    }
+}
+
+fn ice_parameters(ice: &IceLite) -> IceParameters {
+    let Credentials { ufrag, password } = ice.credentials().clone();
+    IceParameters { username_fragment: ufrag, password, ice_lite: true }
+}
+
+/// What a consumer writes, from what its client was told.
+fn consumer_format(mapping: &ProducerMapping, parameters: &RtpParameters) -> ConsumerFormat {
+    let encoding = parameters.encodings.first();
+    let payload_type = |rtx: bool| {
+        let mut codecs = parameters.codecs.iter();
+        codecs.find(|codec| codec.mime_type.ends_with("/rtx") == rtx).map(|codec| codec.payload_type)
+    };
+    let taken =
+        |extension: Extension| parameters.header_extensions.iter().any(|taken| taken.id == extension.router_id());
+    let extensions = parameters.header_extensions.iter().filter(|taken| taken.id < 16);
+    ConsumerFormat {
+        ssrc: encoding.and_then(|e| e.ssrc).unwrap_or_default(),
+        payload_type: payload_type(false).unwrap_or_default(),
+        rtx: encoding.and_then(|e| e.rtx).zip(payload_type(true)).map(|(rtx, payload_type)| (rtx.ssrc, payload_type)),
+        clock_rate: mapping.codec.row.clock_rate,
+        mid: parameters.mid.clone().filter(|_| taken(Extension::Mid)),
+        transport_cc: taken(Extension::TransportCc),
+        abs_send_time: taken(Extension::AbsSendTime),
+        extensions: extensions.fold(0, |bits, taken| bits | 1 << taken.id),
+    }
+}

@@ -1,0 +1,94 @@
+//! RTCP from clients: what publishers say of their streams, and receivers of theirs.
+
+use std::time::{Duration, Instant};
+
+use super::Worker;
+use super::egress::Retransmission;
+use crate::keys::{ConsumerKey, TransportKey};
+use crate::rtcp::{NtpTime, ReportBlock, RtcpPacket, packets};
+use crate::transport::Incoming;
+
+/// Packet numbers of one NACK that are looked at; a client that asks for more gets the rest when it asks again.
+const NACKS_MAX: usize = 512;
+/// Least time between two retransmissions of a packet, in ms: a receiver names its round trip itself.
+const RESEND_MS_MIN: u128 = 20;
+/// The longest round trip that is believed.
+const RTT_MAX: Duration = Duration::from_secs(1);
+
+impl Worker {
+    pub(super) fn handle_rtcp(&mut self, now: Instant, key: TransportKey, compound: &[u8]) {
+        for packet in packets(compound) {
+            match packet {
+                RtcpPacket::SenderReport(report) => {
+                    let now_us = self.clock.micros(now);
+                    let transport = &mut self.transports[key.0];
+                    let sent = report.info.ntp.to_unix().as_micros() as i64;
+                    if let Some(&Incoming { stream, is_rtx: false }) = transport.incoming.get(&report.info.ssrc) {
+                        let stream = &mut self.streams[stream.0];
+                        transport.sender_clock.on_report(now_us, sent);
+                        stream.media_clock.on_report(report.info.rtp_timestamp, sent);
+                        stream.reception.on_sender_report(now, report.info.ntp);
+                    }
+                    report.blocks.for_each(|block| self.handle_report(now, key, &block));
+                }
+                RtcpPacket::ReceiverReport(report) => {
+                    report.blocks.for_each(|block| self.handle_report(now, key, &block));
+                }
+                RtcpPacket::Nack(nack) => {
+                    if let Some(&consumer) = self.transports[key.0].consumer_ssrcs.get(&nack.media_ssrc) {
+                        self.handle_nack(now, key, consumer, nack.sequences());
+                    }
+                }
+                RtcpPacket::Pli(pli) => self.handle_keyframe_request(now, key, pli.media_ssrc),
+                RtcpPacket::Fir(fir) => {
+                    for entry in fir.entries() {
+                        self.handle_keyframe_request(now, key, entry.ssrc);
+                    }
+                }
+                RtcpPacket::Sdes(_)
+                | RtcpPacket::Bye(_)
+                | RtcpPacket::TransportCc(_)
+                | RtcpPacket::Remb(_)
+                | RtcpPacket::Xr(_) => {}
+            }
+        }
+    }
+
+    fn handle_report(&mut self, now: Instant, key: TransportKey, block: &ReportBlock) {
+        let ntp = NtpTime::from_unix(self.clock.unix_time(self.clock.micros(now)));
+        let transport = &mut self.transports[key.0];
+        let Some(consumer) = transport.consumer_ssrcs.get(&block.ssrc) else { return };
+        self.consumers[consumer.0].stats.fraction_lost = block.fraction_lost;
+        if let Some(rtt) = block.round_trip_time(ntp) {
+            transport.rtt = rtt.min(RTT_MAX);
+        }
+    }
+
+    fn handle_nack(
+        &mut self,
+        now: Instant,
+        key: TransportKey,
+        consumer_key: ConsumerKey,
+        sequences: impl Iterator<Item = u16>,
+    ) {
+        let rtt_ms = self.transports[key.0].rtt.as_millis().max(RESEND_MS_MIN) as u16;
+        let now_ms = (self.clock.micros(now) / 1000) as u64;
+        let consumer = &mut self.consumers[consumer_key.0];
+        let Some(stream) = consumer.source.and_then(|key| self.streams.get(key.0)) else { return };
+        for sequence in sequences.take(NACKS_MAX) {
+            self.stats.nacks_in += 1;
+            if let Some((slot, original)) = consumer.lost(&stream.ring, sequence, now_ms, rtt_ms) {
+                self.fan_out.retransmit(Retransmission { consumer: consumer_key, slot, original });
+            }
+        }
+    }
+
+    fn handle_keyframe_request(&mut self, now: Instant, key: TransportKey, ssrc: u32) {
+        let Some(consumer) = self.transports[key.0].consumer_ssrcs.get(&ssrc) else { return };
+        let consumer = &self.consumers[consumer.0];
+        if let Some(stream) = consumer.source.filter(|_| !consumer.paused()) {
+            self.stats.keyframe_requests_in += 1;
+            self.request_keyframe(now, stream);
+        }
+    }
+}

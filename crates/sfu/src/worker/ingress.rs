@@ -1,0 +1,324 @@
+//! Datagrams in: told apart by their first byte (RFC 7983), given to the transport that owns the address pair.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::{Event, Worker};
+use crate::burst::Egress;
+use crate::dtls::DtlsOutput;
+use crate::ice::{BindingRequest, PacketKind, Pair, classify};
+use crate::keys::{StreamKey, TransportKey};
+use crate::nack::Received;
+use crate::rtcp::RtcpWriter;
+use crate::rtp::{Extension, RtpHeader, parse_transport_sequence};
+use crate::srtp::{OpenError, OpenedRtp};
+use crate::stream::{Arrived, Stored};
+use crate::transmit::SocketIndex;
+use crate::transport::Incoming;
+use crate::twcc::Arrivals;
+
+impl Worker {
+    /// Takes in one datagram, which is decrypted in place. Nothing that it holds can do more than close the
+    /// transport of a peer that proved its keys.
+    pub fn handle_datagram(&mut self, now: Instant, socket: SocketIndex, remote: SocketAddr, datagram: &mut [u8]) {
+        self.stats.datagrams_in += 1;
+        self.stats.bytes_in += datagram.len() as u64;
+        let kind = classify(datagram);
+        if kind == Some(PacketKind::Stun) {
+            return self.handle_stun(now, socket, remote, datagram);
+        }
+        // DTLS, SRTP and SRTCP count only from where a STUN check with our password came from
+        // (CVE-2023-49786, CVE-2025-53399).
+        let Some(&key) = self.pairs.get(&Pair { socket, remote }) else {
+            self.stats.unknown_dropped += 1;
+            return;
+        };
+        match kind {
+            Some(PacketKind::Dtls) => {
+                self.transports[key.0].dtls.handle_packet(now, datagram);
+                self.poll_dtls(now, key);
+            }
+            Some(PacketKind::Rtp) => self.handle_rtp(now, key, datagram),
+            Some(PacketKind::Rtcp) => self.handle_srtcp(now, key, datagram),
+            Some(PacketKind::Stun) | None => self.stats.unknown_dropped += 1,
+        }
+    }
+
+    fn handle_stun(&mut self, now: Instant, socket: SocketIndex, remote: SocketAddr, datagram: &[u8]) {
+        let answered = self.answer_stun(now, socket, remote, datagram);
+        let count = if answered.is_some() { &mut self.stats.stun_answered } else { &mut self.stats.stun_dropped };
+        *count += 1;
+    }
+
+    fn answer_stun(&mut self, now: Instant, socket: SocketIndex, remote: SocketAddr, datagram: &[u8]) -> Option<()> {
+        let request = BindingRequest::parse(datagram).ok()?;
+        let key = *self.ufrags.get(request.local_ufrag())?;
+        let transport = self.transports.get_mut(key.0)?;
+        let outcome = transport.ice.handle_binding(now, socket, remote, &request, &mut self.scratch[..]).ok()?;
+        self.control.push(socket, remote, &self.scratch[..outcome.reply_bytes]);
+        if let Some(pair) = outcome.evicted
+            && self.pairs.get(&pair) == Some(&key)
+        {
+            self.pairs.remove(&pair);
+        }
+        let pair = Pair { socket, remote };
+        if transport.ice.is_valid(pair) {
+            // A NAT may have given this address to another client meanwhile; the newest proof counts, at every check:
+            // who claimed another's address by a forged source loses it again with that one's next check.
+            self.pairs.insert(pair, key);
+        }
+        if let Some(ufrag) = outcome.retired_ufrag {
+            self.ufrags.remove(&ufrag);
+        }
+        if let (Some(pair), Some(egress)) = (outcome.selected, transport.egress.as_mut()) {
+            (egress.socket, egress.remote) = (pair.socket, pair.remote);
+        }
+        Some(())
+    }
+
+    /// Carries out what DTLS has to say.
+    pub(super) fn poll_dtls(&mut self, now: Instant, key: TransportKey) {
+        loop {
+            let transport = &mut self.transports[key.0];
+            match transport.dtls.poll(now, &mut self.scratch[..]) {
+                DtlsOutput::Packet(bytes) => {
+                    if let Some(Pair { socket, remote }) = transport.ice.selected() {
+                        self.control.push(socket, remote, &self.scratch[..bytes]);
+                    }
+                }
+                DtlsOutput::Connected { seal, open } => {
+                    // The handshake came over a validated pair, so there is one.
+                    let Some(Pair { socket, remote }) = transport.ice.selected() else { continue };
+                    transport.open = Some(open);
+                    transport.egress =
+                        Some(Egress { keys: seal, socket, remote, transport_cc: 1, packets: 0, bytes: 0 });
+                    let id = transport.id;
+                    // What was resumed before the path was there starts now.
+                    for key in transport.consumers.clone() {
+                        let consumer = &mut self.consumers[key.0];
+                        if !consumer.paused() {
+                            let source = consumer.source;
+                            consumer.restart(source.map(|key| &self.streams[key.0].ring));
+                            if let Some(stream) = source {
+                                self.request_keyframe(now, stream);
+                            }
+                        }
+                    }
+                    self.emit(Event::TransportConnected { transport: id });
+                }
+                DtlsOutput::Closed => {
+                    let id = transport.id;
+                    self.remove_transport(key);
+                    return self.emit(Event::TransportClosed { transport: id });
+                }
+                DtlsOutput::Timeout(at) => return self.schedule(key, at),
+                DtlsOutput::Idle => return,
+            }
+        }
+    }
+
+    fn handle_rtp(&mut self, now: Instant, key: TransportKey, datagram: &mut [u8]) {
+        let transport = &mut self.transports[key.0];
+        let Some(open) = transport.open.as_mut() else {
+            self.stats.unknown_dropped += 1;
+            return;
+        };
+        let opened = match open.open_rtp(datagram) {
+            Ok(opened) => opened,
+            Err(OpenError::Replayed | OpenError::TooOld) => {
+                self.stats.srtp_replayed += 1;
+                return;
+            }
+            Err(_) => {
+                self.stats.srtp_failed += 1;
+                return;
+            }
+        };
+        let packet = &datagram[..opened.payload_end];
+        let Some(header) = RtpHeader::parse(packet) else { return };
+        let known = transport.incoming.get(&header.ssrc).copied();
+        let Some(incoming) = known.or_else(|| self.bind_by_rid(key, &header, packet)) else {
+            self.stats.rtp_unannounced += 1;
+            // Media comes before its `produce` call is through. It must not be reported as lost to the estimator of
+            // what is published already; ids are the same in all of a bundle.
+            let producers = &self.transports[key.0].producers;
+            let mut mappings = producers.iter().map(|producer| &self.producers[producer.0].mapping);
+            let id = mappings.find_map(|mapping| mapping.extensions.id(Extension::TransportCc));
+            return self.note_arrival(now, key, id, &header, packet);
+        };
+        self.handle_media(now, key, incoming, &header, &opened, packet);
+    }
+
+    /// Notes the transport-wide number of a packet, if it has the extension `id`.
+    fn note_arrival(&mut self, now: Instant, key: TransportKey, id: Option<u8>, header: &RtpHeader, packet: &[u8]) {
+        let Some(id) = id else { return };
+        let element = header.extensions(packet).find(|element| element.0 == id);
+        let Some(sequence) = element.and_then(|element| parse_transport_sequence(element.1)) else { return };
+        let transport = &mut self.transports[key.0];
+        let arrivals = transport.arrivals.get_or_insert_with(|| Box::new(Arrivals::new(now)));
+        arrivals.on_packet(now, sequence);
+        transport.arrivals_ssrc = header.ssrc;
+        if let Some(at) = arrivals.next_timeout() {
+            transport.timer = Some(self.timers.set(key, transport.timer, at));
+        }
+    }
+
+    fn handle_media(
+        &mut self,
+        now: Instant,
+        key: TransportKey,
+        incoming: Incoming,
+        header: &RtpHeader,
+        opened: &OpenedRtp,
+        packet: &[u8],
+    ) {
+        let producer_key = self.streams[incoming.stream.0].producer;
+        let transport_cc = self.producers[producer_key.0].mapping.extensions.id(Extension::TransportCc);
+        self.note_arrival(now, key, transport_cc, header, packet);
+
+        let transport = &mut self.transports[key.0];
+        let stream = &mut self.streams[incoming.stream.0];
+        let producer = &mut self.producers[producer_key.0];
+        let mapping = &producer.mapping;
+        let extensions = &mapping.extensions;
+        let mut payload = &packet[opened.header_bytes..];
+        let expected = if incoming.is_rtx { mapping.rtx_payload_type } else { Some(mapping.payload_type) };
+        if expected != Some(header.payload_type) {
+            self.stats.rtp_unannounced += 1;
+            return;
+        }
+        let now_us = self.clock.micros(now);
+        let sequence = if incoming.is_rtx {
+            // RFC 4588: the original's sequence number comes first. Padding in front of media has none.
+            let Some((original, rest)) = payload.split_first_chunk::<2>() else { return };
+            if header.padding_bytes(rest).is_none_or(|padding| padding >= rest.len()) {
+                return;
+            }
+            payload = rest;
+            let Some(sequence) = stream.sequence.extend(u16::from_be_bytes(*original)) else { return };
+            sequence
+        } else {
+            stream.reception.on_packet(now, opened.ext_seq, header.timestamp);
+            opened.ext_seq
+        };
+        if producer.paused {
+            if !incoming.is_rtx {
+                // What is sent again after the pause is numbered from the newest, however long the pause was.
+                stream.sequence.insert(sequence);
+            }
+            return;
+        }
+        let arrived = Arrived { now, now_us, sequence, header, packet, payload };
+        let stored = stream.store(&arrived, extensions, &transport.sender_clock);
+        let (keyframe, level) = match stored {
+            Stored::Packet { keyframe, level } => (keyframe, level),
+            Stored::Duplicate => {
+                self.stats.rtp_duplicate += 1;
+                return;
+            }
+            Stored::Padding => (false, None),
+            Stored::Unusable => return,
+        };
+        self.stats.rtp_in += 1;
+        self.stats.rtp_recovered += u64::from(incoming.is_rtx);
+        if let Some(level) = level {
+            producer.level = producer.level.max(level);
+        }
+        let mut lost_for_good = false;
+        if let Some(nack) = &mut stream.nack {
+            match nack.on_packet(now, sequence, incoming.is_rtx) {
+                Received::Normal => {}
+                Received::Repaired => stream.reception.on_repaired(),
+                Received::KeyframeNeeded => lost_for_good = true,
+            }
+            if keyframe {
+                nack.on_keyframe(sequence);
+            }
+            if let Some(at) = nack.next_timeout() {
+                transport.timer = Some(self.timers.set(key, transport.timer, at));
+            }
+        }
+        if !stream.queued {
+            stream.queued = true;
+            self.fan_out.push(producer.kind, incoming.stream);
+        }
+        if lost_for_good {
+            self.request_keyframe(now, incoming.stream);
+        }
+    }
+
+    /// Finds the stream of an SSRC that was not announced by its mid and rid (RFC 8852), and remembers it.
+    fn bind_by_rid(&mut self, key: TransportKey, header: &RtpHeader, packet: &[u8]) -> Option<Incoming> {
+        let transport = &mut self.transports[key.0];
+        for producer in &transport.producers {
+            let producer = &self.producers[producer.0];
+            let value = |extension: Extension| {
+                let id = producer.mapping.extensions.id(extension)?;
+                let element = header.extensions(packet).find(|element| element.0 == id)?;
+                std::str::from_utf8(element.1).ok()
+            };
+            if value(Extension::Mid).is_none_or(|mid| Some(mid) != producer.mapping.mid.as_deref()) {
+                continue;
+            }
+            let is_rtx = value(Extension::RepairedRid).is_some();
+            let Some(rid) = value(Extension::RepairedRid).or_else(|| value(Extension::Rid)) else { continue };
+            let named = |key: &&StreamKey| self.streams[key.0].rid.as_deref() == Some(rid);
+            let Some(&stream) = producer.streams.iter().find(named) else { continue };
+            if !is_rtx {
+                let ssrc = &mut self.streams[stream.0].ssrc;
+                if ssrc.is_some() {
+                    // As in mediasoup: another stream under the same name would mix its numbers with the first's.
+                    return None;
+                }
+                *ssrc = Some(header.ssrc);
+            }
+            let incoming = Incoming { stream, is_rtx };
+            transport.incoming.insert(header.ssrc, incoming);
+            return Some(incoming);
+        }
+        None
+    }
+
+    fn handle_srtcp(&mut self, now: Instant, key: TransportKey, datagram: &mut [u8]) {
+        let transport = &mut self.transports[key.0];
+        let Some(open) = transport.open.as_mut() else {
+            self.stats.unknown_dropped += 1;
+            return;
+        };
+        match open.open_rtcp(datagram) {
+            Ok(bytes) => self.handle_rtcp(now, key, &datagram[..bytes]),
+            Err(OpenError::Replayed | OpenError::TooOld) => self.stats.srtp_replayed += 1,
+            Err(_) => self.stats.srtp_failed += 1,
+        }
+    }
+
+    /// Asks the publisher of a stream for a keyframe, as soon as its gate allows.
+    pub(super) fn request_keyframe(&mut self, now: Instant, key: StreamKey) {
+        let Some(stream) = self.streams.get_mut(key.0).filter(|stream| stream.nack.is_some()) else { return };
+        if self.producers.get(stream.producer.0).is_none_or(|producer| producer.paused) {
+            // Whoever waits is served when it goes on.
+            return;
+        }
+        stream.gate.request(now);
+        self.poll_keyframe_gate(now, key);
+    }
+
+    /// Sends the stream's keyframe request if it is due, and comes back when it will be.
+    pub(super) fn poll_keyframe_gate(&mut self, now: Instant, key: StreamKey) {
+        let Some(stream) = self.streams.get_mut(key.0) else { return };
+        let transport_key = stream.transport;
+        let Some(transport) = self.transports.get(transport_key.0) else { return };
+        let (rtt, sender, connected) = (transport.rtt, transport.rtcp_ssrc, transport.egress.is_some());
+        if let (true, Some(ssrc)) = (connected, stream.ssrc)
+            && stream.gate.poll(now, rtt)
+        {
+            self.stats.keyframe_requests_out += 1;
+            self.send_rtcp(transport_key, |writer: &mut RtcpWriter<'_>| writer.pli(sender, ssrc));
+        }
+        let again = self.streams[key.0].gate.poll_timeout(rtt);
+        if let Some(at) = again {
+            // A stream whose SSRC or path is not known yet is asked when it is.
+            self.schedule(transport_key, at.max(now + Duration::from_millis(20)));
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What is behind the socket: the far side of this crate, implemented by `server`.
+
+use std::future::Future;
+
+use protocol::request::{ConnectAuth, JoinPlace, JoinPlaceReply, Welcome};
+use protocol::{ErrorBody, Reply, Request, RoomId};
+
+use crate::Outbox;
+
+/// The key of one socket's session, chosen by [`Handler::connect`]. Two sockets never share one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionHandle(pub u64);
+
+/// Answers what clients ask, once it has the right shape and is within the limits.
+pub trait Handler: Send + Sync + 'static {
+    /// Where to join `room`, and what to bring.
+    fn join_place(
+        &self,
+        room: RoomId,
+        body: JoinPlace,
+    ) -> impl Future<Output = Result<JoinPlaceReply, ErrorBody>> + Send;
+
+    /// Opens a session for a socket; exactly one of `auth.join` and `auth.resume` is there. What `outbox` is
+    /// given is sent after the welcome. Runs to its end even if the socket closes meanwhile;
+    /// [`Handler::disconnected`] then follows at once.
+    fn connect(
+        &self,
+        auth: ConnectAuth,
+        outbox: Outbox,
+    ) -> impl Future<Output = Result<(SessionHandle, Welcome), ErrorBody>> + Send;
+
+    /// Carries out request number `n` (1 to 2^53 - 1). A session's requests come one after the other, in the
+    /// order in which the client sent them, so one that waits holds up those behind it: answer with a retryable
+    /// error rather than wait long. After a `leave` that succeeds the socket is closed.
+    fn request(
+        &self,
+        session: SessionHandle,
+        n: u64,
+        request: Request,
+    ) -> impl Future<Output = Result<Reply, ErrorBody>> + Send;
+
+    /// The session's socket is gone. Called exactly once per successful [`Handler::connect`], after the end of
+    /// its last [`Handler::request`].
+    fn disconnected(&self, session: SessionHandle);
+}

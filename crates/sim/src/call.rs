@@ -1,0 +1,387 @@
+//! One `sfu::Worker` and many `str0m` clients on one virtual clock and network.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use loadtest::client::{AudioConfig, Client, StreamReport, VideoConfig, receive_capabilities};
+use protocol::rtp::RtpCapabilities;
+use protocol::{ConsumerId, MediaKind, ParticipantId, ProducerId, Source, TransportId};
+use sfu::dtls::Identity;
+use sfu::worker::{ListenAddr, RouterId};
+use sfu::{Event, SendBatch, Worker, WorkerConfig};
+
+use crate::network::{Datagram, Link, Network, Path};
+
+/// The server's address.
+pub const SERVER: ([u8; 4], u16) = ([10, 0, 0, 1], 40_000);
+/// The router that everybody is on.
+pub const ROUTER: RouterId = RouterId(1);
+/// What happens within one of these happens at once.
+const TICK: Duration = Duration::from_millis(1);
+
+/// Making a certificate takes longer than many a test.
+static IDENTITY: LazyLock<Arc<Identity>> = LazyLock::new(|| Identity::generate().expect("a certificate"));
+
+/// A client's transport and its way to the server.
+pub struct Peer {
+    /// The client.
+    pub client: Client,
+    /// The transport at the server.
+    pub transport: TransportId,
+    /// Where the server sees the client; moving it is what a NAT does that forgot the old one.
+    pub address: SocketAddr,
+    /// The way to the server.
+    pub up: Link,
+    /// The way from the server.
+    pub down: Link,
+    paths: [Path; 2],
+}
+
+/// What a person receives of a producer.
+#[derive(Debug, Clone, Copy)]
+pub struct Consumption {
+    /// The consumer at the server.
+    pub consumer: ConsumerId,
+    /// What it is of.
+    pub producer: ProducerId,
+    /// Audio or video.
+    pub kind: MediaKind,
+    /// The key of its report at the client.
+    pub ssrc: u32,
+}
+
+/// A participant: a transport to send with and one to receive with.
+#[derive(Debug)]
+pub struct Person {
+    /// Their id.
+    pub participant: ParticipantId,
+    /// Which peer sends.
+    pub publisher: usize,
+    /// Which peer receives.
+    pub receiver: usize,
+    /// What they send.
+    pub producers: Vec<ProducerId>,
+    /// What they receive.
+    pub consumptions: Vec<Consumption>,
+    /// How often the page was loaded.
+    lives: u32,
+}
+
+/// Which way a datagram goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// From a peer to the server.
+    Up,
+    /// From the server to a peer.
+    Down,
+}
+
+/// What a test does to a datagram beside what the link does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Nothing.
+    Pass,
+    /// It is lost.
+    Lose,
+    /// It takes so much longer.
+    Delay(Duration),
+}
+
+/// Decides over each datagram: its peer, its way, its bytes.
+pub type Meddler = Box<dyn FnMut(usize, Way, &[u8]) -> Fate>;
+
+/// A call.
+pub struct Call {
+    /// The server.
+    pub worker: Worker,
+    /// All transports' clients.
+    pub peers: Vec<Peer>,
+    /// Everybody.
+    pub people: Vec<Person>,
+    /// What the server said, and when.
+    pub events: Vec<(Duration, Event)>,
+    /// Meddles with datagrams, if a test wants that.
+    pub meddler: Option<Meddler>,
+    start: Instant,
+    now: Instant,
+    network: Network,
+    seed: u64,
+    routes: HashMap<SocketAddr, usize>,
+    batch: SendBatch,
+    router: RtpCapabilities,
+    next_transport: u64,
+    next_consumer: u64,
+}
+
+impl Call {
+    /// An empty router.
+    pub fn new(seed: u64) -> Self {
+        let start = Instant::now();
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_be_bytes());
+        let config = WorkerConfig {
+            listen: vec![ListenAddr { local: SERVER.into(), announced: Vec::new() }],
+            identity: IDENTITY.clone(),
+            seed: bytes,
+            unix_time: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+        };
+        let mut worker = Worker::new(config, start);
+        worker.create_router(ROUTER).expect("a new router");
+        Self {
+            worker,
+            peers: Vec::new(),
+            people: Vec::new(),
+            events: Vec::new(),
+            meddler: None,
+            start,
+            now: start,
+            network: Network::default(),
+            seed,
+            routes: HashMap::new(),
+            batch: SendBatch::default(),
+            router: sfu::ortc::router_capabilities(),
+            next_transport: 1,
+            next_consumer: 1,
+        }
+    }
+
+    /// The time.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// The time since the start.
+    pub fn elapsed(&self) -> Duration {
+        self.now - self.start
+    }
+
+    /// A person joins with both transports, over ways of these kinds.
+    pub fn join(&mut self, up: Link, down: Link) -> usize {
+        let publisher = self.add_peer(up, down, false);
+        let receiver = self.add_peer(up, down, true);
+        let participant = ParticipantId(self.people.len() as u64 + 1);
+        let (producers, consumptions) = (Vec::new(), Vec::new());
+        self.people.push(Person { participant, publisher, receiver, producers, consumptions, lives: 1 });
+        self.people.len() - 1
+    }
+
+    fn add_peer(&mut self, up: Link, down: Link, receives: bool) -> usize {
+        let transport = TransportId(self.next_transport);
+        self.next_transport += 1;
+        let options = self.worker.create_transport(self.now, ROUTER, transport).expect("a new transport");
+        let index = self.peers.len();
+        let address = SocketAddr::from(([10, 1, (index >> 8) as u8, index as u8], 5000));
+        let client = if receives {
+            Client::receiver(self.now, self.start, address, &options, &self.router)
+        } else {
+            Client::publisher(self.now, self.start, address, &options)
+        };
+        let mut client = client.expect("usable options");
+        self.worker.connect_transport(self.now, transport, &client.dtls_parameters()).expect("usable parameters");
+        self.routes.insert(address, index);
+        let paths = [0, 1].map(|way| Path::new(self.seed, 2 * index as u64 + way));
+        self.peers.push(Peer { client, transport, address, up, down, paths });
+        index
+    }
+
+    /// A person begins to send from their microphone.
+    pub fn publish_audio(&mut self, person: usize, config: AudioConfig) -> ProducerId {
+        self.publish(person, Source::Mic, |client, now, life| client.produce_audio(now, life, config))
+    }
+
+    /// A person begins to send from their camera.
+    pub fn publish_video(&mut self, person: usize, config: VideoConfig) -> ProducerId {
+        self.publish(person, Source::Camera, |client, now, life| client.produce_video(now, life, config))
+    }
+
+    fn publish(
+        &mut self,
+        person: usize,
+        source: Source,
+        produce: impl FnOnce(&mut Client, Instant, u32) -> protocol::rtp::RtpParameters,
+    ) -> ProducerId {
+        let Person { participant, publisher, lives, .. } = self.people[person];
+        let producer = ProducerId { participant, source };
+        let peer = &mut self.peers[publisher];
+        let life = participant.0 as u32 * 100 + lives;
+        let parameters = produce(&mut peer.client, self.now, life);
+        self.worker
+            .produce(self.now, peer.transport, producer, source.kind(), &parameters, false)
+            .expect("can be produced");
+        if !self.people[person].producers.contains(&producer) {
+            self.people[person].producers.push(producer);
+        }
+        producer
+    }
+
+    /// A person's page is loaded again: another sending transport, on which nothing is produced yet.
+    pub fn reload(&mut self, person: usize) {
+        let old = self.people[person].publisher;
+        let Peer { up, down, transport, .. } = self.peers[old];
+        self.worker.close_transport(transport).expect("it was there");
+        self.routes.remove(&self.peers[old].address);
+        self.people[person].publisher = self.add_peer(up, down, false);
+        self.people[person].lives += 1;
+    }
+
+    /// A person consumes a producer; the consumer is paused.
+    pub fn consume(&mut self, person: usize, producer: ProducerId) -> Consumption {
+        let consumer = ConsumerId(self.next_consumer);
+        self.next_consumer += 1;
+        let peer = &mut self.peers[self.people[person].receiver];
+        let capabilities = receive_capabilities(&self.router);
+        let (kind, parameters) =
+            self.worker.consume(peer.transport, consumer, producer, &capabilities).expect("can be consumed");
+        let ssrc = peer.client.consume(kind, &parameters).expect("usable parameters");
+        let consumption = Consumption { consumer, producer, kind, ssrc };
+        self.people[person].consumptions.push(consumption);
+        consumption
+    }
+
+    /// A person consumes a producer and resumes it.
+    pub fn watch(&mut self, person: usize, producer: ProducerId) -> Consumption {
+        let consumption = self.consume(person, producer);
+        self.resume(consumption);
+        consumption
+    }
+
+    /// Resumes what is paused.
+    pub fn resume(&mut self, consumption: Consumption) {
+        self.worker.resume_consumer(self.now, consumption.consumer).expect("it is there");
+    }
+
+    /// Everybody consumes and resumes what all others send.
+    pub fn watch_all(&mut self) {
+        for person in 0..self.people.len() {
+            for other in (0..self.people.len()).filter(|&other| other != person) {
+                for producer in self.people[other].producers.clone() {
+                    self.watch(person, producer);
+                }
+            }
+        }
+    }
+
+    /// What came of what a person consumes.
+    pub fn report(&self, person: usize, consumption: Consumption) -> &StreamReport {
+        let client = &self.peers[self.people[person].receiver].client;
+        client.report(consumption.ssrc).expect("it is consumed")
+    }
+
+    /// Lets time pass until everybody is connected, or panics after a while.
+    pub fn connect(&mut self) {
+        let deadline = self.now + Duration::from_secs(10);
+        while !self.peers.iter().all(|peer| peer.client.is_connected()) {
+            assert!(self.now < deadline, "not everybody is connected after 10 s");
+            self.run(Duration::from_millis(10));
+        }
+    }
+
+    /// Lets time pass.
+    pub fn run(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        while self.now < end {
+            let next = self.next_at().unwrap_or(end).min(end);
+            // Up to the next whole tick, one at least.
+            let ticks = (next - self.start).as_nanos().div_ceil(TICK.as_nanos()) as u32;
+            self.now = (self.start + TICK * ticks).max(self.now + TICK);
+            self.turn();
+        }
+    }
+
+    /// Brings a datagram to the server, whoever says to have sent it.
+    pub fn inject(&mut self, source: SocketAddr, bytes: &[u8]) {
+        self.worker.handle_datagram(self.now, 0, source, &mut bytes.to_vec());
+    }
+
+    /// Moves a peer to another address, as a NAT does.
+    pub fn move_peer(&mut self, peer: usize, address: SocketAddr) {
+        let old = std::mem::replace(&mut self.peers[peer].address, address);
+        self.routes.remove(&old);
+        self.routes.insert(address, peer);
+    }
+
+    /// Everybody stops to send, and the repairs under way end.
+    pub fn fall_silent(&mut self) {
+        for peer in &mut self.peers {
+            for index in 0..2 {
+                peer.client.set_sending(index, false);
+            }
+        }
+        self.run(Duration::from_millis(1500));
+    }
+
+    fn next_at(&self) -> Option<Instant> {
+        let clients = self.peers.iter().filter(|peer| !peer.client.is_closed());
+        let clients = clients.map(|peer| peer.client.poll_timeout()).min();
+        [clients, self.network.next_arrival(), self.worker.poll_timeout()].into_iter().flatten().min()
+    }
+
+    fn turn(&mut self) {
+        while let Some(mut datagram) = self.network.poll(self.now) {
+            if datagram.destination == SERVER.into() {
+                self.worker.handle_datagram(self.now, 0, datagram.source, &mut datagram.bytes);
+            } else if let Some(&peer) = self.routes.get(&datagram.destination) {
+                self.peers[peer].client.handle_datagram(self.now, SERVER.into(), &datagram.bytes);
+            }
+        }
+        if self.worker.poll_timeout().is_some_and(|at| at <= self.now) {
+            self.worker.handle_timeout(self.now);
+        }
+        for peer in 0..self.peers.len() {
+            let client = &mut self.peers[peer].client;
+            if !client.is_closed() && client.poll_timeout() <= self.now {
+                client.handle_timeout(self.now);
+            }
+            while let Some(datagram) = self.peers[peer].client.poll_transmit() {
+                let source = self.peers[peer].address;
+                self.send(peer, Way::Up, Datagram { source, destination: SERVER.into(), bytes: datagram.bytes });
+            }
+        }
+        self.flush_worker();
+        while let Some(event) = self.worker.poll_event() {
+            self.events.push((self.elapsed(), event));
+        }
+    }
+
+    fn flush_worker(&mut self) {
+        let mut batch = std::mem::take(&mut self.batch);
+        loop {
+            self.worker.poll_transmit(self.now, &mut batch);
+            if batch.is_empty() {
+                break;
+            }
+            for message in batch.messages() {
+                assert!(message.segments() <= sfu::transmit::SEGMENTS_MAX);
+                let Some(&peer) = self.routes.get(&message.remote) else { continue };
+                for bytes in batch.bytes(message).chunks(message.segment_bytes) {
+                    assert!(bytes.len() <= sfu::transmit::DATAGRAM_BYTES_MAX, "{} bytes", bytes.len());
+                    let datagram =
+                        Datagram { source: SERVER.into(), destination: message.remote, bytes: bytes.to_vec() };
+                    self.send(peer, Way::Down, datagram);
+                }
+            }
+            batch.clear();
+        }
+        self.batch = batch;
+    }
+
+    fn send(&mut self, peer: usize, way: Way, datagram: Datagram) {
+        let fate = self.meddler.as_mut().map_or(Fate::Pass, |meddle| meddle(peer, way, &datagram.bytes));
+        let Peer { up, down, paths: [path_up, path_down], .. } = &mut self.peers[peer];
+        let (mut link, path) = match way {
+            Way::Up => (*up, path_up),
+            Way::Down => (*down, path_down),
+        };
+        match fate {
+            Fate::Pass => self.network.send(self.now, &link, path, datagram),
+            Fate::Lose => {}
+            Fate::Delay(more) => {
+                link.delay += more;
+                // What is delayed holds nothing else up.
+                self.network.send(self.now, &link, &mut Path::new(self.seed, 0), datagram);
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Tests only: many clients and nodes on a virtual clock and network.
+
+pub mod call;
+pub mod network;
+pub mod seeds;

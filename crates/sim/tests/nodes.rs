@@ -1,0 +1,368 @@
+//! Several nodes over one log that loses, repeats, delays and refuses, with people who come and go.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use cluster::log::Entry;
+use cluster::node::{Input, Output, Ticket};
+use cluster::{Accepted, Node, NodeConfig, Proposal, ProposalKey};
+use protocol::event::{Binding, Record, RoomEvent, RoomLimits};
+use protocol::limits::Limits;
+use protocol::snapshot::RoomSnapshot;
+use protocol::{ErrorCode, Incarnation, ParticipantId, ProducerId, RoomId, SessionId, Source};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use room::Change;
+
+const SEEDS: u64 = 300;
+const NODES: usize = 3;
+const PEOPLE: u64 = 6;
+const STEP: Duration = Duration::from_millis(50);
+const STEPS: u32 = 2000;
+
+#[test]
+fn nodes_agree_and_nobody_is_lost_or_left_behind() {
+    let (mut joined, mut stayed) = (0, 0);
+    sim::seeds::run(0..SEEDS, |seed| {
+        let mut world = World::new(seed);
+        for _ in 0..STEPS {
+            world.people_act();
+            world.step();
+        }
+        world.everybody_goes();
+        joined += world.joined;
+        stayed += world.stayed;
+    });
+    assert!(joined > 0 && stayed > 0, "people come in and stay at all: {joined}, {stayed}");
+}
+
+struct World {
+    rng: ChaCha8Rng,
+    start: Instant,
+    now: Instant,
+    faults: bool,
+    /// Nothing reaches the log before then.
+    outage_until: Instant,
+    nodes: Vec<Site>,
+    log: Vec<Entry>,
+    people: Vec<Person>,
+    asked: BTreeMap<Ticket, Asked>,
+    next_ticket: u64,
+    next_session: u64,
+    /// The room as the first node that read so far had it.
+    history: BTreeMap<u64, Option<RoomSnapshot>>,
+    joined: u64,
+    stayed: u64,
+}
+
+struct Site {
+    node: Node,
+    /// How much of the log it has read.
+    read: usize,
+    /// Its records on their way to the log, in order.
+    sending: VecDeque<(Instant, RoomId, Vec<u8>)>,
+}
+
+struct Asked {
+    person: usize,
+    at: Instant,
+    proposal: Proposal,
+}
+
+struct Person {
+    id: ParticipantId,
+    session: SessionId,
+    n: u64,
+    place: Place,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    Outside,
+    Waiting(Ticket),
+    Inside {
+        site: usize,
+        binding: Binding,
+    },
+    /// The socket broke; the session may be resumed.
+    Away,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let start = Instant::now();
+        let site = |index: usize| {
+            let mut config = NodeConfig::new(format!("node-{index}").parse().expect("a node id"), &Limits::default());
+            config.room_limits = RoomLimits { participants_max: 4, ..config.room_limits };
+            Site { node: Node::new(Incarnation(index as u128 + 1), config), read: 0, sending: VecDeque::new() }
+        };
+        let person = |id: u64| Person { id: ParticipantId(id), session: SessionId(0), n: 0, place: Place::Outside };
+        Self {
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            start,
+            now: start,
+            faults: true,
+            outage_until: start,
+            nodes: (0..NODES).map(site).collect(),
+            log: Vec::new(),
+            people: (1..=PEOPLE).map(person).collect(),
+            asked: BTreeMap::new(),
+            next_ticket: 0,
+            next_session: 0,
+            history: BTreeMap::new(),
+            joined: 0,
+            stayed: 0,
+        }
+    }
+
+    fn people_act(&mut self) {
+        let person = self.rng.random_range(0..self.people.len());
+        let site = self.rng.random_range(0..NODES);
+        let dice = self.rng.random_range(0..100);
+        let place = self.people[person].place;
+        match place {
+            Place::Outside if dice < 10 => self.join(person, site),
+            Place::Away if dice < 10 => self.resume(person, site),
+            // A reload: the same participant with another session.
+            Place::Away if dice < 15 => self.join(person, site),
+            // The client has waited for long enough and repeats at any node, or the page is closed.
+            Place::Waiting(ticket) if dice < 3 => self.repeat(person, ticket, site),
+            Place::Waiting(_) if dice < 5 => self.people[person].place = Place::Away,
+            Place::Inside { site, binding } => match dice {
+                0..8 => self.request(person, site, binding),
+                8..10 => self.break_socket(person, site, binding),
+                10 => {
+                    self.people[person].n += 1;
+                    let key = ProposalKey::Session { session: self.people[person].session, n: self.people[person].n };
+                    self.ask(person, site, key, Some(binding), RoomEvent::Left {});
+                    self.people[person].place = Place::Outside;
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+
+    fn join(&mut self, person: usize, site: usize) {
+        self.next_session += 1;
+        let session = SessionId(self.next_session);
+        let Person { id, session: current, n, .. } = &mut self.people[person];
+        (*current, *n) = (session, 0);
+        let event = RoomEvent::Joined { participant: *id, session, name: "P".to_owned() };
+        let ticket = self.ask(person, site, ProposalKey::Session { session, n: 0 }, None, event);
+        self.people[person].place = Place::Waiting(ticket);
+        self.drain(site);
+    }
+
+    fn resume(&mut self, person: usize, site: usize) {
+        let Person { id, session, .. } = self.people[person];
+        let event = RoomEvent::Resumed { participant: id, session };
+        let ticket = self.ask(person, site, ProposalKey::Node, None, event);
+        self.people[person].place = Place::Waiting(ticket);
+        self.drain(site);
+    }
+
+    fn repeat(&mut self, person: usize, ticket: Ticket, site: usize) {
+        let Some(asked) = self.asked.get(&ticket) else { return };
+        let Proposal { key, binding, event, .. } = asked.proposal.clone();
+        let ticket = self.ask(person, site, key, binding, event);
+        self.people[person].place = Place::Waiting(ticket);
+        self.drain(site);
+    }
+
+    fn request(&mut self, person: usize, site: usize, binding: Binding) {
+        let source = Source::ALL[self.rng.random_range(0..4)];
+        let event = match self.rng.random_range(0..4) {
+            0 => RoomEvent::ProducerPaused { source },
+            1 => RoomEvent::ProducerClosed { source },
+            _ => RoomEvent::ProducerAdded { source, kind: source.kind(), paused: false },
+        };
+        self.people[person].n += 1;
+        let key = ProposalKey::Session { session: self.people[person].session, n: self.people[person].n };
+        self.ask(person, site, key, Some(binding), event);
+        self.drain(site);
+    }
+
+    fn break_socket(&mut self, person: usize, site: usize, binding: Binding) {
+        self.people[person].place = Place::Away;
+        self.ask(person, site, ProposalKey::Node, Some(binding), RoomEvent::Held {});
+        self.drain(site);
+    }
+
+    fn ask(
+        &mut self,
+        person: usize,
+        site: usize,
+        key: ProposalKey,
+        binding: Option<Binding>,
+        event: RoomEvent,
+    ) -> Ticket {
+        self.next_ticket += 1;
+        let ticket = Ticket(self.next_ticket);
+        let room = "daily".parse().expect("a room name");
+        let proposal = Proposal { room, key, binding, event };
+        self.asked.insert(ticket, Asked { person, at: self.now, proposal: proposal.clone() });
+        self.nodes[site].node.handle(self.now, Input::Propose { ticket, proposal });
+        ticket
+    }
+
+    /// A moment passes for the log, the nodes and their timers.
+    fn step(&mut self) {
+        self.now += STEP;
+        if self.faults && self.rng.random_ratio(1, 600) {
+            self.outage_until = self.now + Duration::from_secs(self.rng.random_range(1..9));
+        }
+        for site in 0..NODES {
+            self.deliver(site);
+            if self.rng.random_ratio(3, 4) || !self.faults {
+                self.read(site);
+            }
+            if self.nodes[site].node.poll_timeout().is_some_and(|at| at <= self.now) {
+                self.nodes[site].node.handle_timeout(self.now);
+                self.drain(site);
+            }
+        }
+    }
+
+    /// What a node sent reaches the log, or not, or twice.
+    fn deliver(&mut self, site: usize) {
+        while self.now >= self.outage_until && self.nodes[site].sending.front().is_some_and(|(at, ..)| *at <= self.now)
+        {
+            let Some((_, room, value)) = self.nodes[site].sending.pop_front() else { return };
+            let copies = match self.rng.random_range(0..40) {
+                0 if self.faults => 0,
+                1 if self.faults => 2,
+                _ => 1,
+            };
+            for _ in 0..copies {
+                let offset = self.log.len() as u64;
+                let time_ms = u64::try_from((self.now - self.start).as_millis()).expect("a short run");
+                self.log.push(Entry { room: room.clone(), offset, time_ms, value: value.clone().into() });
+            }
+        }
+    }
+
+    fn read(&mut self, site: usize) {
+        while let Some(entry) = self.log.get(self.nodes[site].read).cloned() {
+            let offset = entry.offset;
+            let room = entry.room.clone();
+            self.nodes[site].read += 1;
+            self.nodes[site].node.handle(self.now, Input::Entry(entry));
+            let snapshot = self.nodes[site].node.snapshot(&room);
+            let first = self.history.entry(offset).or_insert_with(|| snapshot.clone());
+            assert_eq!(*first, snapshot, "nodes agree on what offset {offset} led to");
+            self.drain(site);
+        }
+    }
+
+    fn drain(&mut self, site: usize) {
+        while let Some(output) = self.nodes[site].node.poll_output() {
+            match output {
+                Output::Append { room, key, .. } if self.faults && self.rng.random_ratio(1, 60) => {
+                    self.nodes[site].node.handle(self.now, Input::AppendRefused { room, key });
+                }
+                Output::Append { room, value, .. } => {
+                    assert!(serde_json::from_slice::<Record>(&value).is_ok(), "what is appended can be read");
+                    let before = self.nodes[site].sending.back().map_or(self.now, |(at, ..)| *at);
+                    let at = before.max(self.now + Duration::from_millis(self.rng.random_range(1..200)));
+                    self.nodes[site].sending.push_back((at, room, value));
+                }
+                Output::Resolve { ticket, result } => self.resolved(site, ticket, result),
+                Output::Changed(applied) => self.changed(site, &applied.change),
+                Output::SetAside { .. } => panic!("every record can be read"),
+            }
+        }
+    }
+
+    /// A server closes the sockets of bindings that are over.
+    fn changed(&mut self, here: usize, change: &Change) {
+        let (Change::Returned { binding: newer } | Change::Held { binding: newer }) = change else { return };
+        for person in &mut self.people {
+            if let Place::Inside { site, binding } = person.place
+                && (site, binding.participant) == (here, newer.participant)
+                && (binding.number < newer.number || matches!(change, Change::Held { .. }))
+            {
+                assert!(binding.number < newer.number, "nobody with a socket is held");
+                person.place = Place::Away;
+            }
+        }
+    }
+
+    fn resolved(&mut self, site: usize, ticket: Ticket, result: Result<Accepted, ErrorCode>) {
+        let Asked { person, at, proposal, .. } = self.asked.remove(&ticket).expect("a ticket is resolved once");
+        assert!(self.now - at <= Duration::from_secs(5) + STEP, "an answer within 5 s");
+        let enters = matches!(proposal.event, RoomEvent::Joined { .. } | RoomEvent::Resumed { .. });
+        match result {
+            Ok(Accepted { binding: Some(binding), snapshot, .. }) if enters => {
+                let room = snapshot.expect("who enters gets the room");
+                assert!(room.participants.iter().any(|other| other.id == binding.participant), "and is in it");
+                assert_eq!(binding.incarnation, self.nodes[site].node.incarnation());
+                self.joined += 1;
+                if self.people[person].place == Place::Waiting(ticket) {
+                    self.people[person].place = Place::Inside { site, binding };
+                } else {
+                    // The socket broke meanwhile: the server says so.
+                    self.ask(person, site, ProposalKey::Node, Some(binding), RoomEvent::Held {});
+                }
+            }
+            Ok(accepted) => {
+                assert!(!enters && accepted.seq > 0);
+                self.acknowledged(site, &proposal, accepted.seq);
+            }
+            Err(error) if enters && self.people[person].place == Place::Waiting(ticket) => {
+                let retry = error == ErrorCode::LogUnavailable && self.rng.random();
+                self.people[person].place = if retry { Place::Away } else { Place::Outside };
+            }
+            // The leave did not get through and the page is closed: its socket breaks.
+            Err(_) if proposal.event == (RoomEvent::Left {}) => {
+                self.ask(person, site, ProposalKey::Node, proposal.binding, RoomEvent::Held {});
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// A fresh acknowledgement is what the node's room says.
+    fn acknowledged(&self, site: usize, proposal: &Proposal, seq: u64) {
+        let (RoomEvent::ProducerAdded { source, .. }, Some(binding)) = (&proposal.event, proposal.binding) else {
+            return;
+        };
+        let Some(room) = self.nodes[site].node.snapshot(&proposal.room).filter(|room| room.seq == seq) else { return };
+        let id = ProducerId { participant: binding.participant, source: *source };
+        let mut producers = room.participants.iter().flat_map(|participant| &participant.producers);
+        assert!(producers.any(|producer| producer.id == id), "what is acknowledged is there");
+    }
+
+    /// All sockets break; without faults, every node comes to an empty house.
+    fn everybody_goes(&mut self) {
+        self.faults = false;
+        self.outage_until = self.now;
+        self.pass(Duration::from_secs(10));
+        for Person { place, .. } in &self.people {
+            if let Place::Inside { site, binding } = *place {
+                let room = self.nodes[site].node.room(&"daily".parse().expect("a room name")).expect("a room");
+                let participant = room.participant(binding.participant).expect("who has a socket is in");
+                assert_eq!((participant.binding(), participant.held_since_ms()), (binding, None));
+                self.stayed += 1;
+            }
+        }
+        for person in 0..self.people.len() {
+            match self.people[person].place {
+                Place::Inside { site, binding } => self.break_socket(person, site, binding),
+                _ => self.people[person].place = Place::Outside,
+            }
+        }
+        self.pass(Duration::from_secs(60));
+        assert_eq!(self.asked.keys().collect::<Vec<_>>(), Vec::<&Ticket>::new(), "every ticket was resolved");
+        for Site { node, .. } in &self.nodes {
+            let left = (node.rooms(), node.participants(), node.pending(), node.poll_timeout());
+            assert_eq!(left, (0, 0, 0, None), "nothing is left behind");
+        }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.now < end {
+            self.step();
+        }
+    }
+}

@@ -1,0 +1,171 @@
+import type { Browser, BrowserContext, Locator, Page } from '@playwright/test';
+import { expect } from '@playwright/test';
+
+/** What a person sends: a colour to be seen and a tone to be heard. */
+export interface Look {
+  name: string;
+  /** Red, green, blue, 0 to 255. */
+  colour: [number, number, number];
+  /** In Hz. */
+  tone: number;
+}
+
+export const ANNA: Look = { name: 'Anna', colour: [220, 40, 40], tone: 440 };
+export const BEN: Look = { name: 'Ben', colour: [40, 180, 60], tone: 880 };
+export const CARA: Look = { name: 'Cara', colour: [50, 70, 220], tone: 1320 };
+export const DAVID: Look = { name: 'David', colour: [220, 200, 40], tone: 1760 };
+
+const WIDTH = 320;
+const HEIGHT = 180;
+const FPS = 15;
+
+/** Replaces the devices by a canvas of the person's colour and an oscillator of their tone. Everything behind
+ *  them (capture, encoders, network, decoders, playout) is the browser's own. */
+function devices(look: Look & { width: number; height: number; fps: number }): void {
+  navigator.mediaDevices.getUserMedia = async (constraints) => {
+    const stream = new MediaStream();
+    if (constraints?.video) {
+      const canvas = document.createElement('canvas');
+      canvas.width = look.width;
+      canvas.height = look.height;
+      const context = canvas.getContext('2d');
+      let frame = 0;
+      setInterval(() => {
+        if (!context) return;
+        const [red, green, blue] = look.colour;
+        context.fillStyle = `rgb(${red} ${green} ${blue})`;
+        context.fillRect(0, 0, canvas.width, canvas.height);
+        // A moving mark, so that every frame differs, away from the middle where the colour is read.
+        context.fillStyle = 'white';
+        context.fillRect((frame++ * 7) % canvas.width, 4, 12, 12);
+      }, 1000 / look.fps);
+      for (const track of canvas.captureStream(look.fps).getVideoTracks()) stream.addTrack(track);
+    }
+    if (constraints?.audio) {
+      const audio = new AudioContext();
+      const oscillator = new OscillatorNode(audio, { frequency: look.tone });
+      const volume = new GainNode(audio, { gain: 0.3 });
+      const out = audio.createMediaStreamDestination();
+      oscillator.connect(volume).connect(out);
+      oscillator.start();
+      for (const track of out.stream.getAudioTracks()) stream.addTrack(track);
+    }
+    return stream;
+  };
+}
+
+/** One person at one browser page. */
+export class Person {
+  private constructor(
+    readonly look: Look,
+    readonly page: Page,
+    readonly context: BrowserContext,
+  ) {}
+
+  /** Opens the room's green room and joins. */
+  static async join(browser: Browser, room: string, look: Look): Promise<Person> {
+    const person = await Person.open(browser, room, look);
+    await person.enter();
+    return person;
+  }
+
+  /** Opens the room's green room. */
+  static async open(browser: Browser, room: string, look: Look, viewport = { width: 1280, height: 720 }) {
+    const context = await browser.newContext({ viewport, permissions: ['camera', 'microphone'] });
+    const page = await context.newPage();
+    page.on('pageerror', (error) => console.error(`${look.name}'s page: ${error.message}`));
+    await page.addInitScript(devices, { ...look, width: WIDTH, height: HEIGHT, fps: FPS });
+    await page.goto(room);
+    return new Person(look, page, context);
+  }
+
+  async enter(): Promise<void> {
+    await this.page.getByTestId('name-input').fill(this.look.name);
+    await this.page.getByTestId('join').click();
+    await expect(this.page.getByTestId('leave')).toBeVisible();
+  }
+
+  tile(look: Look): Locator {
+    return this.page.locator(`[data-testid="tile"][data-name="${look.name}"]`);
+  }
+
+  /** Waits until the other's tile shows new frames of the other's colour, in the size in which it was sent. */
+  async sees(other: Look): Promise<void> {
+    const video = this.tile(other).locator('video');
+    await expect(async () => {
+      const before = await framesOf(video);
+      const seen = await pixelOf(video);
+      expect(seen.size).toEqual([WIDTH, HEIGHT]);
+      for (const [index, value] of other.colour.entries()) {
+        expect(Math.abs((seen.colour[index] ?? 0) - value), `${this.look.name} sees ${seen.colour}`).toBeLessThan(40);
+      }
+      await expect.poll(() => framesOf(video), { timeout: 2000 }).toBeGreaterThan(before + 5);
+    }).toPass({ timeout: 30_000 });
+  }
+
+  /** Waits until the loudest tone that comes from the other is the other's. */
+  async hears(other: Look): Promise<void> {
+    await expect
+      .poll(() => this.loudest(other), { timeout: 30_000, message: `${this.look.name} hears ${other.name}` })
+      .toBeCloseTo(other.tone, -2);
+  }
+
+  /** Waits until nothing is heard of the other. */
+  async hearsNothingOf(other: Look): Promise<void> {
+    await expect.poll(() => this.loudest(other), { timeout: 15_000 }).toBe(0);
+  }
+
+  /** The loudest frequency in what the page plays of the other, in Hz; 0 for silence. */
+  async loudest(other: Look): Promise<number> {
+    const id = await this.tile(other).getAttribute('data-participant-id');
+    return this.page.evaluate(async (participantId) => {
+      const media = [...document.querySelectorAll<HTMLMediaElement>('audio, video')].find(
+        (element) =>
+          element.closest<HTMLElement>('[data-participant-id]')?.dataset.participantId === participantId &&
+          element.srcObject instanceof MediaStream &&
+          element.srcObject.getAudioTracks().length > 0 &&
+          !element.muted &&
+          !element.paused,
+      );
+      if (!media) return 0;
+      const context = new AudioContext();
+      try {
+        const analyser = new AnalyserNode(context, { fftSize: 8192, smoothingTimeConstant: 0 });
+        const source = context.createMediaStreamSource(media.srcObject as MediaStream);
+        source.connect(analyser);
+        await new Promise((resolve) => setTimeout(resolve, 400));
+        const levels = new Float32Array(analyser.frequencyBinCount);
+        analyser.getFloatFrequencyData(levels);
+        const loudest = levels.reduce((best, level, index) => (level > (levels[best] ?? -Infinity) ? index : best), 0);
+        return (levels[loudest] ?? -Infinity) < -60 ? 0 : (loudest * context.sampleRate) / analyser.fftSize;
+      } finally {
+        await context.close();
+      }
+    }, id);
+  }
+
+  async leave(): Promise<void> {
+    await this.page.getByTestId('leave').click();
+    await expect(this.page.getByTestId('rejoin')).toBeVisible();
+    await this.context.close();
+  }
+}
+
+async function framesOf(video: Locator): Promise<number> {
+  return video.evaluate((element) => (element as HTMLVideoElement).getVideoPlaybackQuality().totalVideoFrames);
+}
+
+/** The picture's size and the colour of its middle. */
+async function pixelOf(video: Locator): Promise<{ size: number[]; colour: number[] }> {
+  return video.evaluate((element) => {
+    const video = element as HTMLVideoElement;
+    const canvas = document.createElement('canvas');
+    canvas.width = 1;
+    canvas.height = 1;
+    const context = canvas.getContext('2d');
+    if (!context) throw new Error('no 2d context');
+    const { videoWidth: width, videoHeight: height } = video;
+    context.drawImage(video, width / 2, height / 2, 1, 1, 0, 0, 1, 1);
+    return { size: [width, height], colour: [...context.getImageData(0, 0, 1, 1).data.slice(0, 3)] };
+  });
+}

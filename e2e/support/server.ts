@@ -1,0 +1,50 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+/** A Hyperion server of a test's own, on free ports. */
+export class Server {
+  private constructor(
+    readonly url: string,
+    private readonly process: ChildProcess,
+    private readonly log: string[],
+  ) {}
+
+  static async start(...flags: string[]): Promise<Server> {
+    const binary = process.env.HYPERION_BINARY;
+    if (!binary) throw new Error('HYPERION_BINARY is not set: run the tests by script/test');
+    const child = spawn(binary, ['--listen', '127.0.0.1:0', '--media-port', '0', ...flags], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, RUST_BACKTRACE: '1' },
+    });
+    const log: string[] = [];
+    createInterface({ input: child.stderr }).on('line', (line) => log.push(line));
+    const lines = createInterface({ input: child.stdout });
+    const url = await new Promise<string>((resolve, reject) => {
+      lines.on('line', (line) => {
+        log.push(line);
+        const ready = /^Hyperion is ready: (\S+)$/.exec(line);
+        if (ready?.[1]) resolve(ready[1]);
+      });
+      child.once('exit', (code) => reject(new Error(`the server ended with ${code}:\n${log.join('\n')}`)));
+    });
+    return new Server(url, child, log);
+  }
+
+  /** One value of /metrics, summed over its labels. */
+  async metric(name: string): Promise<number> {
+    const text = await (await fetch(new URL('/metrics', this.url))).text();
+    const values = text.split('\n').filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+    if (values.length === 0) throw new Error(`there is no metric ${name}`);
+    return values.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+  }
+
+  /** Ends the server and checks that it went in good order and never panicked. */
+  async stop(): Promise<void> {
+    const exited = once(this.process, 'exit');
+    this.process.kill('SIGTERM');
+    const [code] = (await exited) as [number | null];
+    const panics = this.log.filter((line) => line.includes('panicked'));
+    if (code !== 0 || panics.length > 0) throw new Error(`the server ended with ${code}:\n${this.log.join('\n')}`);
+  }
+}

@@ -1,0 +1,102 @@
+# Sourced by every script: where things are kept, and the tools that the machine may lack.
+#
+# Downloads and build outputs live outside the clone, so that a clean clone is not a cold build.
+
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+HYPERION_CACHE=${HYPERION_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/hyperion}
+export HYPERION_CACHE
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$HYPERION_CACHE/target}
+# shellcheck source=/dev/null
+if ! command -v cargo >/dev/null && [ -f "$HOME/.cargo/env" ]; then . "$HOME/.cargo/env"; fi
+# Node and cargo tools that these scripts installed come first.
+export PATH="$HYPERION_CACHE/node/node_modules/.bin:$HYPERION_CACHE/tools/bin:$PATH"
+mkdir -p "$HYPERION_CACHE"
+
+# Newest majors that this project is tested with.
+RUST_MIN=1.95
+NODE_MIN=22
+NODE_VERSION=22.23.3
+CARGO_DENY_VERSION=0.20.2
+
+step() { printf '\n\033[1m== %s\033[0m\n' "$*" >&2; }
+say() { printf '%s\n' "$*" >&2; }
+die() { printf '\n%s\n' "$*" >&2; exit 1; }
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null; then sudo "$@"; else
+    die "This needs root: $*. Run it yourself, or install sudo, then start again."
+  fi
+}
+
+# apt_install WHY PACKAGE...: installs Debian packages that are missing.
+apt_install() {
+  local why=$1; shift
+  local missing=() package
+  for package in "$@"; do dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package"); done
+  [ ${#missing[@]} = 0 ] && return
+  command -v apt-get >/dev/null || die "Missing: ${missing[*]} ($why). Only Debian and Ubuntu are set up by themselves; install them and start again."
+  say "Installing ${missing[*]}: $why."
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update >/dev/null
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+version_at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n1)" = "$1" ]; }
+
+need_rust() {
+  if ! command -v cargo >/dev/null; then
+    apt_install "the Rust toolchain is installed by rustup" rustup 2>/dev/null ||
+      die "Rust $RUST_MIN or newer is missing: install it from https://rustup.rs and start again."
+    say "Installing the stable Rust toolchain: the server is written in Rust."
+    rustup default stable
+  fi
+  local have
+  have=$(rustc --version | cut -d' ' -f2)
+  version_at_least "$RUST_MIN" "$have" || die "Rust $have is too old: $RUST_MIN or newer is needed. Run 'rustup update stable' and start again."
+  apt_install "the crypto library has parts in C" build-essential
+}
+
+# Node ships in the npm package `node`; the npm that is there brings it, whatever its own Node.
+need_node() {
+  local major=0
+  command -v node >/dev/null && major=$(node --version | sed 's/^v//; s/\..*//')
+  [ "$major" -ge "$NODE_MIN" ] && return
+  command -v npm >/dev/null || apt_install "the web client is built with Node.js" npm
+  say "Installing Node.js $NODE_VERSION into $HYPERION_CACHE/node: the web client is built with it (found: ${major/#0/none})."
+  mkdir -p "$HYPERION_CACHE/node"
+  npm install --prefix "$HYPERION_CACHE/node" --no-audit --no-fund --loglevel=error --allow-scripts=node "node@$NODE_VERSION" >/dev/null ||
+    die "Node.js $NODE_VERSION could not be installed from npm. Check the network, or install Node.js $NODE_MIN or newer, and start again."
+  hash -r
+  major=$(node --version | sed 's/^v//; s/\..*//')
+  [ "$major" -ge "$NODE_MIN" ] || die "Node.js $NODE_MIN or newer is needed; $(command -v node) is $(node --version)."
+}
+
+# npm_ci FOLDER: installs a folder's locked dependencies, once per change of its lock file.
+npm_ci() {
+  local folder=$1 stamp
+  need_node
+  stamp=$folder/node_modules/.hyperion-lock
+  cmp -s "$folder/package-lock.json" "$stamp" && return
+  say "Installing the npm packages of ${folder#"$ROOT"/}."
+  (cd "$folder" && npm ci --no-audit --no-fund --loglevel=error --ignore-scripts >/dev/null)
+  cp "$folder/package-lock.json" "$stamp"
+}
+
+# The web client ends up inside the binary, so it is built before it, and only when it changed.
+build_web() {
+  npm_ci "$ROOT/web"
+  local now
+  now=$(cd "$ROOT/web" && find src public index.html package-lock.json vite.config.ts tsconfig.json -type f 2>/dev/null | sort | xargs sha256sum | sha256sum)
+  [ -f "$ROOT/web/dist/index.html" ] && [ "$(cat "$ROOT/web/node_modules/.hyperion-built" 2>/dev/null)" = "$now" ] && return
+  step "Building the web client"
+  (cd "$ROOT/web" && npm run --silent build >&2)
+  printf '%s' "$now" >"$ROOT/web/node_modules/.hyperion-built"
+}
+
+build_server() {
+  need_rust
+  build_web
+  step "Building the server"
+  (cd "$ROOT" && cargo build --locked --release --quiet -p hyperion)
+}

@@ -1,0 +1,142 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Connection } from './connection';
+import { Failure, type FailureCode } from './failure';
+import { joinPlace } from './join-place';
+import type { JoinPlaceReply, NotificationMap, Welcome } from './protocol';
+import { openSocket, type SocketListener, type SocketOptions } from './socket';
+
+vi.mock('./socket', () => ({ openSocket: vi.fn() }));
+vi.mock('./join-place', () => ({ joinPlace: vi.fn() }));
+
+const place = (token: string): JoinPlaceReply => ({
+  path: '/socket.io/',
+  token,
+  routerRtpCapabilities: {},
+  iceServers: [],
+});
+
+function welcome(sessionToken: string, seq: number): Welcome {
+  return { participantId: 'me', sessionToken, room: { roomId: 'r', seq, participants: [] } };
+}
+
+/** A server of which each test says how it answers the next attempts. */
+class FakeServer {
+  readonly attempts: SocketOptions['auth'][] = [];
+  readonly answers: (Welcome | FailureCode)[] = [];
+  listener: SocketListener | undefined;
+  #send = vi.fn();
+
+  constructor() {
+    vi.mocked(openSocket).mockImplementation(async ({ auth }, listener) => {
+      this.attempts.push(auth);
+      const answer = this.answers.shift();
+      if (answer === undefined) throw new Failure('unreachable', '', true);
+      if (typeof answer === 'string') throw new Failure(answer, '', answer === 'unreachable' || answer === 'draining');
+      this.listener = listener;
+      return { welcome: answer, send: this.#send, close: () => {} };
+    });
+    vi.mocked(joinPlace).mockImplementation(async () => place('fresh'));
+  }
+}
+
+function connect() {
+  const server = new FakeServer();
+  const connection = new Connection({
+    origin: 'http://localhost',
+    room: 'r',
+    join: { name: 'Anna', rtpCapabilities: {} },
+    place: place('first'),
+  });
+  const ended: FailureCode[] = [];
+  const welcomes: boolean[] = [];
+  connection.on('ended', ({ code }) => ended.push(code));
+  connection.on('welcome', ({ resumed }) => welcomes.push(resumed));
+  return { server, connection, ended, welcomes };
+}
+
+describe('Connection', () => {
+  beforeEach(() => vi.useFakeTimers());
+  afterEach(() => vi.useRealTimers());
+
+  it('joins with the token of the place', async () => {
+    const { server, connection } = connect();
+    server.answers.push(welcome('s1', 5));
+    await connection.start();
+    expect(server.attempts[0]).toMatchObject({ token: 'first', join: { name: 'Anna' } });
+    expect(connection.state).toBe('connected');
+    expect(connection.sessionToken).toBe('s1');
+  });
+
+  it('rejects with the reason of a refusal', async () => {
+    const { server, connection } = connect();
+    server.answers.push('room_full');
+    await expect(connection.start()).rejects.toMatchObject({ code: 'room_full' });
+  });
+
+  it('resumes at once, with the newest token and the highest number it saw', async () => {
+    const { server, connection, welcomes } = connect();
+    server.answers.push(welcome('s1', 5), 'unreachable', welcome('s2', 9));
+    await connection.start();
+    server.listener?.notified('participantLeft', { seq: 8, participantId: 'x' });
+    server.listener?.lost();
+    expect(connection.state).toBe('reconnecting');
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(server.attempts[1]).toEqual({ token: 's1', resume: { seq: 8 } });
+    expect(connection.state).toBe('connected');
+    expect(connection.sessionToken).toBe('s2');
+    expect(welcomes).toEqual([false, true]);
+  });
+
+  it('joins anew when the session expired, and tells waiting requests', async () => {
+    const { server, connection, welcomes } = connect();
+    server.answers.push(welcome('s1', 5), 'session_expired', welcome('s2', 1));
+    await connection.start();
+    const request = connection.request('leave', {});
+    const rejected = expect(request).rejects.toMatchObject({ code: 'closed' });
+    server.listener?.lost();
+    await vi.advanceTimersByTimeAsync(2_000);
+    await rejected;
+    expect(server.attempts[2]).toMatchObject({ token: 'fresh', join: { name: 'Anna' } });
+    expect(welcomes).toEqual([false, false]);
+  });
+
+  it('ends when another page took over, on the open socket as on resume', async () => {
+    for (const onResume of [false, true]) {
+      const { server, connection, ended } = connect();
+      server.answers.push(welcome('s1', 5), 'superseded');
+      await connection.start();
+      if (!onResume) server.listener?.notified('sessionEnded', { reason: 'superseded' });
+      server.listener?.lost();
+      await vi.advanceTimersByTimeAsync(2_000);
+      expect(ended).toEqual(['superseded']);
+      expect(server.attempts).toHaveLength(onResume ? 2 : 1);
+    }
+  });
+
+  it('keeps trying while the server is away', async () => {
+    const { server, connection, ended } = connect();
+    server.answers.push(welcome('s1', 5));
+    await connection.start();
+    server.listener?.lost();
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(server.attempts.length).toBeGreaterThan(10);
+    expect(ended).toEqual([]);
+    server.answers.push(welcome('s2', 6));
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(connection.state).toBe('connected');
+  });
+
+  it('passes on what is newer than the snapshot, several changes of one event too', async () => {
+    const { server, connection } = connect();
+    server.answers.push(welcome('s1', 5));
+    await connection.start();
+    const heard: string[] = [];
+    connection.on('notification', ({ data }) => {
+      heard.push((data as NotificationMap['participantLeft']).participantId);
+    });
+    server.listener?.notified('participantLeft', { seq: 5, participantId: 'old' });
+    server.listener?.notified('participantLeft', { seq: 7, participantId: 'a' });
+    server.listener?.notified('participantLeft', { seq: 7, participantId: 'b' });
+    expect(heard).toEqual(['a', 'b']);
+  });
+});

@@ -1,0 +1,6 @@
+/** The client library: joins rooms, sends and receives tracks, knows no user interface. */
+export type { ConnectionState } from './connection';
+export { Failure, type FailureCode } from './failure';
+export { type JoinOptions, joinMeeting, type Meeting, type MeetingEvents } from './meeting';
+export type { AudioLevel, ParticipantId, ProducerId, Source } from './protocol';
+export { type Media, type Participant, participantOf, sourceOf } from './roster';

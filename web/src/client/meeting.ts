@@ -1,0 +1,274 @@
+import { Device, type types } from 'mediasoup-client';
+import { Connection, type ConnectionEvents, type ConnectionState } from './connection';
+import { Emitter } from './emitter';
+import { Failure } from './failure';
+import { joinPlace } from './join-place';
+import type {
+  AudioLevel,
+  Direction,
+  IceServer,
+  NotificationMap,
+  ParticipantId,
+  Source,
+  TransportOptions,
+} from './protocol';
+import { Publisher } from './publisher';
+import { type Participant, Roster, sourceOf } from './roster';
+import { Subscriber } from './subscriber';
+import { keepTransport } from './transport-keeper';
+
+export interface JoinOptions {
+  room: string;
+  /** What others read on the tile. */
+  name: string;
+  /** The server; the page's own origin by default. */
+  origin?: string;
+  /** `sessionToken` of an earlier stay: come back as the same participant, as after a reload. */
+  resumeToken?: string | undefined;
+}
+
+export interface MeetingEvents {
+  /** Somebody came, left, published, muted …, or a track came or went. */
+  participants: readonly Participant[];
+  participantJoined: Participant;
+  participantLeft: Participant;
+  /** A few times a second while somebody speaks; the loudest first. */
+  audioLevels: readonly AudioLevel[];
+  connection: ConnectionState;
+  /** Changes with each connection; keep it where a reload finds it. */
+  sessionToken: string;
+  /** A source could not be published. */
+  publishFailed: { source: Source; failure: Failure };
+  /** The meeting is over for this page, and why: `closed` after `leave()`. */
+  ended: Failure;
+}
+
+const REPLACE_RETRY_MS = 2_000;
+
+/** Joins a room: resolves as soon as one is in it; rejects with a `Failure`. */
+export async function joinMeeting(options: JoinOptions): Promise<Meeting> {
+  const origin = options.origin ?? globalThis.location.origin;
+  try {
+    return await join(options, origin, options.resumeToken);
+  } catch (thrown) {
+    const failure = Failure.from(thrown);
+    const tokenRefused = ['unauthorized', 'session_expired', 'not_joined', 'not_found'].includes(failure.code);
+    if (options.resumeToken === undefined || !tokenRefused) throw failure;
+    return await join(options, origin, undefined);
+  }
+}
+
+async function join({ room, name }: JoinOptions, origin: string, resumeToken: string | undefined): Promise<Meeting> {
+  const place = await joinPlace(origin, room, resumeToken === undefined ? {} : { resumeToken });
+  const device = await Device.factory().catch(() => {
+    throw new Failure('unsupported_browser', 'this browser cannot take part in meetings');
+  });
+  await device.load({ routerRtpCapabilities: place.routerRtpCapabilities });
+  const rtpCapabilities = device.recvRtpCapabilities;
+  const connection = new Connection({ origin, room, place, join: { name, rtpCapabilities } });
+  const meeting = new Meeting(room, device, connection);
+  await connection.start();
+  return meeting;
+}
+
+/** A room that this client is in. No user interface: tracks in, tracks out, and events. */
+export class Meeting extends Emitter<MeetingEvents> {
+  readonly room: string;
+  readonly #device: Device;
+  readonly #connection: Connection;
+  readonly #roster = new Roster();
+  readonly #publisher: Publisher;
+  readonly #subscriber: Subscriber;
+  #selfId: ParticipantId = '';
+  #iceServers: IceServer[] = [];
+  readonly #replacing = new Set<Direction>();
+  #sendTransport: types.Transport | undefined;
+  #recvTransport: types.Transport | undefined;
+
+  /** Use `joinMeeting`. */
+  constructor(room: string, device: Device, connection: Connection) {
+    super();
+    this.room = room;
+    this.#device = device;
+    this.#connection = connection;
+    const request = connection.request.bind(connection);
+    this.#publisher = new Publisher(request, (source, failure) => this.emit('publishFailed', { source, failure }));
+    this.#subscriber = new Subscriber(request, (producerId, track) => {
+      this.#roster.setTrack(producerId, track);
+      this.emit('participants', this.participants);
+    });
+    connection.on('welcome', (welcome) => this.#welcomed(welcome));
+    connection.on('notification', ({ event, data }) => {
+      if (event === 'audioLevels') this.emit('audioLevels', data.levels);
+      else if (event === 'consumerClosed') this.#subscriber.closed(data.consumerId);
+      else if (event === 'transportClosed') this.#transportClosed(data);
+      else this.#rosterChanged(() => this.#roster.apply(event, data));
+    });
+    connection.on('state', (state) => this.emit('connection', state));
+    connection.on('ended', (failure) => {
+      this.#sendTransport?.close();
+      this.#recvTransport?.close();
+      this.emit('ended', failure);
+    });
+  }
+
+  /** One's own participant id. */
+  get selfId(): ParticipantId {
+    return this.#selfId;
+  }
+
+  /** Everybody in the room, oneself included, in the order in which they joined. */
+  get participants(): readonly Participant[] {
+    return this.#roster.participants;
+  }
+
+  get connection(): ConnectionState {
+    return this.#connection.state;
+  }
+
+  get sessionToken(): string | undefined {
+    return this.#connection.sessionToken;
+  }
+
+  /** For statistics only. */
+  get sendTransport(): types.Transport | undefined {
+    return this.#sendTransport;
+  }
+
+  /** For statistics only. */
+  get recvTransport(): types.Transport | undefined {
+    return this.#recvTransport;
+  }
+
+  /** For statistics only. */
+  get producers(): types.Producer[] {
+    return this.#publisher.producers;
+  }
+
+  /** For statistics only. */
+  get consumers(): types.Consumer[] {
+    return this.#subscriber.consumers;
+  }
+
+  /** Sends `track` as `source`, in place of what that source sent before. The track stays the caller's to stop. */
+  publish(source: Source, track: MediaStreamTrack, { paused = false } = {}): void {
+    this.#publisher.publish(source, track, paused);
+  }
+
+  /** Instant: the track is silent when this returns. */
+  mute(source: Source): void {
+    this.#publisher.setPaused(source, true);
+  }
+
+  unmute(source: Source): void {
+    this.#publisher.setPaused(source, false);
+  }
+
+  /** Another device, or none (`null`) while the source is switched off. */
+  replaceTrack(source: Source, track: MediaStreamTrack | null): void {
+    this.#publisher.replaceTrack(source, track);
+  }
+
+  unpublish(source: Source): void {
+    this.#publisher.unpublish(source);
+  }
+
+  /** Leaves for good. */
+  leave(): void {
+    this.#connection.request('leave', {}).then(
+      () => this.#connection.close(),
+      () => this.#connection.close(),
+    );
+    this.#sendTransport?.close();
+    this.#recvTransport?.close();
+    if (this.#connection.state !== 'connected') this.#connection.close();
+  }
+
+  #welcomed({ welcome, iceServers }: ConnectionEvents['welcome']): void {
+    const selfIdBefore = this.#selfId;
+    this.#selfId = welcome.participantId;
+    this.#iceServers = iceServers;
+    this.#rosterChanged(() => this.#roster.reset(welcome.room), selfIdBefore);
+    if (welcome.sendTransport) this.#openTransport('send', welcome.sendTransport);
+    if (welcome.recvTransport) this.#openTransport('recv', welcome.recvTransport);
+    this.#publisher.reconcile(this.#held());
+    this.emit('sessionToken', welcome.sessionToken);
+  }
+
+  /** What the room says that this client publishes. */
+  #held() {
+    const media = Object.values(this.#roster.get(this.#selfId)?.media ?? {});
+    return new Map(media.map((held) => [sourceOf(held.producerId), held]));
+  }
+
+  #rosterChanged(change: () => void, selfIdBefore = this.#selfId): void {
+    const before = this.participants.filter(({ id }) => id !== selfIdBefore);
+    const first = this.participants.length === 0;
+    change();
+    const now = this.participants.filter(({ id }) => id !== this.#selfId);
+    this.#subscriber.want(new Set(now.flatMap(({ media }) => Object.values(media).map((one) => one.producerId))));
+    this.emit('participants', this.participants);
+    if (first) return;
+    const without = (from: Participant[], others: Participant[]) => {
+      const ids = new Set(others.map(({ id }) => id));
+      return from.filter(({ id }) => !ids.has(id));
+    };
+    for (const participant of without(before, now)) this.emit('participantLeft', participant);
+    for (const participant of without(now, before)) this.emit('participantJoined', participant);
+  }
+
+  #openTransport(direction: Direction, options: TransportOptions): void {
+    const all = { ...options, iceServers: this.#iceServers };
+    if (direction === 'send') {
+      this.#sendTransport?.close();
+      const transport = this.#device.createSendTransport(all);
+      this.#sendTransport = transport;
+      transport.on('produce', ({ kind, rtpParameters, appData }, callback, errback) => {
+        const { source, paused } = appData as { source: Source; paused: boolean };
+        this.#connection
+          .request('produce', { transportId: transport.id, source, kind, rtpParameters, paused })
+          .then(callback, errback);
+      });
+      this.#connect(transport);
+      this.#publisher.attach(transport);
+    } else {
+      this.#recvTransport?.close();
+      const transport = this.#device.createRecvTransport(all);
+      this.#recvTransport = transport;
+      this.#connect(transport);
+      this.#subscriber.attach(transport);
+    }
+  }
+
+  #connect(transport: types.Transport): void {
+    transport.on('connect', ({ dtlsParameters }, callback, errback) => {
+      this.#connection
+        .request('connectWebRtcTransport', { transportId: transport.id, dtlsParameters })
+        .then(callback, errback);
+    });
+    keepTransport(transport, {
+      restartIce: async () =>
+        (await this.#connection.request('restartIce', { transportId: transport.id })).iceParameters,
+      replace: () => void this.#replaceTransport(transport.direction),
+    });
+  }
+
+  #transportClosed({ transportId }: NotificationMap['transportClosed']): void {
+    for (const transport of [this.#sendTransport, this.#recvTransport]) {
+      if (transport?.id === transportId) void this.#replaceTransport(transport.direction);
+    }
+  }
+
+  async #replaceTransport(direction: Direction): Promise<void> {
+    if (this.#replacing.has(direction)) return;
+    this.#replacing.add(direction);
+    try {
+      this.#openTransport(direction, await this.#connection.request('createWebRtcTransport', { direction }));
+    } catch (thrown) {
+      // A session that ended is followed by a welcome with new transports.
+      if (Failure.from(thrown).code !== 'closed') setTimeout(() => this.#replaceTransport(direction), REPLACE_RETRY_MS);
+    } finally {
+      this.#replacing.delete(direction);
+    }
+  }
+}

@@ -1,0 +1,655 @@
+// generated from crates/protocol; script/generate writes it
+//
+// The wire types of docs/signaling.md. Where `mediasoup-client` has a type of the same name, each is assignable
+// to the other.
+
+/** The name of a room: 1 to 64 of `a-z 0-9 - _`, so that it is a URL path segment as it stands. */
+export type RoomId = string;
+
+/** A person in a room. Chosen at random when they first join, kept over resume, move and reload. */
+export type ParticipantId = string;
+
+/**
+ * A producer: what one participant sends from one source. Because the id is made of these two it survives
+ * reload, resume and a move to another node, and so do its consumers. On the wire `{participant}-{source}`.
+ */
+export type ProducerId = string;
+
+/** A transport on the node that created it. */
+export type TransportId = string;
+
+/** A consumer on the node that created it. */
+export type ConsumerId = string;
+
+/** What a participant publishes: at most one producer per source. */
+export type Source = "mic" | "camera" | "screen" | "screenAudio";
+
+/** What went wrong, for programs. A code never changes its meaning. */
+export type ErrorCode =
+  | "bad_request"
+  | "unknown_request"
+  | "too_large"
+  | "rate_limited"
+  | "unauthorized"
+  | "forbidden"
+  | "not_joined"
+  | "room_full"
+  | "server_full"
+  | "limit_reached"
+  | "not_found"
+  | "already_exists"
+  | "wrong_state"
+  | "unsupported_media"
+  | "request_expired"
+  | "superseded"
+  | "session_expired"
+  | "log_unavailable"
+  | "draining"
+  | "internal";
+
+/** The error of a refused request, as a client gets it. */
+export type ErrorBody = {
+  /** For programs. */
+  code: ErrorCode;
+  /** For people: what is wrong and what to do, in English. */
+  message: string;
+  /** Whether repeating the same request, with the same number, may succeed. */
+  retryable: boolean;
+};
+
+/** Audio or video. */
+export type MediaKind = "audio" | "video";
+
+/** A kind of RTCP feedback: `{"type": "nack", "parameter": "pli"}`. */
+export type RtcpFeedback = {
+  /** `nack`, `ccm`, `transport-cc`, `goog-remb`. */
+  type: string;
+  /** `pli`, `fir` or empty. */
+  parameter?: string;
+};
+
+/** A codec that an endpoint can handle. */
+export type RtpCodecCapability = {
+  /** Audio or video. */
+  kind: MediaKind;
+  /** `audio/opus`, `video/VP8`, `video/rtx` …; compared without regard to case. */
+  mimeType: string;
+  /** The payload type that the endpoint would rather use; the server and `mediasoup-client` always give it. */
+  preferredPayloadType: number;
+  /** RTP clock, in Hz. */
+  clockRate: number;
+  /** Audio channels; absent for video. */
+  channels?: number;
+  /** The codec's `fmtp` parameters. */
+  parameters?: Record<string, unknown>;
+  /** The feedback that the endpoint understands for it. */
+  rtcpFeedback?: Array<RtcpFeedback>;
+};
+
+/** In which direction a header extension may be used, from the endpoint's point of view. */
+export type ExtensionDirection = "sendrecv" | "sendonly" | "recvonly" | "inactive";
+
+/** A header extension that an endpoint can handle. */
+export type RtpHeaderExtension = {
+  /** Audio or video. */
+  kind: MediaKind;
+  /** The extension's name. */
+  uri: RtpHeaderExtensionUri;
+  /** The id that the endpoint would rather use. */
+  preferredId: number;
+  /** Whether the value should be encrypted (RFC 6904); never here. */
+  preferredEncrypt?: boolean;
+  /** In which direction it may be used; absent means both. */
+  direction?: ExtensionDirection;
+};
+
+/** What an endpoint can receive. */
+export type RtpCapabilities = {
+  /** Codecs, the preferred first. */
+  codecs?: Array<RtpCodecCapability>;
+  /** Header extensions. */
+  headerExtensions?: Array<RtpHeaderExtension>;
+};
+
+/** A codec in use. */
+export type RtpCodecParameters = {
+  /** `audio/opus`, `video/VP8`, `video/rtx` … */
+  mimeType: string;
+  /** The payload type on the wire. */
+  payloadType: number;
+  /** RTP clock, in Hz. */
+  clockRate: number;
+  /** Audio channels; absent for video. */
+  channels?: number;
+  /** The codec's `fmtp` parameters. */
+  parameters?: Record<string, unknown>;
+  /** The feedback in use. */
+  rtcpFeedback?: Array<RtcpFeedback>;
+};
+
+/** A header extension in use. */
+export type RtpHeaderExtensionParameters = {
+  /** The extension's name. */
+  uri: RtpHeaderExtensionUri;
+  /** The id on the wire. */
+  id: number;
+  /** Whether the value is encrypted (RFC 6904); never here. */
+  encrypt?: boolean;
+};
+
+/** The retransmission stream of an encoding. */
+export type RtxParameters = {
+  /** Its SSRC. */
+  ssrc: number;
+};
+
+/** One stream of a producer or consumer. */
+export type RtpEncodingParameters = {
+  /** Its SSRC; absent where `rid` names the stream. */
+  ssrc?: number;
+  /** Its RID (RFC 8852); absent where `ssrc` names the stream. */
+  rid?: string;
+  /** The payload type of its codec, where several are listed. */
+  codecPayloadType?: number;
+  /** Its retransmission stream. */
+  rtx?: RtxParameters;
+  /** Discontinuous transmission. */
+  dtx?: boolean;
+  /** Spatial and temporal layers, `L1T3`. */
+  scalabilityMode?: string;
+  /** Highest bitrate, in bit/s. */
+  maxBitrate?: number;
+};
+
+/** How RTCP is used. */
+export type RtcpParameters = {
+  /** The canonical name (RFC 3550 6.5.1): streams that share it are played in time with each other. */
+  cname?: string;
+  /** Reduced-size RTCP (RFC 5506). */
+  reducedSize?: boolean;
+};
+
+/** What a producer sends or a consumer receives. */
+export type RtpParameters = {
+  /** The media section that carries it; on a consumer never reused within its transport. */
+  mid?: string;
+  /** The codec, and `rtx` for it. */
+  codecs: Array<RtpCodecParameters>;
+  /** Header extensions in use. */
+  headerExtensions?: Array<RtpHeaderExtensionParameters>;
+  /** The streams; a consumer has exactly one. */
+  encodings?: Array<RtpEncodingParameters>;
+  /** How RTCP is used. */
+  rtcp?: RtcpParameters;
+  /** The browser's `msid` line, where it gave one. */
+  msid?: string;
+};
+
+/** The server's side of ICE: it is a lite agent, the client does all the checking. */
+export type IceParameters = {
+  /** The server's ufrag. */
+  usernameFragment: string;
+  /** The server's password. */
+  password: string;
+  /** Always true. */
+  iceLite: boolean;
+};
+
+/** UDP or TCP. */
+export type IceProtocol = "udp" | "tcp";
+
+/** The only kind of candidate that a lite agent has. */
+export type CandidateKind = "host";
+
+/** Which side opens an ICE-TCP connection. */
+export type TcpKind = "passive";
+
+/** A place where the server can be reached. */
+export type IceCandidate = {
+  /** Equal for candidates of one address and protocol. */
+  foundation: string;
+  /** RFC 8445 5.1.2.1. */
+  priority: number;
+  /** The address to send to. */
+  ip: string;
+  /** The same, under the name that newer clients read. */
+  address: string;
+  /** UDP or TCP. */
+  protocol: IceProtocol;
+  /** The port to send to. */
+  port: number;
+  /** Always `host`. */
+  type: CandidateKind;
+  /** `passive`, with TCP only. */
+  tcpType?: TcpKind;
+};
+
+/** Who opens the DTLS handshake. */
+export type DtlsRole = "auto" | "client" | "server";
+
+/** A hash of a certificate (RFC 8122). */
+export type DtlsFingerprint = {
+  /** `sha-256`, or another name of the registry. */
+  algorithm: "sha-1" | "sha-224" | "sha-256" | "sha-384" | "sha-512";
+  /** Upper-case hexadecimal pairs between colons. */
+  value: string;
+};
+
+/** A side's DTLS role and certificate hashes. */
+export type DtlsParameters = {
+  /** Who opens the handshake. */
+  role?: DtlsRole;
+  /** At least one; a server's is always `sha-256`. */
+  fingerprints: Array<DtlsFingerprint>;
+};
+
+/** What `mediasoup-client` needs for `createSendTransport` or `createRecvTransport`. */
+export type TransportOptions = {
+  /** The transport's id, for every later request about it. */
+  id: TransportId;
+  /** The server's ICE credentials. */
+  iceParameters: IceParameters;
+  /** Where the server can be reached. */
+  iceCandidates: Array<IceCandidate>;
+  /** The server's DTLS role and certificate. */
+  dtlsParameters: DtlsParameters;
+};
+
+/** A producer as the others see it. */
+export type ProducerView = {
+  /** For `consume`; names the participant and the source. */
+  id: ProducerId;
+  /** Audio or video. */
+  kind: MediaKind;
+  /** Muted, or switched off for now. */
+  paused: boolean;
+};
+
+/** A participant as the others see them. */
+export type ParticipantView = {
+  /** Who. */
+  id: ParticipantId;
+  /** As they typed it. */
+  name: string;
+  /** What they publish. */
+  producers: Array<ProducerView>;
+};
+
+/** Everything that a member needs to know of a room to draw it. */
+export type RoomSnapshot = {
+  /** Which room. */
+  roomId: RoomId;
+  /** How many room events have been applied; notifications count on from here. */
+  seq: number;
+  /** In the order in which they joined. */
+  participants: Array<ParticipantView>;
+};
+
+/** `POST /api/v1/rooms/{room}/join`: where to go and what to bring. */
+export type JoinPlace = {
+  /** A token of an earlier stay in this room: come back as the same participant (reload). */
+  resumeToken?: string;
+};
+
+/** A STUN or TURN server. */
+export type IceServer = {
+  /** `turn:…`, `stun:…`. */
+  urls: Array<string>;
+  /** For TURN. */
+  username?: string;
+  /** For TURN. */
+  credential?: string;
+};
+
+/** The answer to `JoinPlace`. */
+export type JoinPlaceReply = {
+  /** Socket.IO path of the node to use, to be resolved against the page's origin. */
+  path: string;
+  /** For the Socket.IO CONNECT auth; valid for a short time, for this room. */
+  token: string;
+  /** For `Device.load`. */
+  routerRtpCapabilities: RtpCapabilities;
+  /** For both transports. */
+  iceServers: Array<IceServer>;
+};
+
+/** Enter the room. */
+export type Join = {
+  /** What others read on the tile; trimmed, 1 byte to `name_bytes_max`. */
+  name: string;
+  /** What this client can receive: `device.rtpCapabilities`. */
+  rtpCapabilities: RtpCapabilities;
+};
+
+/** Come back to a session whose socket broke. Transports, producers and consumers are as they were. */
+export type Resume = {
+  /** The highest room sequence number seen. */
+  seq: number;
+};
+
+/**
+ * The auth payload of the Socket.IO CONNECT packet. Exactly one of `join` and `resume` is there. The answer
+ * is the event `welcome` with an `Ack` of `Welcome`; after a refusal the server closes the socket.
+ */
+export type ConnectAuth = {
+  /** From `JoinPlaceReply`, or the session token of `Welcome` when resuming. */
+  token: string;
+  /** Enter the room. */
+  join?: Join;
+  /** Come back to a session whose socket broke. */
+  resume?: Resume;
+};
+
+/** The answer to `join` and `resume`. */
+export type Welcome = {
+  /** Who this client is. */
+  participantId: ParticipantId;
+  /**
+   * For `ConnectAuth.token` of a resume, and for `JoinPlace.resume_token` after a reload. Each use
+   * makes a new one and ends the old.
+   */
+  sessionToken: string;
+  /** The room as it is now, this client included. */
+  room: RoomSnapshot;
+  /** A transport for `createSendTransport`; absent after a resume that kept it. */
+  sendTransport?: TransportOptions;
+  /** A transport for `createRecvTransport`; absent after a resume that kept it. */
+  recvTransport?: TransportOptions;
+};
+
+/** Which way media flows, from the client's point of view. */
+export type Direction = "send" | "recv";
+
+/** The one argument of every request event. */
+export type Envelope = {
+  /** The request's number, counted by the client from 1 up over the whole session. */
+  n: number;
+  /** The request's fields; absent means none. */
+  data?: unknown;
+};
+
+/** The literal `true`. */
+export type True = true;
+
+/** The literal `false`. */
+export type False = false;
+
+/** An acknowledgement. */
+export type Ack<T> = {
+  /** Always true. */
+  ok: True;
+  /** The result. */
+  data: T;
+} | {
+  /** Always false. */
+  ok: False;
+  /** Why. */
+  error: ErrorBody;
+};
+
+/** Every request after the welcome. The variant's name in camelCase is the event's name. */
+export type Request = {
+  event: "leave";
+  data: Record<string, never>;
+} | {
+  event: "createWebRtcTransport";
+  data: {
+    /** `send` or `recv`, from the client's point of view. */
+    direction: Direction;
+  };
+} | {
+  event: "connectWebRtcTransport";
+  data: {
+    /** Which transport. */
+    transportId: TransportId;
+    /** The client's role and certificate hashes. */
+    dtlsParameters: DtlsParameters;
+  };
+} | {
+  event: "restartIce";
+  data: {
+    /** Which transport. */
+    transportId: TransportId;
+  };
+} | {
+  event: "produce";
+  data: {
+    /** The send transport. */
+    transportId: TransportId;
+    /** What is published. */
+    source: Source;
+    /** Must fit the source. */
+    kind: MediaKind;
+    /** As `mediasoup-client` gives them. */
+    rtpParameters: RtpParameters;
+    /** Start muted. */
+    paused?: boolean;
+  };
+} | {
+  event: "pauseProducer";
+  data: {
+    /** One of this participant's. */
+    producerId: ProducerId;
+  };
+} | {
+  event: "resumeProducer";
+  data: {
+    /** One of this participant's. */
+    producerId: ProducerId;
+  };
+} | {
+  event: "closeProducer";
+  data: {
+    /** One of this participant's. */
+    producerId: ProducerId;
+  };
+} | {
+  event: "consume";
+  data: {
+    /** The recv transport. */
+    transportId: TransportId;
+    /** At most 100. */
+    producerIds: Array<ProducerId>;
+  };
+} | {
+  event: "resumeConsumer";
+  data: {
+    /** One of this participant's. */
+    consumerId: ConsumerId;
+  };
+} | {
+  event: "pauseConsumer";
+  data: {
+    /** One of this participant's. */
+    consumerId: ConsumerId;
+  };
+} | {
+  event: "closeConsumer";
+  data: {
+    /** One of this participant's. */
+    consumerId: ConsumerId;
+  };
+};
+
+/** What `mediasoup-client` needs for `consume`, and whose it is. */
+export type ConsumerOptions = {
+  /** The consumer's id. */
+  id: ConsumerId;
+  /** What it receives. */
+  producerId: ProducerId;
+  /** Audio or video. */
+  kind: MediaKind;
+  /** How it receives it. */
+  rtpParameters: RtpParameters;
+  /** Streams with the same id are played in time with each other. */
+  streamId: string;
+};
+
+/** One result of `consume`. */
+export type ConsumeResult = ConsumerOptions | {
+  /** Which producer. */
+  producerId: ProducerId;
+  /** Why. */
+  error: ErrorBody;
+};
+
+/** The data of a successful acknowledgement. Requests without a result answer `{}`. */
+export type Reply = TransportOptions | {
+  /** The new credentials. */
+  iceParameters: IceParameters;
+} | {
+  /** The producer's id. */
+  id: ProducerId;
+} | {
+  /** The consumers, or why there is none. */
+  consumers: Array<ConsumeResult>;
+} | Record<string, never>;
+
+/** How loud one producer is. */
+export type AudioLevel = {
+  /** Which. */
+  producerId: ProducerId;
+  /** In dBov (RFC 6464): 0 is the loudest, -127 silence. */
+  level: number;
+};
+
+/**
+ * What a client is told. The variant's name in camelCase is the event's name. Those with `seq` come from the
+ * room's log and arrive in its order; the number is the room's count of applied events.
+ */
+export type Notification = {
+  event: "participantJoined";
+  data: {
+    /** The room's count of applied events. */
+    seq: number;
+    /** Who. */
+    participant: ParticipantView;
+  };
+} | {
+  event: "participantLeft";
+  data: {
+    /** The room's count of applied events. */
+    seq: number;
+    /** Who. */
+    participantId: ParticipantId;
+  };
+} | {
+  event: "participantUpdated";
+  data: {
+    /** The room's count of applied events. */
+    seq: number;
+    /** Who. */
+    participantId: ParticipantId;
+    /** What others read from now on. */
+    name: string;
+  };
+} | {
+  event: "producerAdded";
+  data: {
+    /** The room's count of applied events. */
+    seq: number;
+    /** Whose. */
+    participantId: ParticipantId;
+    /** What. */
+    producer: ProducerView;
+  };
+} | {
+  event: "producerPaused";
+  data: {
+    /** The room's count of applied events. */
+    seq: number;
+    /** Which. */
+    producerId: ProducerId;
+  };
+} | {
+  event: "producerResumed";
+  data: {
+    /** The room's count of applied events. */
+    seq: number;
+    /** Which. */
+    producerId: ProducerId;
+  };
+} | {
+  event: "producerClosed";
+  data: {
+    /** The room's count of applied events. */
+    seq: number;
+    /** Which. */
+    producerId: ProducerId;
+  };
+} | {
+  event: "consumerClosed";
+  data: {
+    /** Which. */
+    consumerId: ConsumerId;
+  };
+} | {
+  event: "transportClosed";
+  data: {
+    /** Which. */
+    transportId: TransportId;
+  };
+} | {
+  event: "audioLevels";
+  data: {
+    /** Loudest first. */
+    levels: Array<AudioLevel>;
+  };
+} | {
+  event: "sessionEnded";
+  data: {
+    /** Why: `superseded`, `draining`, `forbidden` … */
+    reason: ErrorCode;
+  };
+};
+
+/**
+ * The header extensions that `mediasoup-client` has names for. The server may list others, which go to
+ * `mediasoup-client` and back as they are.
+ */
+export type RtpHeaderExtensionUri =
+  | "urn:ietf:params:rtp-hdrext:sdes:mid"
+  | "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
+  | "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
+  | "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
+  | "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+  | "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+  | "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
+  | "urn:3gpp:video-orientation"
+  | "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time"
+  | "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
+  | "urn:mediasoup:params:rtp-hdrext:packet-id";
+
+/** The name of a request event. */
+export type RequestEvent = Request["event"];
+
+/** The data of the request event `E`. */
+export type RequestData<E extends RequestEvent> = Extract<Request, { event: E }>["data"];
+
+/** The data of a successful acknowledgement of the request event `E`. */
+export type RequestReply<E extends RequestEvent> = RequestMap[E]["reply"];
+
+/** The name of a notification event. */
+export type NotificationEvent = Notification["event"];
+
+/** The data of the notification event `E`. */
+export type NotificationData<E extends NotificationEvent> = Extract<Notification, { event: E }>["data"];
+
+/** Notification event -> its data. */
+export type NotificationMap = { [E in NotificationEvent]: NotificationData<E> };
+
+/** Request event -> its data and what a successful acknowledgement carries. */
+export type RequestMap = {
+  leave: { data: RequestData<"leave">; reply: Record<string, never> };
+  createWebRtcTransport: { data: RequestData<"createWebRtcTransport">; reply: TransportOptions };
+  connectWebRtcTransport: { data: RequestData<"connectWebRtcTransport">; reply: Record<string, never> };
+  restartIce: { data: RequestData<"restartIce">; reply: { iceParameters: IceParameters } };
+  produce: { data: RequestData<"produce">; reply: { id: ProducerId } };
+  pauseProducer: { data: RequestData<"pauseProducer">; reply: Record<string, never> };
+  resumeProducer: { data: RequestData<"resumeProducer">; reply: Record<string, never> };
+  closeProducer: { data: RequestData<"closeProducer">; reply: Record<string, never> };
+  consume: { data: RequestData<"consume">; reply: { consumers: Array<ConsumeResult> } };
+  resumeConsumer: { data: RequestData<"resumeConsumer">; reply: Record<string, never> };
+  pauseConsumer: { data: RequestData<"pauseConsumer">; reply: Record<string, never> };
+  closeConsumer: { data: RequestData<"closeConsumer">; reply: Record<string, never> };
+};

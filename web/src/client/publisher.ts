@@ -1,0 +1,185 @@
+import type { types } from 'mediasoup-client';
+import { Failure } from './failure';
+import type { ProducerId, RequestData, RequestEvent, RequestReply, Source } from './protocol';
+
+export type Requester = <E extends RequestEvent>(event: E, data: RequestData<E>) => Promise<RequestReply<E>>;
+
+/** What is to be sent from one source. */
+interface Publication {
+  track: MediaStreamTrack | null;
+  paused: boolean;
+  producer?: types.Producer | undefined;
+  /** Whether the server holds the producer as paused. */
+  serverPaused: boolean;
+}
+
+const AUDIO_CODEC: types.ProducerCodecOptions = { opusFec: true, opusDtx: true, opusStereo: false };
+/** Without a hint the browser begins at 300 kbit/s, and the first seconds look like it. */
+const VIDEO_CODEC: types.ProducerCodecOptions = { videoGoogleStartBitrate: 1_000 };
+const VIDEO_ENCODING = { maxBitrate: 1_500_000 };
+
+/**
+ * What this client sends. Callers say what should be (`publish`, `setPaused`, `replaceTrack`, `unpublish`); per
+ * source one loop at a time makes it so, on whatever transport there is. What must be instant (silence) is done
+ * in the same call.
+ */
+export class Publisher {
+  readonly #publications = new Map<Source, Publication>();
+  readonly #stale = new Map<Source, types.Producer>();
+  readonly #running = new Set<Source>();
+  /** What was asked for since the source's loop last looked. */
+  readonly #changed = new Set<Source>();
+  readonly #request: Requester;
+  readonly #onFailure: (source: Source, failure: Failure) => void;
+  #transport: types.Transport | undefined;
+
+  constructor(request: Requester, onFailure: (source: Source, failure: Failure) => void) {
+    this.#request = request;
+    this.#onFailure = onFailure;
+  }
+
+  /** The producers that exist now, for statistics. */
+  get producers(): types.Producer[] {
+    return [...this.#publications.values()].flatMap(({ producer }) => producer ?? []);
+  }
+
+  publish(source: Source, track: MediaStreamTrack, paused: boolean): void {
+    const publication = this.#publications.get(source);
+    if (publication) {
+      this.replaceTrack(source, track);
+      this.setPaused(source, paused);
+      return;
+    }
+    track.enabled = !paused;
+    this.#publications.set(source, { track, paused, serverPaused: paused });
+    void this.#run(source);
+  }
+
+  setPaused(source: Source, paused: boolean): void {
+    const publication = this.#publications.get(source);
+    if (!publication) return;
+    publication.paused = paused;
+    if (publication.track) publication.track.enabled = !paused;
+    if (paused) publication.producer?.pause();
+    else publication.producer?.resume();
+    void this.#run(source);
+  }
+
+  /** `null` sends nothing until there is a track again. The producer, and who watches it, stay. */
+  replaceTrack(source: Source, track: MediaStreamTrack | null): void {
+    const publication = this.#publications.get(source);
+    if (!publication) return;
+    publication.track = track;
+    if (track) track.enabled = !publication.paused;
+    void this.#run(source);
+  }
+
+  unpublish(source: Source): void {
+    const publication = this.#publications.get(source);
+    if (!publication) return;
+    this.#publications.delete(source);
+    if (publication.producer) this.#stale.set(source, publication.producer);
+    void this.#run(source);
+  }
+
+  /** Sends by this transport from now on; what was on the one before is published again. */
+  attach(transport: types.Transport): void {
+    this.#transport = transport;
+    this.#stale.clear();
+    for (const [source, publication] of this.#publications) {
+      publication.producer = undefined;
+      void this.#run(source);
+    }
+  }
+
+  /** After a resume: what the server holds of us, to be brought in line with what should be. */
+  reconcile(held: ReadonlyMap<Source, { producerId: ProducerId; paused: boolean }>): void {
+    for (const [source, publication] of this.#publications) {
+      const producer = held.get(source);
+      if (producer) publication.serverPaused = producer.paused;
+      else if (publication.producer && !this.#running.has(source)) {
+        publication.producer.close();
+        publication.producer = undefined;
+      }
+      void this.#run(source);
+    }
+    for (const [source, { producerId }] of held) {
+      if (!this.#publications.has(source)) this.#request('closeProducer', { producerId }).catch(() => {});
+    }
+  }
+
+  async #run(source: Source): Promise<void> {
+    this.#changed.add(source);
+    if (this.#running.has(source)) return;
+    this.#running.add(source);
+    try {
+      while (this.#changed.delete(source)) while (await this.#step(source));
+    } catch (thrown) {
+      const failure = Failure.from(thrown);
+      // A session that ended is followed by a welcome, which runs everything again.
+      if (failure.code !== 'closed') this.#onFailure(source, failure);
+    } finally {
+      this.#running.delete(source);
+      // What was asked for while something failed is not lost with it.
+      if (this.#changed.has(source)) void this.#run(source);
+    }
+  }
+
+  /** Does the one next thing that brings the source closer to what should be; false when nothing is left to do. */
+  async #step(source: Source): Promise<boolean> {
+    const stale = this.#stale.get(source);
+    if (stale) {
+      this.#stale.delete(source);
+      stale.close();
+      await this.#request('closeProducer', { producerId: stale.id });
+      return true;
+    }
+    const publication = this.#publications.get(source);
+    const transport = this.#transport;
+    if (!publication || !transport || transport.closed) return false;
+    const { producer, track } = publication;
+    if (!producer) {
+      if (!track) return false;
+      await this.#produce(source, publication, transport, track);
+      return true;
+    }
+    if (producer.track !== track) {
+      await producer.replaceTrack({ track });
+      return true;
+    }
+    if (publication.serverPaused !== publication.paused) {
+      const paused = publication.paused;
+      await this.#request(paused ? 'pauseProducer' : 'resumeProducer', { producerId: producer.id });
+      publication.serverPaused = paused;
+      return true;
+    }
+    return false;
+  }
+
+  async #produce(
+    source: Source,
+    publication: Publication,
+    transport: types.Transport,
+    track: MediaStreamTrack,
+  ): Promise<void> {
+    const paused = publication.paused;
+    const producer = await transport.produce({
+      track,
+      ...(track.kind === 'video'
+        ? { encodings: [VIDEO_ENCODING], codecOptions: VIDEO_CODEC }
+        : { codecOptions: AUDIO_CODEC }),
+      // Tracks belong to who made them.
+      stopTracks: false,
+      appData: { source, paused },
+    });
+    if (transport !== this.#transport) {
+      producer.close();
+      return;
+    }
+    publication.serverPaused = paused;
+    publication.producer = producer;
+    if (this.#publications.get(source) !== publication) this.#stale.set(source, producer);
+    else if (publication.paused) producer.pause();
+    else producer.resume();
+  }
+}

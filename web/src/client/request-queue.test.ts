@@ -1,0 +1,115 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Failure } from './failure';
+import { RequestQueue, type Send } from './request-queue';
+
+interface Sent {
+  event: string;
+  n: number;
+  acknowledge: (answer: unknown) => void;
+}
+
+function wire() {
+  const sent: Sent[] = [];
+  const send: Send = (event, { n }, acknowledge) => sent.push({ event, n, acknowledge });
+  return { sent, send };
+}
+
+const error = (code: string, retryable: boolean) => ({ ok: false, error: { code, message: code, retryable } });
+const done = { ok: true, data: {} };
+
+describe('RequestQueue', () => {
+  beforeEach(() => vi.useFakeTimers());
+  afterEach(() => vi.useRealTimers());
+
+  it('numbers requests from 1 and resolves with the data of the answer', async () => {
+    const queue = new RequestQueue();
+    const { sent, send } = wire();
+    queue.open(send);
+    const first = queue.request('restartIce', { transportId: 't' });
+    const second = queue.request('leave', {});
+    expect(sent.map(({ n }) => n)).toEqual([1, 2]);
+    sent[1]?.acknowledge(done);
+    sent[0]?.acknowledge({ ok: true, data: { iceParameters: 'i' } });
+    await expect(first).resolves.toEqual({ iceParameters: 'i' });
+    await expect(second).resolves.toEqual({});
+  });
+
+  it('sends again, in order and with the same numbers, what had no answer when the socket broke', async () => {
+    const queue = new RequestQueue();
+    const before = wire();
+    const after = wire();
+    queue.open(before.send);
+    const pause = queue.request('pauseProducer', { producerId: 'p' });
+    const resume = queue.request('resumeProducer', { producerId: 'p' });
+    queue.hold();
+    const late = queue.request('leave', {});
+    queue.open(after.send);
+    expect(after.sent.map(({ event, n }) => [event, n])).toEqual([
+      ['pauseProducer', 1],
+      ['resumeProducer', 2],
+      ['leave', 3],
+    ]);
+    for (const { acknowledge } of after.sent) acknowledge(done);
+    await expect(Promise.all([pause, resume, late])).resolves.toHaveLength(3);
+  });
+
+  it('repeats a request with the same number after a retryable error and gives up after the fifth time', async () => {
+    const queue = new RequestQueue();
+    const { sent, send } = wire();
+    queue.open(send);
+    const request = queue.request('leave', {});
+    const rejected = expect(request).rejects.toMatchObject({ code: 'log_unavailable' });
+    for (let tries = 1; tries <= 6; tries += 1) {
+      expect(sent).toHaveLength(tries);
+      sent[tries - 1]?.acknowledge(error('log_unavailable', true));
+      await vi.advanceTimersByTimeAsync(5_000);
+    }
+    await rejected;
+    expect(new Set(sent.map(({ n }) => n))).toEqual(new Set([1]));
+  });
+
+  it('rejects at once what repeating does not help', async () => {
+    const queue = new RequestQueue();
+    const { sent, send } = wire();
+    queue.open(send);
+    const request = queue.request('leave', {});
+    sent[0]?.acknowledge(error('forbidden', false));
+    await expect(request).rejects.toBeInstanceOf(Failure);
+  });
+
+  it('counts the timeout only while a socket is open', async () => {
+    const queue = new RequestQueue();
+    const { sent, send } = wire();
+    queue.open(send);
+    const request = queue.request('leave', {});
+    queue.hold();
+    await vi.advanceTimersByTimeAsync(60_000);
+    queue.open(send);
+    const rejected = expect(request).rejects.toMatchObject({ code: 'timeout' });
+    await vi.advanceTimersByTimeAsync(10_000);
+    await rejected;
+    expect(sent).toHaveLength(2);
+  });
+
+  it('keeps at most 32 requests unanswered, fewer than the server remembers', () => {
+    const queue = new RequestQueue();
+    const { sent, send } = wire();
+    queue.open(send);
+    for (let i = 0; i < 40; i += 1) void queue.request('resumeConsumer', { consumerId: 'c' });
+    expect(sent).toHaveLength(32);
+    sent[0]?.acknowledge(done);
+    expect(sent.at(-1)?.n).toBe(33);
+  });
+
+  it('rejects everything when the session is over and counts from 1 again', async () => {
+    const queue = new RequestQueue();
+    const { sent, send } = wire();
+    queue.open(send);
+    const request = queue.request('leave', {});
+    queue.reset(new Failure('closed', 'over'));
+    await expect(request).rejects.toMatchObject({ code: 'closed' });
+    queue.open(send);
+    void queue.request('leave', {});
+    expect(sent.map(({ n }) => n)).toEqual([1, 1]);
+  });
+});

@@ -1,0 +1,113 @@
+import { Failure, isErrorBody } from './failure';
+import type { Ack, Envelope, RequestData, RequestEvent, RequestReply } from './protocol';
+
+/** Puts one request on the wire and calls `acknowledge` with whatever comes back. */
+export type Send = (event: RequestEvent, envelope: Envelope, acknowledge: (answer: unknown) => void) => void;
+
+interface Pending {
+  readonly n: number;
+  readonly event: RequestEvent;
+  readonly data: unknown;
+  readonly resolve: (data: never) => void;
+  readonly reject: (failure: Failure) => void;
+  attempts: number;
+  timer: ReturnType<typeof setTimeout> | undefined;
+}
+
+const TIMEOUT_MS = 10_000;
+const RETRY_DELAYS_MS = [300, 700, 1500, 3000, 5000];
+/** The server remembers the outcomes of the last 64 requests of a session; what is repeated must be among them. */
+const IN_FLIGHT_MAX = 32;
+
+/**
+ * The requests of one session. Each keeps its number from first to last try, so the server carries it out once,
+ * however often it is sent: after a retryable error, and after a resume if its answer was lost.
+ */
+export class RequestQueue {
+  #n = 0;
+  #send: Send | undefined;
+  readonly #waiting: Pending[] = [];
+  readonly #sent = new Map<number, Pending>();
+
+  /** Rejects with the server's error, `timeout` after 10 s without an answer on a living socket, or `closed`. */
+  request<E extends RequestEvent>(event: E, data: RequestData<E>): Promise<RequestReply<E>> {
+    return new Promise((resolve, reject) => {
+      this.#n += 1;
+      this.#waiting.push({ n: this.#n, event, data, resolve, reject, attempts: 0, timer: undefined });
+      this.#pump();
+    });
+  }
+
+  /** A socket is there: sends again, in order, what has no answer yet, then what waits. */
+  open(send: Send): void {
+    this.hold();
+    this.#send = send;
+    for (const pending of this.#sent.values()) this.#transmit(pending);
+    this.#pump();
+  }
+
+  /** The socket is gone: requests wait for the next `open`. */
+  hold(): void {
+    this.#send = undefined;
+    for (const pending of this.#sent.values()) clearTimeout(pending.timer);
+  }
+
+  /** The session is over: everything is rejected and the next session counts from 1. */
+  reset(failure: Failure): void {
+    this.hold();
+    const all = [...this.#sent.values(), ...this.#waiting];
+    this.#sent.clear();
+    this.#waiting.length = 0;
+    this.#n = 0;
+    for (const pending of all) pending.reject(failure);
+  }
+
+  #pump(): void {
+    while (this.#send && this.#sent.size < IN_FLIGHT_MAX) {
+      const pending = this.#waiting.shift();
+      if (!pending) return;
+      this.#sent.set(pending.n, pending);
+      this.#transmit(pending);
+    }
+  }
+
+  #transmit(pending: Pending): void {
+    const send = this.#send;
+    if (!send) return;
+    clearTimeout(pending.timer);
+    pending.timer = setTimeout(() => {
+      this.#settle(pending, () => pending.reject(new Failure('timeout', `${pending.event} got no answer`, true)));
+    }, TIMEOUT_MS);
+    send(pending.event, { n: pending.n, data: pending.data }, (answer) => {
+      // An answer that comes by a socket that was given up still counts: the number makes it the same request.
+      this.#acknowledged(pending, answer as Ack<never>);
+    });
+  }
+
+  #acknowledged(pending: Pending, answer: Ack<never>): void {
+    if (this.#sent.get(pending.n) !== pending) return;
+    if (answer?.ok === true) {
+      this.#settle(pending, () => pending.resolve(answer.data));
+      return;
+    }
+    const failure = isErrorBody(answer?.error)
+      ? Failure.of(answer.error)
+      : new Failure('internal', `${pending.event} got an answer of an unknown shape`);
+    const delay = RETRY_DELAYS_MS[pending.attempts];
+    if (!failure.retryable || delay === undefined) {
+      this.#settle(pending, () => pending.reject(failure));
+      return;
+    }
+    pending.attempts += 1;
+    clearTimeout(pending.timer);
+    pending.timer = setTimeout(() => this.#transmit(pending), delay);
+  }
+
+  #settle(pending: Pending, finish: () => void): void {
+    clearTimeout(pending.timer);
+    if (this.#sent.get(pending.n) !== pending) return;
+    this.#sent.delete(pending.n);
+    finish();
+    this.#pump();
+  }
+}

@@ -1,0 +1,90 @@
+import { io, type Socket } from 'socket.io-client';
+import { Failure, isErrorBody } from './failure';
+import { Heartbeat } from './heartbeat';
+import type { Ack, ConnectAuth, NotificationEvent, NotificationMap, Welcome } from './protocol';
+import type { Send } from './request-queue';
+
+const WELCOME_MS_MAX = 6_000;
+
+/** What a socket tells its owner. */
+export interface SocketListener {
+  notified<E extends NotificationEvent>(event: E, data: NotificationMap[E]): void;
+  /** The socket is of no use any more. Called once, never after `close`. */
+  lost(): void;
+}
+
+/** A socket that was welcomed. */
+export interface OpenSocket {
+  readonly welcome: Welcome;
+  readonly send: Send;
+  close(): void;
+}
+
+export interface SocketOptions {
+  url: string;
+  path: string;
+  auth: ConnectAuth;
+  /** For networks in which WebSockets do not come through. */
+  pollingFirst: boolean;
+}
+
+/**
+ * Opens one Socket.IO connection and waits for its welcome. The library's own reconnection is off: who owns the
+ * socket decides when to come back, and with which token. Rejects with a `Failure`.
+ */
+export function openSocket(options: SocketOptions, listener: SocketListener): Promise<OpenSocket> {
+  const socket: Socket = io(options.url, {
+    path: options.path,
+    auth: options.auth,
+    transports: options.pollingFirst ? ['polling', 'websocket'] : ['websocket', 'polling'],
+    tryAllTransports: true,
+    reconnection: false,
+    forceNew: true,
+    timeout: WELCOME_MS_MAX,
+  });
+  let heartbeat: Heartbeat | undefined;
+
+  const close = () => {
+    heartbeat?.stop();
+    socket.offAny();
+    socket.off();
+    socket.disconnect();
+  };
+
+  return new Promise((resolve, reject) => {
+    const fail = (failure: Failure) => {
+      clearTimeout(timer);
+      close();
+      reject(failure);
+    };
+    const unreachable = () => fail(new Failure('unreachable', `${options.url} does not answer`, true));
+    const timer = setTimeout(unreachable, WELCOME_MS_MAX);
+
+    socket.on('connect_error', (error: Error & { data?: unknown }) => {
+      if (isErrorBody(error.data)) fail(Failure.of(error.data));
+      else unreachable();
+    });
+    socket.on('disconnect', unreachable);
+    socket.once('welcome', (answer: Ack<Welcome> | undefined) => {
+      if (answer?.ok !== true) {
+        fail(isErrorBody(answer?.error) ? Failure.of(answer.error) : new Failure('internal', 'an unknown welcome'));
+        return;
+      }
+      clearTimeout(timer);
+      socket.off('disconnect');
+      socket.off('connect_error');
+
+      const lost = () => {
+        close();
+        listener.lost();
+      };
+      heartbeat = new Heartbeat(() => socket.emit('beat', {}, () => heartbeat?.heard()), lost);
+      socket.io.engine.on('packet', () => heartbeat?.heard());
+      socket.on('disconnect', lost);
+      socket.onAny((event, data) => listener.notified(event as NotificationEvent, data));
+
+      const send: Send = (event, envelope, acknowledge) => socket.emit(event, envelope, acknowledge);
+      resolve({ welcome: answer.data, send, close });
+    });
+  });
+}

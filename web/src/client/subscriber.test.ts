@@ -1,0 +1,79 @@
+import type { types } from 'mediasoup-client';
+import { describe, expect, it, vi } from 'vitest';
+import type { Requester } from './publisher';
+import { Subscriber } from './subscriber';
+
+function setUp(refuse: (producerId: string) => string | undefined = () => undefined) {
+  const requests: [string, unknown][] = [];
+  const tracks = new Map<string, unknown>();
+  const request = async (event: string, data: { producerIds?: string[] }) => {
+    requests.push([event, data]);
+    if (event !== 'consume') return {};
+    return {
+      consumers: (data.producerIds ?? []).map((producerId) => {
+        const code = refuse(producerId);
+        return code
+          ? { producerId, error: { code, message: '', retryable: false } }
+          : { id: `c-${producerId}`, producerId, kind: 'audio', rtpParameters: {}, streamId: 's' };
+      }),
+    };
+  };
+  const subscriber = new Subscriber(request as unknown as Requester, (producerId, track) => {
+    if (track) tracks.set(producerId, track);
+    else tracks.delete(producerId);
+  });
+  return { requests, tracks, subscriber };
+}
+
+function transport() {
+  const consume = vi.fn(async ({ id }: { id: string }) => ({ id, track: { of: id }, close: vi.fn() }));
+  return { id: 't', closed: false, consume } as unknown as types.Transport;
+}
+
+const settled = () => new Promise((resolve) => setTimeout(resolve));
+
+describe('Subscriber', () => {
+  it('asks once for all that is new in a tick and lets each flow', async () => {
+    const { requests, tracks, subscriber } = setUp();
+    subscriber.attach(transport());
+    subscriber.want(new Set(['a']));
+    subscriber.want(new Set(['a', 'b']));
+    await settled();
+    expect(requests.map(([event]) => event)).toEqual(['consume', 'resumeConsumer', 'resumeConsumer']);
+    expect(requests[0]?.[1]).toEqual({ transportId: 't', producerIds: ['a', 'b'] });
+    expect([...tracks.keys()]).toEqual(['a', 'b']);
+  });
+
+  it('drops what is gone and asks only for what is missing', async () => {
+    const { requests, tracks, subscriber } = setUp();
+    subscriber.attach(transport());
+    subscriber.want(new Set(['a', 'b']));
+    await settled();
+    subscriber.want(new Set(['b', 'c']));
+    await settled();
+    expect([...tracks.keys()]).toEqual(['b', 'c']);
+    expect(requests.filter(([event]) => event === 'consume').at(-1)?.[1]).toMatchObject({ producerIds: ['c'] });
+  });
+
+  it('receives the others when one is refused, and does not ask again for what cannot be played', async () => {
+    const { requests, tracks, subscriber } = setUp((id) => (id === 'a' ? 'unsupported_media' : undefined));
+    subscriber.attach(transport());
+    subscriber.want(new Set(['a', 'b']));
+    await settled();
+    subscriber.want(new Set(['a', 'b']));
+    await settled();
+    expect([...tracks.keys()]).toEqual(['b']);
+    expect(requests.filter(([event]) => event === 'consume')).toHaveLength(1);
+  });
+
+  it('asks for everything again on a new transport', async () => {
+    const { requests, tracks, subscriber } = setUp();
+    subscriber.attach(transport());
+    subscriber.want(new Set(['a', 'b']));
+    await settled();
+    subscriber.attach(transport());
+    await settled();
+    expect(requests.filter(([event]) => event === 'consume')).toHaveLength(2);
+    expect(tracks.size).toBe(2);
+  });
+});

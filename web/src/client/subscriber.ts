@@ -1,0 +1,129 @@
+import type { types } from 'mediasoup-client';
+import type { ConsumeResult, ConsumerId, ProducerId } from './protocol';
+import type { Requester } from './publisher';
+
+const CONSUME_MAX = 100;
+const RETRY_MS = 1_000;
+
+/** What this client receives: it keeps a consumer for each wanted producer, on whatever transport there is. */
+export class Subscriber {
+  readonly #request: Requester;
+  readonly #onTrack: (producerId: ProducerId, track: MediaStreamTrack | undefined) => void;
+  readonly #consumers = new Map<ProducerId, types.Consumer>();
+  readonly #asked = new Set<ProducerId>();
+  /** What this browser cannot receive. */
+  readonly #impossible = new Set<ProducerId>();
+  #wanted: ReadonlySet<ProducerId> = new Set();
+  #transport: types.Transport | undefined;
+  #scheduled = false;
+
+  constructor(request: Requester, onTrack: (producerId: ProducerId, track: MediaStreamTrack | undefined) => void) {
+    this.#request = request;
+    this.#onTrack = onTrack;
+  }
+
+  /** The consumers that exist now, for statistics. */
+  get consumers(): types.Consumer[] {
+    return [...this.#consumers.values()];
+  }
+
+  /** Receive exactly these. Those that are new in one tick are asked for together. */
+  want(producerIds: ReadonlySet<ProducerId>): void {
+    this.#wanted = producerIds;
+    for (const producerId of this.#consumers.keys()) {
+      if (!producerIds.has(producerId)) this.#drop(producerId);
+    }
+    this.#schedule();
+  }
+
+  /** Receives by this transport from now on; what was on the one before is asked for again. */
+  attach(transport: types.Transport): void {
+    this.#transport = transport;
+    this.#asked.clear();
+    this.#impossible.clear();
+    for (const producerId of this.#consumers.keys()) this.#drop(producerId);
+    this.#schedule();
+  }
+
+  /** The server ended a consumer. If its producer stays wanted there will be another. */
+  closed(consumerId: ConsumerId): void {
+    for (const [producerId, consumer] of this.#consumers) {
+      if (consumer.id === consumerId) {
+        this.#drop(producerId);
+        // The news that the producer is gone may be on its way.
+        setTimeout(() => this.#schedule(), RETRY_MS);
+      }
+    }
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      const missing = this.#missing([...this.#wanted]).filter((id) => !this.#asked.has(id));
+      for (let from = 0; from < missing.length; from += CONSUME_MAX) {
+        void this.#consume(missing.slice(from, from + CONSUME_MAX));
+      }
+    });
+  }
+
+  async #consume(producerIds: ProducerId[]): Promise<void> {
+    const transport = this.#transport;
+    if (!transport || transport.closed) return;
+    for (const producerId of producerIds) this.#asked.add(producerId);
+    try {
+      const { consumers } = await this.#request('consume', { transportId: transport.id, producerIds });
+      await Promise.all(consumers.map((result) => this.#accept(transport, result)));
+    } catch {
+      // A session that ended is followed by a welcome with the whole state; anything else is tried again below.
+    }
+    if (transport !== this.#transport) return;
+    for (const producerId of producerIds) this.#asked.delete(producerId);
+    if (this.#missing(producerIds).length > 0) setTimeout(() => this.#schedule(), RETRY_MS);
+  }
+
+  #missing(producerIds: ProducerId[]): ProducerId[] {
+    return producerIds.filter((id) => this.#wanted.has(id) && !this.#consumers.has(id) && !this.#impossible.has(id));
+  }
+
+  /** Never rejects: one producer that cannot be received must not take the others with it. */
+  async #accept(transport: types.Transport, result: ConsumeResult): Promise<void> {
+    const { producerId } = result;
+    if ('error' in result) {
+      if (result.error.code === 'unsupported_media') this.#impossible.add(producerId);
+      return;
+    }
+    let consumer: types.Consumer;
+    try {
+      consumer = await transport.consume(result);
+    } catch {
+      if (!transport.closed) this.#impossible.add(producerId);
+      return;
+    }
+    const close = () => this.#request('closeConsumer', { consumerId: consumer.id }).catch(() => {});
+    if (transport !== this.#transport || !this.#wanted.has(producerId)) {
+      consumer.close();
+      if (!transport.closed) void close();
+      return;
+    }
+    this.#consumers.set(producerId, consumer);
+    this.#onTrack(producerId, consumer.track);
+    try {
+      // Not after play(): it resolves with the first frame, which comes only after this.
+      await this.#request('resumeConsumer', { consumerId: consumer.id });
+    } catch {
+      if (this.#consumers.get(producerId) !== consumer) return;
+      this.#drop(producerId);
+      await close();
+    }
+  }
+
+  #drop(producerId: ProducerId): void {
+    const consumer = this.#consumers.get(producerId);
+    if (!consumer) return;
+    this.#consumers.delete(producerId);
+    consumer.close();
+    this.#onTrack(producerId, undefined);
+  }
+}

@@ -1,0 +1,9 @@
+import '@fontsource-variable/inter/wght.css';
+import './ui/styles/base.css';
+import './ui/styles/controls.css';
+import { createRoot } from 'react-dom/client';
+import { App } from './state/app';
+import { Root } from './ui/root';
+
+const root = document.getElementById('root');
+if (root) createRoot(root).render(<Root app={new App()} />);

@@ -1,0 +1,12 @@
+/** Browsers differ in where a permission is given back. */
+export type BrowserFamily = 'chromium' | 'firefox' | 'safari';
+
+export function browserFamily(userAgent: string = globalThis.navigator?.userAgent ?? ''): BrowserFamily {
+  if (userAgent.includes('Firefox/')) return 'firefox';
+  return /Chrome|Chromium|Edg/.test(userAgent) ? 'chromium' : 'safari';
+}
+
+/** Whether shortcuts are shown with the command key. */
+export function isApple(userAgent: string = globalThis.navigator?.userAgent ?? ''): boolean {
+  return /Mac|iPhone|iPad/.test(userAgent);
+}

@@ -1,0 +1,38 @@
+import { lasting, type Shelf } from './storage';
+import { Store } from './store';
+
+export interface Preferences {
+  name: string;
+  micOn: boolean;
+  cameraOn: boolean;
+  /** Device ids; empty for the browser's default. */
+  mic: string;
+  camera: string;
+  speaker: string;
+}
+
+const KEY = 'hyperion.preferences';
+const DEFAULTS: Preferences = { name: '', micOn: true, cameraOn: true, mic: '', camera: '', speaker: '' };
+
+/** What a person chose, remembered in this browser. */
+export class PreferenceStore extends Store<Preferences> {
+  readonly #shelf: Shelf;
+
+  constructor(shelf: Shelf = lasting) {
+    super({ ...DEFAULTS, ...valid(shelf.read(KEY)) });
+    this.#shelf = shelf;
+  }
+
+  override set(preferences: Preferences): void {
+    super.set(preferences);
+    this.#shelf.write(KEY, preferences);
+  }
+}
+
+function valid(stored: unknown): Partial<Preferences> {
+  if (typeof stored !== 'object' || stored === null) return {};
+  const known = Object.entries(stored).filter(
+    ([key, value]) => typeof value === typeof DEFAULTS[key as keyof Preferences],
+  );
+  return Object.fromEntries(known.filter(([key]) => Object.hasOwn(DEFAULTS, key)));
+}

@@ -1,0 +1,87 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Meeting } from '../client';
+import { Emitter } from '../client/emitter';
+import { Failure } from '../client/failure';
+import type { MeetingEvents } from '../client/meeting';
+import { LocalMedia } from './local-media';
+import { PreferenceStore } from './preferences';
+import { RoomSession } from './room-session';
+
+class FakeMeeting extends Emitter<MeetingEvents> {
+  readonly sessionToken = 'token';
+  readonly leave = vi.fn();
+  readonly publish = vi.fn();
+  readonly mute = vi.fn();
+  readonly replaceTrack = vi.fn();
+  end(failure: Failure) {
+    this.emit('ended', failure);
+  }
+}
+
+function session(join: () => Promise<FakeMeeting>) {
+  const nothing = { read: () => undefined, write: () => {}, remove: () => {} };
+  const media = new LocalMedia({
+    capture: { width: 1, height: 1, frameRate: 1 },
+    deviceId: () => '',
+    mediaDevices: undefined,
+  });
+  return new RoomSession('room', {
+    join: join as unknown as () => Promise<Meeting>,
+    preferences: new PreferenceStore(nothing),
+    media,
+  });
+}
+
+describe('RoomSession', () => {
+  beforeEach(() => vi.useFakeTimers());
+  afterEach(() => vi.useRealTimers());
+
+  it('can join without any device', async () => {
+    const meeting = new FakeMeeting();
+    const room = session(async () => meeting);
+    await room.open({ reloaded: false });
+    await room.join(' Anna ');
+    expect(room.get()).toEqual({ name: 'meeting', meeting });
+    expect(room.preferences.get().name).toBe('Anna');
+    expect(meeting.publish).not.toHaveBeenCalled();
+  });
+
+  it('leaves and comes back', async () => {
+    const meeting = new FakeMeeting();
+    const room = session(async () => meeting);
+    await room.join('Anna');
+    room.leave();
+    expect(meeting.leave).toHaveBeenCalledOnce();
+    expect(room.get()).toEqual({ name: 'left' });
+    await room.rejoin();
+    expect(room.get().name).toBe('meeting');
+  });
+
+  it('tries again by itself while the server cannot be reached', async () => {
+    const meeting = new FakeMeeting();
+    const join = vi.fn(async () => meeting);
+    join.mockRejectedValueOnce(new Failure('unreachable', '', true));
+    const room = session(join);
+    await room.join('Anna');
+    expect(room.get()).toEqual({ name: 'ended', code: 'unreachable', retryInSeconds: 3 });
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(room.get().name).toBe('meeting');
+  });
+
+  it('does not try again by itself when it was taken over elsewhere', async () => {
+    const meeting = new FakeMeeting();
+    const room = session(async () => meeting);
+    await room.join('Anna');
+    meeting.end(new Failure('superseded', ''));
+    expect(room.get()).toEqual({ name: 'ended', code: 'superseded', retryInSeconds: undefined });
+  });
+
+  it('leaves a meeting whose page was closed while it was being joined', async () => {
+    const meeting = new FakeMeeting();
+    const room = session(async () => meeting);
+    const joining = room.join('Anna');
+    room.close();
+    await joining;
+    expect(meeting.leave).toHaveBeenCalledOnce();
+  });
+});

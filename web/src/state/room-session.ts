@@ -1,0 +1,202 @@
+import type { Failure, FailureCode, JoinOptions, Meeting } from '../client';
+import { captureSize } from './capture';
+import { DeviceList } from './devices';
+import { type LocalKind, LocalMedia } from './local-media';
+import { cleanName, truncateName } from './names';
+import { PreferenceStore } from './preferences';
+import { rememberMeeting } from './recent';
+import { Store } from './store';
+import { forgetTabSession, keepTabSession, tabSession } from './tab-session';
+
+export type Phase =
+  | { name: 'greenRoom' }
+  /** `again` after a reload and from the page of who left: there is nothing to ask any more. */
+  | { name: 'joining'; again: boolean }
+  | { name: 'meeting'; meeting: Meeting }
+  | { name: 'left' }
+  /**
+   * Refused, or ended by the server. `retryInSeconds` counts down to 0, which is
+   * while it tries, where trying again may help by itself.
+   */
+  | { name: 'ended'; code: FailureCode; retryInSeconds: number | undefined };
+
+export type DeviceKind = LocalKind | 'speaker';
+
+export type JoinMeeting = (options: JoinOptions) => Promise<Meeting>;
+
+export const NAME_BYTES_MAX = 128;
+const RETRY_SECONDS = [3, 5, 10, 15, 30];
+const PASSING: FailureCode[] = [
+  'unreachable',
+  'timeout',
+  'draining',
+  'server_full',
+  'log_unavailable',
+  'rate_limited',
+  'internal',
+];
+
+/** The meeting's code comes only when a room is opened: the start page is small. */
+const loadAndJoin: JoinMeeting = async (options) => {
+  const client = await import('../client');
+  return client.joinMeeting(options);
+};
+
+/** A room's page from the green room to the end: one's devices, and the meeting they are sent to. */
+export class RoomSession extends Store<Phase> {
+  readonly room: string;
+  readonly preferences: PreferenceStore;
+  readonly devices: DeviceList;
+  readonly media: LocalMedia;
+  readonly #join: JoinMeeting;
+  #retries = 0;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #joining = false;
+  #closed = false;
+
+  constructor(
+    room: string,
+    {
+      join = loadAndJoin,
+      preferences = new PreferenceStore(),
+      devices = new DeviceList(),
+      media = new LocalMedia({
+        capture: captureSize(globalThis.location?.search ?? ''),
+        deviceId: (kind) => preferences.get()[kind],
+        mediaDevices: globalThis.navigator?.mediaDevices,
+      }),
+    }: { join?: JoinMeeting; preferences?: PreferenceStore; devices?: DeviceList; media?: LocalMedia } = {},
+  ) {
+    super({ name: 'greenRoom' });
+    this.room = room;
+    this.preferences = preferences;
+    this.devices = devices;
+    this.media = media;
+    this.#join = join;
+    media.subscribe(() => this.#sendMedia());
+  }
+
+  /** Opens the devices; after a reload in the middle of a meeting goes straight back into it. */
+  async open({ reloaded }: { reloaded: boolean }): Promise<void> {
+    const { micOn, cameraOn, name } = this.preferences.get();
+    const opened = this.media.start({ mic: micOn, camera: cameraOn });
+    if (reloaded && tabSession(this.room) && name !== '') void this.join(name, true);
+    await opened;
+    await this.devices.refresh();
+  }
+
+  async join(name: string, again = false): Promise<void> {
+    const before = this.get();
+    if (this.#closed || this.#joining || before.name === 'meeting') return;
+    this.#joining = true;
+    const cleaned = truncateName(cleanName(name), NAME_BYTES_MAX);
+    this.preferences.update({ name: cleaned });
+    this.#stopRetrying();
+    this.set(before.name === 'ended' ? { ...before, retryInSeconds: 0 } : { name: 'joining', again });
+    try {
+      const resumeToken = tabSession(this.room)?.token;
+      const meeting = await this.#join({ room: this.room, name: cleaned, resumeToken });
+      this.#joining = false;
+      this.#joined(meeting);
+    } catch (thrown) {
+      this.#joining = false;
+      // Without the shape of a failure it is the meeting's code that could not be loaded.
+      this.#ended((thrown as Partial<Failure>).code ?? 'unreachable');
+    }
+  }
+
+  /** From an end page back in, with the devices as they were. */
+  async rejoin(): Promise<void> {
+    const { micOn, cameraOn, name } = this.preferences.get();
+    void this.media.start({ mic: micOn, camera: cameraOn });
+    await this.join(name, true);
+  }
+
+  leave(): void {
+    const phase = this.get();
+    forgetTabSession();
+    this.#stopRetrying();
+    this.media.stop();
+    this.set({ name: 'left' });
+    if (phase.name === 'meeting') phase.meeting.leave();
+  }
+
+  toggle(kind: LocalKind): void {
+    const on = !this.media.get()[kind].on;
+    this.preferences.update(kind === 'mic' ? { micOn: on } : { cameraOn: on });
+    void this.media.setOn(kind, on).then(this.devices.refresh);
+  }
+
+  choose(kind: DeviceKind, id: string): void {
+    this.preferences.update({ [kind]: id });
+    if (kind !== 'speaker') void this.media.deviceChanged(kind);
+  }
+
+  /** The page is left for another. */
+  close(): void {
+    this.#closed = true;
+    this.#stopRetrying();
+    const phase = this.get();
+    if (phase.name === 'meeting') {
+      forgetTabSession();
+      phase.meeting.leave();
+    }
+    this.media.stop();
+    this.devices.close();
+  }
+
+  #joined(meeting: Meeting): void {
+    if (this.#closed) {
+      meeting.leave();
+      return;
+    }
+    this.#retries = 0;
+    const keep = (token: string | undefined) => token && keepTabSession({ room: this.room, token });
+    keep(meeting.sessionToken);
+    meeting.on('sessionToken', keep);
+    meeting.on('ended', ({ code }) => {
+      if (this.get().name === 'meeting') this.#ended(code);
+    });
+    rememberMeeting(this.room, Date.now());
+    this.set({ name: 'meeting', meeting });
+    this.#sendMedia();
+  }
+
+  #ended(code: FailureCode): void {
+    if (this.#closed) return;
+    if (!PASSING.includes(code)) {
+      forgetTabSession();
+      this.media.stop();
+      this.set({ name: 'ended', code, retryInSeconds: undefined });
+      return;
+    }
+    let seconds = RETRY_SECONDS[Math.min(this.#retries, RETRY_SECONDS.length - 1)] ?? 0;
+    this.#retries += 1;
+    this.set({ name: 'ended', code, retryInSeconds: seconds });
+    this.#timer = setInterval(() => {
+      seconds -= 1;
+      if (seconds > 0) this.set({ name: 'ended', code, retryInSeconds: seconds });
+      else void this.rejoin();
+    }, 1_000);
+  }
+
+  #stopRetrying(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Lets the meeting send what the devices give now. */
+  #sendMedia(): void {
+    const phase = this.get();
+    if (phase.name !== 'meeting') return;
+    const state = this.media.get();
+    for (const kind of ['mic', 'camera'] as const) {
+      const { on, track } = state[kind];
+      if (track) {
+        phase.meeting.publish(kind, track, { paused: !on });
+      } else {
+        phase.meeting.mute(kind);
+        phase.meeting.replaceTrack(kind, null);
+      }
+    }
+  }
+}

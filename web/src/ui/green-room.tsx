@@ -1,0 +1,123 @@
+import './styles/green-room.css';
+import { CircleAlert } from 'lucide-react';
+import { type FormEvent, useState } from 'react';
+import { browserFamily } from '../state/browser';
+import type { LocalKind } from '../state/local-media';
+import { cleanName, truncateName } from '../state/names';
+import { NAME_BYTES_MAX, type RoomSession } from '../state/room-session';
+import { Avatar } from './parts/avatar';
+import { CopyLinkField } from './parts/copy-link';
+import { DevicePickers } from './parts/device-pickers';
+import { Logo } from './parts/logo';
+import { ToggleButtons } from './parts/toggle-buttons';
+import { VideoView } from './parts/video-view';
+import { texts } from './texts';
+import { useStore } from './use-store';
+
+interface GreenRoomProps {
+  session: RoomSession;
+  joining: boolean;
+  go: (path: string) => void;
+}
+
+/** Before the meeting: how one looks and sounds, and under which name one goes in. */
+export function GreenRoom({ session, joining, go }: GreenRoomProps) {
+  const [name, setName] = useState(session.preferences.get().name);
+  return (
+    <div className="page">
+      <header className="page-header">
+        <Logo go={go} />
+      </header>
+      <main className="green-room">
+        <section className="green-room-devices" aria-label={texts.devices.title}>
+          <Preview session={session} name={name} />
+          <ProblemLine session={session} kind="camera" />
+          <ProblemLine session={session} kind="mic" />
+          <DevicePickers session={session} />
+        </section>
+        <JoinForm session={session} joining={joining} name={name} setName={setName} />
+      </main>
+    </div>
+  );
+}
+
+function Preview({ session, name }: { session: RoomSession; name: string }) {
+  const { camera } = useStore(session.media);
+  return (
+    <div className="preview">
+      {camera.track ? (
+        <VideoView track={camera.track} mirrored />
+      ) : (
+        <div className="preview-off">
+          {cleanName(name) !== '' && !camera.starting && <Avatar name={name} />}
+          <p>{camera.starting ? texts.greenRoom.cameraStarting : texts.greenRoom.cameraOff}</p>
+        </div>
+      )}
+      <div className="preview-buttons">
+        <ToggleButtons session={session} />
+      </div>
+    </div>
+  );
+}
+
+function ProblemLine({ session, kind }: { session: RoomSession; kind: LocalKind }) {
+  const { problem } = useStore(session.media)[kind];
+  if (!problem) return null;
+  return (
+    <div className="problem-box" role="alert" data-testid={`${kind}-problem`}>
+      <CircleAlert aria-hidden="true" />
+      <p>
+        {texts.problems[kind][problem](browserFamily())} {texts.greenRoom.joinAnyway}
+      </p>
+      <button type="button" className="button small" onClick={() => session.toggle(kind)}>
+        {texts.greenRoom.tryAgain}
+      </button>
+    </div>
+  );
+}
+
+interface JoinFormProps {
+  session: RoomSession;
+  joining: boolean;
+  name: string;
+  setName: (name: string) => void;
+}
+
+function JoinForm({ session, joining, name, setName }: JoinFormProps) {
+  const [missing, setMissing] = useState(false);
+
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    if (cleanName(name) === '') setMissing(true);
+    else void session.join(name);
+  };
+
+  return (
+    <form className="join-form" onSubmit={submit} noValidate>
+      <h1>{texts.greenRoom.title}</h1>
+      <label className="field">
+        <span>{texts.greenRoom.nameLabel}</span>
+        <input
+          className="input"
+          placeholder={texts.greenRoom.namePlaceholder}
+          autoComplete="name"
+          aria-invalid={missing}
+          aria-describedby="name-problem"
+          data-testid="name-input"
+          value={name}
+          onChange={({ target }) => {
+            setName(truncateName(target.value, NAME_BYTES_MAX));
+            setMissing(false);
+          }}
+        />
+      </label>
+      <p id="name-problem" className="problem-line" role="alert">
+        {missing && texts.greenRoom.nameMissing}
+      </p>
+      <button type="submit" className="button primary large wide" disabled={joining} data-testid="join">
+        {joining ? texts.greenRoom.joining : texts.greenRoom.join}
+      </button>
+      <CopyLinkField room={session.room} />
+    </form>
+  );
+}

@@ -1,0 +1,97 @@
+import './styles/meeting.css';
+import { PhoneOff, Settings, Users, WifiOff } from 'lucide-react';
+import { useEffect, useState } from 'react';
+import type { Meeting } from '../client';
+import { MeetingView } from '../state/meeting-view';
+import type { RoomSession } from '../state/room-session';
+import { AloneCard } from './parts/alone-card';
+import { AudioSinks } from './parts/audio-sinks';
+import { CopyLinkButton } from './parts/copy-link';
+import { DeviceDialog } from './parts/device-dialog';
+import { Notices } from './parts/notices';
+import { Stage } from './parts/stage';
+import { ToggleButtons } from './parts/toggle-buttons';
+import { texts } from './texts';
+import { useStore } from './use-store';
+
+export function MeetingPage({ session, meeting }: { session: RoomSession; meeting: Meeting }) {
+  const [view, setView] = useState<MeetingView>();
+
+  useEffect(() => {
+    // For whoever debugs a call, and for tests: statistics of its transports, producers and consumers.
+    (globalThis as { hyperion?: Meeting }).hyperion = meeting;
+    const opened = new MeetingView(meeting);
+    setView(opened);
+    return () => {
+      opened.close();
+      delete (globalThis as { hyperion?: Meeting }).hyperion;
+    };
+  }, [meeting]);
+
+  return view ? <OpenMeeting session={session} view={view} /> : null;
+}
+
+function OpenMeeting({ session, view }: { session: RoomSession; view: MeetingView }) {
+  const state = useStore(view);
+  const { speaker } = useStore(session.preferences);
+  const [settings, setSettings] = useState(false);
+  const { participants, selfId } = state;
+  const away = state.connection === 'reconnecting';
+
+  const sounds = participants.flatMap(({ id, media }) =>
+    [media.mic, media.screenAudio].flatMap((sound) =>
+      sound?.track ? [{ key: sound.producerId, participantId: id, track: sound.track }] : [],
+    ),
+  );
+
+  return (
+    <main className={`meeting ${away ? 'away' : ''}`} aria-label={texts.meeting.title(session.room)}>
+      <Stage state={state} session={session} />
+      <h1 className="meeting-name">{session.room}</h1>
+      <div className="meeting-controls" role="toolbar" aria-label={texts.controls.label}>
+        <ToggleButtons session={session} />
+        <button
+          type="button"
+          className="round-button tip"
+          aria-label={texts.controls.settings}
+          data-testid="settings"
+          onClick={() => setSettings(true)}
+        >
+          <Settings aria-hidden="true" />
+        </button>
+        <CopyLinkButton room={session.room} />
+        <button
+          type="button"
+          className="round-button leave tip"
+          aria-label={texts.controls.leave}
+          data-testid="leave"
+          onClick={() => session.leave()}
+        >
+          <PhoneOff aria-hidden="true" />
+        </button>
+      </div>
+      <div className="meeting-people" title={texts.meeting.count(participants.length)}>
+        <Users aria-hidden="true" />
+        <span className="visually-hidden">{texts.meeting.count(participants.length)}</span>
+        <span aria-hidden="true" data-testid="participant-count">
+          {participants.length}
+        </span>
+      </div>
+      <div className="meeting-banners">
+        {away && (
+          <div className="banner" role="alert" data-testid="connection-banner">
+            <WifiOff aria-hidden="true" />
+            <span>{texts.meeting.reconnecting}</span>
+            <span className="spinner" aria-hidden="true" />
+          </div>
+        )}
+        <AudioSinks sounds={sounds} speaker={speaker} />
+      </div>
+      <div className="meeting-corner">
+        <Notices notices={state.notices} />
+        {participants.length === 1 && participants[0]?.id === selfId && <AloneCard room={session.room} />}
+      </div>
+      {settings && <DeviceDialog session={session} onClose={() => setSettings(false)} />}
+    </main>
+  );
+}

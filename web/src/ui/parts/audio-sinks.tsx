@@ -1,0 +1,74 @@
+import { Volume2 } from 'lucide-react';
+import { useCallback, useEffect, useRef, useState } from 'react';
+import { playThrough } from '../../state/audio-tools';
+import { texts } from '../texts';
+
+interface Sound {
+  /** Unique to the track's source. */
+  key: string;
+  participantId: string;
+  track: MediaStreamTrack;
+}
+
+/** Plays what others say, and asks for a click where the browser wants one first. */
+export function AudioSinks({ sounds, speaker }: { sounds: readonly Sound[]; speaker: string }) {
+  const container = useRef<HTMLDivElement>(null);
+  const [blocked, setBlocked] = useState(false);
+  const onBlocked = useCallback(() => setBlocked(true), []);
+
+  const playAll = () => {
+    setBlocked(false);
+    for (const audio of container.current?.querySelectorAll('audio') ?? []) {
+      audio.play().catch(onBlocked);
+    }
+  };
+
+  return (
+    <>
+      <div ref={container} hidden>
+        {sounds.map(({ key, participantId, track }) => (
+          <AudioSink key={key} participantId={participantId} track={track} speaker={speaker} onBlocked={onBlocked} />
+        ))}
+      </div>
+      {blocked && (
+        <div className="banner" role="alert">
+          <Volume2 aria-hidden="true" />
+          <span>{texts.meeting.soundBlocked}</span>
+          <button type="button" className="button small primary" onClick={playAll}>
+            {texts.meeting.turnOnSound}
+          </button>
+        </div>
+      )}
+    </>
+  );
+}
+
+interface AudioSinkProps {
+  participantId: string;
+  track: MediaStreamTrack;
+  speaker: string;
+  onBlocked: () => void;
+}
+
+function AudioSink({ participantId, track, speaker, onBlocked }: AudioSinkProps) {
+  const element = useRef<HTMLAudioElement>(null);
+
+  useEffect(() => {
+    const audio = element.current;
+    if (!audio) return;
+    audio.srcObject = new MediaStream([track]);
+    audio.play().catch((error: DOMException) => {
+      if (error.name === 'NotAllowedError') onBlocked();
+    });
+    return () => {
+      audio.srcObject = null;
+    };
+  }, [track, onBlocked]);
+
+  useEffect(() => {
+    if (element.current) void playThrough(element.current, speaker);
+  }, [speaker]);
+
+  // biome-ignore lint/a11y/useMediaCaption: live speech has no caption track.
+  return <audio ref={element} autoPlay data-testid="participant-audio" data-participant-id={participantId} />;
+}

@@ -1,0 +1,37 @@
+import { MicOff } from 'lucide-react';
+import { memo } from 'react';
+import { texts } from '../texts';
+import { Avatar } from './avatar';
+import { VideoView } from './video-view';
+
+interface TileProps {
+  id: string;
+  name: string;
+  isSelf: boolean;
+  track: MediaStreamTrack | undefined;
+  muted: boolean;
+  speaking: boolean;
+}
+
+/** One person. */
+export const Tile = memo(function Tile({ id, name, isSelf, track, muted, speaking }: TileProps) {
+  const shownName = isSelf ? texts.meeting.nameOfSelf(name) : name;
+  return (
+    <article
+      className={`tile ${speaking ? 'speaking' : ''}`}
+      aria-label={texts.meeting.tile(shownName, muted, speaking)}
+      data-testid="tile"
+      data-participant-id={id}
+      data-name={name}
+      data-speaking={speaking}
+      data-muted={muted}
+      data-self={isSelf}
+    >
+      {track ? <VideoView track={track} mirrored={isSelf} /> : <Avatar name={name} />}
+      <div className="tile-label" aria-hidden="true">
+        {muted && <MicOff />}
+        <bdi>{shownName}</bdi>
+      </div>
+    </article>
+  );
+});

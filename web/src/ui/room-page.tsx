@@ -1,0 +1,43 @@
+import { useEffect } from 'react';
+import type { RoomSession } from '../state/room-session';
+import { EndPage, JoiningPage } from './end-page';
+import { GreenRoom } from './green-room';
+import { MeetingPage } from './meeting-page';
+import { texts } from './texts';
+import { useStore } from './use-store';
+
+export function RoomPage({ session, go }: { session: RoomSession; go: (path: string) => void }) {
+  const phase = useStore(session);
+
+  useEffect(() => {
+    document.title = `${session.room} · ${texts.product}`;
+    // While somebody chooses a camera the meeting's code arrives, so that joining does not wait for it.
+    void import('../client').catch(() => {});
+    return () => {
+      document.title = texts.product;
+    };
+  }, [session]);
+
+  useEffect(() => {
+    const pressed = (event: KeyboardEvent) => {
+      if (!(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey || event.repeat) return;
+      const kind = { d: 'mic', e: 'camera' }[event.key.toLowerCase()] as 'mic' | 'camera' | undefined;
+      if (!kind || phase.name === 'left' || phase.name === 'ended') return;
+      event.preventDefault();
+      session.toggle(kind);
+    };
+    window.addEventListener('keydown', pressed);
+    return () => window.removeEventListener('keydown', pressed);
+  }, [session, phase.name]);
+
+  switch (phase.name) {
+    case 'greenRoom':
+      return <GreenRoom session={session} joining={false} go={go} />;
+    case 'joining':
+      return phase.again ? <JoiningPage go={go} /> : <GreenRoom session={session} joining go={go} />;
+    case 'meeting':
+      return <MeetingPage session={session} meeting={phase.meeting} />;
+    default:
+      return <EndPage phase={phase} session={session} go={go} />;
+  }
+}

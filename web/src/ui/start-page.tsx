@@ -1,0 +1,121 @@
+import './styles/start.css';
+import { ArrowRight, Clock, Keyboard, Video, X } from 'lucide-react';
+import { type FormEvent, useState } from 'react';
+import { forgetMeeting, recentMeetings } from '../state/recent';
+import { parseRoom, randomRoomName, roomPath } from '../state/room-name';
+import { Logo } from './parts/logo';
+import { MeetingPicture } from './parts/meeting-picture';
+import { texts } from './texts';
+
+const recentTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+
+export function StartPage({ badLink, go }: { badLink: boolean; go: (path: string) => void }) {
+  return (
+    <div className="page">
+      <header className="page-header">
+        <Logo />
+      </header>
+      <main className="start">
+        <div className="start-words">
+          <h1>{texts.start.title}</h1>
+          <p className="lead">{texts.start.lead}</p>
+          <StartForm badLink={badLink} go={go} />
+          <Recent go={go} />
+        </div>
+        <MeetingPicture />
+      </main>
+    </div>
+  );
+}
+
+function StartForm({ badLink, go }: { badLink: boolean; go: (path: string) => void }) {
+  const [typed, setTyped] = useState('');
+  const [problem, setProblem] = useState(badLink ? texts.start.badLink : '');
+
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    const room = parseRoom(typed);
+    if (room === undefined) setProblem(texts.start.badRoom);
+    else go(roomPath(room));
+  };
+
+  return (
+    <>
+      <form className="start-form" onSubmit={submit} noValidate>
+        <button
+          type="button"
+          className="button primary large"
+          data-testid="create-meeting"
+          onClick={() => go(roomPath(randomRoomName()))}
+        >
+          <Video aria-hidden="true" />
+          {texts.start.create}
+        </button>
+        <div className="start-join">
+          <div className="input-with-icon">
+            <Keyboard aria-hidden="true" />
+            <input
+              className="input"
+              aria-label={texts.start.roomLabel}
+              placeholder={texts.start.roomPlaceholder}
+              aria-invalid={problem !== ''}
+              aria-describedby="start-problem"
+              autoCapitalize="none"
+              autoComplete="off"
+              spellCheck={false}
+              data-testid="room-input"
+              value={typed}
+              onChange={({ target }) => {
+                setTyped(target.value);
+                setProblem('');
+              }}
+            />
+          </div>
+          <button type="submit" className="button large" disabled={typed.trim() === ''} data-testid="open-room">
+            {texts.start.join}
+          </button>
+        </div>
+      </form>
+      <p id="start-problem" className="problem-line" role="alert">
+        {problem}
+      </p>
+    </>
+  );
+}
+
+function Recent({ go }: { go: (path: string) => void }) {
+  const [recent, setRecent] = useState(() => recentMeetings());
+  if (recent.length === 0) return null;
+
+  const forget = (room: string) => {
+    forgetMeeting(room);
+    setRecent(recentMeetings());
+  };
+
+  return (
+    <section className="recent" aria-labelledby="recent-title">
+      <h2 id="recent-title">{texts.start.recent}</h2>
+      <ul>
+        {recent.map(({ room, at }) => (
+          <li key={room}>
+            <button type="button" className="recent-open" onClick={() => go(roomPath(room))}>
+              <Clock aria-hidden="true" />
+              <span className="recent-name">{room}</span>
+              <time dateTime={new Date(at).toISOString()}>{recentTime.format(at)}</time>
+              <ArrowRight aria-hidden="true" className="recent-arrow" />
+            </button>
+            <button
+              type="button"
+              className="icon-button"
+              aria-label={texts.start.forget(room)}
+              onClick={() => forget(room)}
+            >
+              <X aria-hidden="true" />
+            </button>
+          </li>
+        ))}
+      </ul>
+      <p className="hint">{texts.start.recentHint}</p>
+    </section>
+  );
+}

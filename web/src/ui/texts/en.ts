@@ -1,0 +1,158 @@
+import type { FailureCode } from '../../client';
+import type { BrowserFamily } from '../../state/browser';
+import type { Problem } from '../../state/local-media';
+
+interface EndText {
+  title: string;
+  text: string;
+}
+
+const allowAgain: Record<BrowserFamily, (device: string) => string> = {
+  chromium: (device) => `Click the icon to the left of the page address, allow the ${device}, and try again.`,
+  firefox: (device) =>
+    `Click the permissions icon beside the page address, remove the block on the ${device}, and try again.`,
+  safari: (device) => `Open the page settings beside the address, allow the ${device}, and try again.`,
+};
+
+const problems = (device: string): Record<Problem, (browser: BrowserFamily) => string> => ({
+  denied: (browser) => `This page may not use your ${device}. ${allowAgain[browser](device)}`,
+  deniedBySystem: () =>
+    `Your system keeps the ${device} from this browser. Allow it in the system’s privacy settings, then try again.`,
+  missing: () => `No ${device} was found. Plug one in, or choose another below.`,
+  busy: () => `Your ${device} is in use by another program. Close that program, then try again.`,
+  insecure: () => `Browsers give a ${device} only to secure pages. Open this page with https:// or on localhost.`,
+  unknown: () => `Your ${device} did not start. Unplug it and plug it in again, or choose another.`,
+});
+
+const otherEnd: EndText = {
+  title: 'Something went wrong',
+  text: 'The server could not let you in. Try again in a moment.',
+};
+
+const ends: Partial<Record<FailureCode, EndText>> = {
+  room_full: {
+    title: 'This meeting is full',
+    text: 'It holds as many people as it may. Try again when somebody has left.',
+  },
+  server_full: { title: 'The server is busy', text: 'It carries as many meetings as it can right now.' },
+  superseded: {
+    title: 'You are in this meeting somewhere else',
+    text: 'It was opened in another tab or window, so this one has stopped.',
+  },
+  forbidden: {
+    title: 'You cannot join this meeting',
+    text: 'You were removed, or you need an invitation of your own.',
+  },
+  unauthorized: { title: 'This invitation does not work any more', text: 'Ask whoever invited you for a new link.' },
+  session_expired: {
+    title: 'You were away for too long',
+    text: 'The meeting went on without you. You can join again.',
+  },
+  draining: {
+    title: 'The server is restarting',
+    text: 'Your meeting will be back in a moment. Please keep this page open.',
+  },
+  unreachable: {
+    title: 'The server cannot be reached',
+    text: 'Check your internet connection. We keep trying for as long as this page is open.',
+  },
+  timeout: { title: 'The server does not answer', text: 'Your network may be slow. We keep trying.' },
+  rate_limited: { title: 'One moment', text: 'There were too many attempts to join from your network.' },
+  log_unavailable: { title: 'One moment', text: 'The server is recovering and lets people in again shortly.' },
+  unsupported_browser: {
+    title: 'This browser cannot hold meetings',
+    text: 'Please open the link in a current Chrome, Edge, Firefox or Safari.',
+  },
+};
+
+/** Every text that people see or hear. Another language is another object of the same type. */
+export const en = {
+  product: 'Hyperion',
+  start: {
+    title: 'Good meetings, on your own server',
+    lead: 'Start a meeting and send the link. Whoever opens it is in: no account, nothing to install.',
+    create: 'New meeting',
+    roomLabel: 'Meeting name or link',
+    roomPlaceholder: 'Enter a name or link',
+    join: 'Join',
+    badRoom: 'Use letters, digits, hyphens and underscores, or paste the whole link.',
+    badLink: 'That link does not lead to a meeting. Check that it was copied completely.',
+    recent: 'Recent meetings',
+    recentHint: 'Kept in this browser only',
+    forget: (room: string) => `Remove ${room} from this list`,
+  },
+  greenRoom: {
+    title: 'Ready to join?',
+    meeting: 'Meeting',
+    nameLabel: 'Your name',
+    namePlaceholder: 'How others see you',
+    nameMissing: 'Enter a name so that others know who you are.',
+    join: 'Join now',
+    joining: 'Joining…',
+    preview: 'Your camera',
+    cameraOff: 'Camera is off',
+    cameraStarting: 'Camera is starting…',
+    joinAnyway: 'You can join without it.',
+    tryAgain: 'Try again',
+    microphoneLevel: 'Microphone level',
+  },
+  devices: {
+    title: 'Audio and video',
+    microphone: 'Microphone',
+    camera: 'Camera',
+    speaker: 'Speaker',
+    systemDefault: 'System default',
+    unnamed: (kind: string, number: number) => `${kind} ${number}`,
+    none: 'None found',
+    test: 'Test',
+    testLabel: 'Play a test sound',
+    testing: 'Playing…',
+    close: 'Close',
+  },
+  controls: {
+    label: 'Meeting controls',
+    micOn: (shortcut: string) => `Turn off microphone (${shortcut})`,
+    micOff: (shortcut: string) => `Turn on microphone (${shortcut})`,
+    cameraOn: (shortcut: string) => `Turn off camera (${shortcut})`,
+    cameraOff: (shortcut: string) => `Turn on camera (${shortcut})`,
+    settings: 'Audio and video settings',
+    leave: 'Leave meeting',
+    copyLink: 'Copy link',
+    copied: 'Link copied',
+    commandKey: '⌘',
+    controlKey: 'Ctrl+',
+  },
+  meeting: {
+    title: (room: string) => `Meeting ${room}`,
+    stage: 'Participants',
+    you: 'You',
+    nameOfSelf: (name: string) => `${name} (you)`,
+    tile: (name: string, muted: boolean, speaking: boolean) =>
+      `${name}${muted ? ', muted' : ''}${speaking ? ', speaking' : ''}`,
+    muted: 'muted',
+    count: (count: number) => (count === 1 ? '1 person in this meeting' : `${count} people in this meeting`),
+    more: (count: number) => `+${count}`,
+    moreLabel: (count: number) => `and ${count} more`,
+    joined: (name: string) => `${name} joined`,
+    left: (name: string) => `${name} left`,
+    reconnecting: 'Connection lost. Reconnecting…',
+    aloneTitle: 'You are the only one here',
+    alone: 'Send this link to the people you want to meet.',
+    dismiss: 'Dismiss',
+    soundBlocked: 'Your browser keeps the sound off until you click.',
+    turnOnSound: 'Turn on sound',
+  },
+  end: {
+    leftTitle: 'You left the meeting',
+    left: 'Left by mistake? Your place is one click away.',
+    rejoin: 'Rejoin',
+    tryNow: 'Try now',
+    joinHere: 'Join here instead',
+    home: 'Back to start',
+    retryIn: (seconds: number) => (seconds === 0 ? 'Trying again…' : `Trying again in ${seconds} s`),
+    of: (code: FailureCode): EndText => ends[code] ?? otherEnd,
+  },
+  problems: { mic: problems('microphone'), camera: problems('camera') },
+};
+
+export type Texts = typeof en;
