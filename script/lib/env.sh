@@ -11,7 +11,7 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$HYPERION_CACHE/target}
 # shellcheck source=/dev/null
 if ! command -v cargo >/dev/null && [ -f "$HOME/.cargo/env" ]; then . "$HOME/.cargo/env"; fi
 # Node and cargo tools that these scripts installed come first.
-export PATH="$HYPERION_CACHE/node/node_modules/.bin:$HYPERION_CACHE/tools/bin:$PATH"
+export PATH="$HYPERION_CACHE/node/bin:$HYPERION_CACHE/tools/bin:$PATH"
 mkdir -p "$HYPERION_CACHE"
 
 # Newest majors that this project is tested with.
@@ -57,19 +57,24 @@ need_rust() {
   apt_install "the crypto library has parts in C" build-essential
 }
 
-# Node ships in the npm package `node`; the npm that is there brings it, whatever its own Node.
+# The npm package `node-linux-…` is Node itself; the npm that is there brings it, whatever its own Node.
 need_node() {
-  local major=0
+  local major=0 arch
   command -v node >/dev/null && major=$(node --version | sed 's/^v//; s/\..*//')
   [ "$major" -ge "$NODE_MIN" ] && return
   command -v npm >/dev/null || apt_install "the web client is built with Node.js" npm
+  case $(uname -m) in
+    x86_64) arch=x64 ;;
+    aarch64) arch=arm64 ;;
+    *) die "Node.js $NODE_MIN or newer is needed, and there is no package of it for $(uname -m). Install it and start again." ;;
+  esac
   say "Installing Node.js $NODE_VERSION into $HYPERION_CACHE/node: the web client is built with it (found: ${major/#0/none})."
-  mkdir -p "$HYPERION_CACHE/node"
-  npm install --prefix "$HYPERION_CACHE/node" --no-audit --no-fund --loglevel=error --allow-scripts=node "node@$NODE_VERSION" >/dev/null ||
+  mkdir -p "$HYPERION_CACHE/node/bin"
+  npm install --prefix "$HYPERION_CACHE/node" --no-audit --no-fund --loglevel=error --ignore-scripts "node-linux-$arch@$NODE_VERSION" >/dev/null ||
     die "Node.js $NODE_VERSION could not be installed from npm. Check the network, or install Node.js $NODE_MIN or newer, and start again."
+  ln -sf "../node_modules/node-linux-$arch/bin/node" "$HYPERION_CACHE/node/bin/node"
   hash -r
-  major=$(node --version | sed 's/^v//; s/\..*//')
-  [ "$major" -ge "$NODE_MIN" ] || die "Node.js $NODE_MIN or newer is needed; $(command -v node) is $(node --version)."
+  node --version >/dev/null || die "Node.js in $HYPERION_CACHE/node does not start; remove that folder and start again."
 }
 
 # npm_ci FOLDER: installs a folder's locked dependencies, once per change of its lock file.

@@ -1,8 +1,8 @@
 //! The rules of a conference, sans-IO: a deterministic reducer over room events.
 //!
-//! Every host of a room applies the same records in the same order with [`apply`] and so comes to the same
+//! Every host of a room applies the same records in the same order with [`apply`](fn) and so comes to the same
 //! [`Room`] and the same [`Outcome`]s; whatever could conflict (who is in, who may write, which of two
-//! requests was first) is decided here, without locks. [`apply`] is total: any record, however wrong, is
+//! requests was first) is decided here, without locks. [`apply`](fn) is total: any record, however wrong, is
 //! accepted, rejected or set aside. It uses ordered maps and no floats and takes nothing from outside the record.
 //!
 //! What is not here: sockets, media, logs, and *when* to append an event (crate `cluster`).

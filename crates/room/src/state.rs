@@ -8,7 +8,7 @@ use protocol::{ErrorCode, Incarnation, NodeId, ParticipantId, ProducerId, RoomId
 
 use crate::requests::{EndedSessions, Window};
 
-/// A room, made by [`apply`](crate::apply) and by nothing else. It begins and ends without limits, hosts and people.
+/// A room, made by [`apply`](fn) and by nothing else. It begins and ends without limits, hosts and people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Room {
     id: RoomId,

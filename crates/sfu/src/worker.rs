@@ -51,7 +51,7 @@ pub struct ListenAddr {
 /// What a worker is made with.
 #[derive(Clone)]
 pub struct WorkerConfig {
-    /// Its sockets, in the order of their [`SocketIndex`].
+    /// Its sockets, in the order of their [`SocketIndex`](crate::transmit::SocketIndex).
     pub listen: Vec<ListenAddr>,
     /// The DTLS identity, one per process.
     pub identity: Arc<crate::dtls::Identity>,

@@ -40,7 +40,7 @@ pub struct Peer {
 }
 
 /// What a person receives of a producer.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Consumption {
     /// The consumer at the server.
     pub consumer: ConsumerId,
@@ -92,6 +92,12 @@ pub enum Fate {
 /// Decides over each datagram: its peer, its way, its bytes.
 pub type Meddler = Box<dyn FnMut(usize, Way, &[u8]) -> Fate>;
 
+/// Gives a datagram to the worker.
+pub type HandleDatagram = Box<dyn FnMut(&mut Worker, Instant, SocketAddr, &mut [u8])>;
+
+/// Lets the worker fill a batch.
+pub type PollTransmit = Box<dyn FnMut(&mut Worker, Instant, &mut SendBatch)>;
+
 /// A call.
 pub struct Call {
     /// The server.
@@ -104,6 +110,10 @@ pub struct Call {
     pub events: Vec<(Duration, Event)>,
     /// Meddles with datagrams, if a test wants that.
     pub meddler: Option<Meddler>,
+    /// How datagrams get into the worker; a test may measure around it.
+    pub handle_datagram: HandleDatagram,
+    /// How batches come out of it.
+    pub poll_transmit: PollTransmit,
     start: Instant,
     now: Instant,
     network: Network,
@@ -135,6 +145,8 @@ impl Call {
             people: Vec::new(),
             events: Vec::new(),
             meddler: None,
+            handle_datagram: Box::new(|worker, now, from, bytes| worker.handle_datagram(now, 0, from, bytes)),
+            poll_transmit: Box::new(|worker, now, batch| worker.poll_transmit(now, batch)),
             start,
             now: start,
             network: Network::default(),
@@ -321,7 +333,7 @@ impl Call {
     fn turn(&mut self) {
         while let Some(mut datagram) = self.network.poll(self.now) {
             if datagram.destination == SERVER.into() {
-                self.worker.handle_datagram(self.now, 0, datagram.source, &mut datagram.bytes);
+                (self.handle_datagram)(&mut self.worker, self.now, datagram.source, &mut datagram.bytes);
             } else if let Some(&peer) = self.routes.get(&datagram.destination) {
                 self.peers[peer].client.handle_datagram(self.now, SERVER.into(), &datagram.bytes);
             }
@@ -348,7 +360,7 @@ impl Call {
     fn flush_worker(&mut self) {
         let mut batch = std::mem::take(&mut self.batch);
         loop {
-            self.worker.poll_transmit(self.now, &mut batch);
+            (self.poll_transmit)(&mut self.worker, self.now, &mut batch);
             if batch.is_empty() {
                 break;
             }

@@ -1,3 +1,61 @@
 //! Calls through the SFU in virtual time, one behaviour per file.
 
+mod address_change;
+mod audio_levels;
+mod garbage;
+mod ice_restart;
+mod keyframe_requests;
+mod late_resume;
+mod lip_sync;
+mod mute;
+mod reload;
+mod retransmission;
 mod rooms_of_eight;
+mod silence;
+mod strangers;
+
+use std::time::Duration;
+
+use loadtest::client::{AudioConfig, VideoConfig};
+use sim::call::{Call, Consumption};
+use sim::network::Link;
+
+/// A way of 20 ms on which nothing else happens.
+fn clean() -> Link {
+    Link::clean(Duration::from_millis(20))
+}
+
+fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// People 0 to `viewers`; the first sends audio and video, which all others receive.
+fn stage(viewers: usize) -> Call {
+    let mut call = Call::new(1);
+    for _ in 0..=viewers {
+        call.join(clean(), clean());
+    }
+    call.publish_audio(0, AudioConfig::default());
+    call.publish_video(0, VideoConfig::default());
+    call.connect();
+    call.watch_all();
+    call
+}
+
+/// What the person receives of the first one's microphone and camera.
+fn face(call: &Call, person: usize) -> (Consumption, Consumption) {
+    let consumptions = &call.people[person].consumptions;
+    (consumptions[0], consumptions[1])
+}
+
+/// The payload type and the sequence number of an RTP packet.
+fn rtp(bytes: &[u8]) -> Option<(u8, u16)> {
+    match bytes {
+        &[128..=191, kind, a, b, ..] if !(192..224).contains(&kind) => Some((kind & 0x7f, u16::from_be_bytes([a, b]))),
+        _ => None,
+    }
+}

@@ -10,7 +10,7 @@ use sim::call::{Call, Consumption, ROUTER};
 use sim::network::Link;
 
 /// How many seeds are run where `HYPERION_SEEDS` does not say.
-const SEEDS: u64 = 50;
+const SEEDS: u64 = 100;
 const PEOPLE: usize = 8;
 const CAMERAS: usize = 4;
 /// How long everybody sends.

@@ -1,0 +1,105 @@
+//! The packet path allocates nothing: counted over a steady call of one publisher and twenty receivers.
+
+#![allow(unsafe_code, reason = "a global allocator can only be written so")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use loadtest::client::{AudioConfig, VideoConfig};
+use sfu::{SendBatch, Worker};
+use sim::call::Call;
+use sim::network::Link;
+
+const RECEIVERS: usize = 20;
+/// Until rings, queues and maps have the size that they keep.
+const WARM_UP: Duration = Duration::from_secs(5);
+const MEASURED: Duration = Duration::from_secs(5);
+
+thread_local! {
+    static COUNTING: Cell<bool> = const { Cell::new(false) };
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+fn count() {
+    // Not while the thread ends, when its locals are gone.
+    if COUNTING.try_with(Cell::get).unwrap_or(false) {
+        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+    }
+}
+
+// SAFETY: everything is handed on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise.
+        unsafe { System.realloc(pointer, layout, bytes) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn counted<T>(work: impl FnOnce() -> T) -> (T, u64) {
+    let before = ALLOCATIONS.get();
+    COUNTING.set(true);
+    let result = work();
+    COUNTING.set(false);
+    (result, ALLOCATIONS.get() - before)
+}
+
+/// What was allocated in which call.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Allocations {
+    rtp_in: u64,
+    transmit: u64,
+    packets: u64,
+}
+
+#[test]
+fn forwarding_allocates_nothing() {
+    assert_ne!(counted(|| std::hint::black_box(vec![0u8])).1, 0, "it counts");
+    // Losses and late packets too.
+    let link = Link { loss: 0.02, reorder: 0.02, ..Link::clean(Duration::from_millis(5)) };
+    let mut call = Call::new(1);
+    for _ in 0..=RECEIVERS {
+        call.join(link, link);
+    }
+    call.publish_audio(0, AudioConfig::default());
+    call.publish_video(0, VideoConfig::default());
+    call.connect();
+    call.watch_all();
+    call.run(WARM_UP);
+
+    let allocations = std::rc::Rc::new(std::cell::RefCell::new(Allocations::default()));
+    let (on_datagram, on_transmit) = (allocations.clone(), allocations.clone());
+    call.handle_datagram = Box::new(move |worker: &mut Worker, now: Instant, from: SocketAddr, bytes: &mut [u8]| {
+        let is_rtp = bytes.len() > 1 && (128..192).contains(&bytes[0]) && !(192..224).contains(&bytes[1]);
+        let ((), count) = counted(|| worker.handle_datagram(now, 0, from, bytes));
+        on_datagram.borrow_mut().rtp_in += if is_rtp { count } else { 0 };
+    });
+    call.poll_transmit = Box::new(move |worker: &mut Worker, now: Instant, batch: &mut SendBatch| {
+        let ((), count) = counted(|| worker.poll_transmit(now, batch));
+        let mut allocations = on_transmit.borrow_mut();
+        allocations.transmit += count;
+        allocations.packets += batch.messages().iter().map(|message| message.segments() as u64).sum::<u64>();
+    });
+    call.run(MEASURED);
+    let allocations = allocations.take();
+    assert!(allocations.packets > 20 * 5 * (50 + 60), "{allocations:?}");
+    assert_eq!(allocations, Allocations { packets: allocations.packets, ..Allocations::default() });
+}
