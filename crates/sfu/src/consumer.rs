@@ -20,6 +20,9 @@ const INDEX_ENTRIES: usize = 512;
 const EPOCHS_MAX: usize = 8;
 /// How far back a start looks for packets that overtook the keyframe's first.
 const OVERTAKEN_MAX: u64 = 64;
+/// A source that jumps further ahead starts anew: after a jump of 2^15 a receiver would guess the wrong rollover
+/// counter for good (RFC 3711 3.3.1).
+const JUMP_MAX: u64 = 1 << 14;
 /// Longest block of header extensions that every packet carries: mid (17), transport-cc (3), abs-send-time (4).
 const FIXED_EXTENSIONS_MAX: usize = 24;
 
@@ -108,6 +111,8 @@ pub(crate) struct Consumer {
     /// When a packet was last sent, for sender reports.
     pub(crate) last_sent: Option<Instant>,
     cursor: u64,
+    /// Where the cursor was when the flow last began anew: what lies before was sent, or given up.
+    restarted_at: u64,
     paused: bool,
     flow: Flow,
     /// The next output sequence number.
@@ -118,6 +123,8 @@ pub(crate) struct Consumer {
     resync: bool,
     epochs: ArrayVec<Epoch, EPOCHS_MAX>,
     index: Box<[Sent]>,
+    /// How many retransmissions wait to be sent.
+    pub(crate) retransmissions: u16,
     rtx_sequence: u64,
     fixed: ArrayVec<u8, FIXED_EXTENSIONS_MAX>,
     transport_cc_at: Option<usize>,
@@ -158,6 +165,7 @@ impl Consumer {
             stats: ConsumerStats::default(),
             last_sent: None,
             cursor: 0,
+            restarted_at: 0,
             paused: true,
             flow: Flow::Paused,
             next: u64::from(first_sequence & 0x7fff),
@@ -165,6 +173,7 @@ impl Consumer {
             resync: true,
             epochs: ArrayVec::new(),
             index: vec![Sent::default(); index_entries].into_boxed_slice(),
+            retransmissions: 0,
             rtx_sequence: u64::from(first_rtx_sequence & 0x7fff),
             fixed,
             transport_cc_at,
@@ -196,6 +205,7 @@ impl Consumer {
         self.source = source;
         self.resync = true;
         self.index.fill(Sent::default());
+        self.retransmissions = 0;
         if !self.paused {
             self.restart(ring);
         }
@@ -204,6 +214,7 @@ impl Consumer {
     /// Skips to the newest packet and starts again at the next one that a decoder can start with.
     pub(crate) fn restart(&mut self, ring: Option<&Ring>) {
         self.cursor = ring.map_or(0, Ring::head);
+        self.restarted_at = self.cursor;
         self.flow = Flow::Starting;
     }
 
@@ -236,10 +247,18 @@ impl Consumer {
                 self.epochs.push(Epoch { from: self.next, timestamp_offset });
                 self.resync = false;
                 // What overtook the first packet lies before it; the caller reads on from there.
-                self.cursor = ring.start_of(slot, OVERTAKEN_MAX);
+                self.cursor = ring.start_of(slot, OVERTAKEN_MAX).max(self.restarted_at);
                 self.outgoing(info)
             }
-            Flow::Running { .. } => self.outgoing(info),
+            Flow::Running { .. } => {
+                let out = self.outgoing(info)?;
+                if out.sequence <= self.next + JUMP_MAX {
+                    return Some(out);
+                }
+                self.stats.skipped += 1;
+                self.flow = Flow::Starting;
+                self.admit(ring, slot, info)
+            }
         }
     }
 
@@ -513,6 +532,17 @@ mod tests {
         let packet = PacketInfo { capture_us: 1_500_000, ..info(60_000, 7, true) };
         new.push(packet, &[], &[0]);
         assert_eq!(read(&mut consumer, &new), [(1001, 135_000)]);
+    }
+
+    #[test]
+    fn a_source_that_jumps_ahead_is_numbered_without_the_jump() {
+        let mut ring = ring_of(&[]);
+        let mut consumer = consumer();
+        consumer.resume(Some(&ring));
+        for packet in [info(10, 0, true), info(40_000, 960, true), info(40_001, 1920, true)] {
+            ring.push(packet, &[], &[0]);
+        }
+        assert_eq!(read(&mut consumer, &ring), [(1000, 0), (1001, 960), (1002, 1920)]);
     }
 
     #[test]

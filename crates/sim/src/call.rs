@@ -146,7 +146,7 @@ impl Call {
             events: Vec::new(),
             meddler: None,
             handle_datagram: Box::new(|worker, now, from, bytes| worker.handle_datagram(now, 0, from, bytes)),
-            poll_transmit: Box::new(|worker, now, batch| worker.poll_transmit(now, batch)),
+            poll_transmit: Box::new(Worker::poll_transmit),
             start,
             now: start,
             network: Network::default(),

@@ -1,4 +1,4 @@
-//! What is due is written: control datagrams, then retransmissions, then media, audio first.
+//! What is due is written: control datagrams, then audio, retransmissions, video.
 //!
 //! The fan-out is resumable. It keeps its place among the consumers of a stream when the batch is full, and its
 //! start rotates, so that no receiver is always the last.
@@ -29,22 +29,33 @@ pub(super) struct Retransmission {
 /// Streams that have packets to be forwarded, and where among their consumers the work stopped.
 #[derive(Debug)]
 pub(super) struct FanOut {
-    audio: VecDeque<StreamKey>,
-    video: VecDeque<StreamKey>,
+    audio: Lane,
+    video: Lane,
     retransmissions: VecDeque<Retransmission>,
-    /// The stream at work, how many of its consumers are done, and its ring's head when the work began.
-    place: Option<(StreamKey, usize, u64)>,
     /// Which consumer is first.
     rotation: usize,
+}
+
+/// The streams of one kind.
+#[derive(Debug)]
+struct Lane {
+    streams: VecDeque<StreamKey>,
+    /// The stream at work, how many of its consumers are done, and its ring's head when the work began.
+    place: Option<(StreamKey, usize, u64)>,
+}
+
+impl Default for Lane {
+    fn default() -> Self {
+        Self { streams: VecDeque::with_capacity(1024), place: None }
+    }
 }
 
 impl Default for FanOut {
     fn default() -> Self {
         Self {
-            audio: VecDeque::with_capacity(1024),
-            video: VecDeque::with_capacity(1024),
+            audio: Lane::default(),
+            video: Lane::default(),
             retransmissions: VecDeque::with_capacity(RETRANSMISSIONS_MAX),
-            place: None,
             rotation: 0,
         }
     }
@@ -52,23 +63,31 @@ impl Default for FanOut {
 
 impl FanOut {
     pub(super) fn push(&mut self, kind: MediaKind, stream: StreamKey) {
+        self.lane(kind).streams.push_back(stream);
+    }
+
+    fn lane(&mut self, kind: MediaKind) -> &mut Lane {
         match kind {
-            MediaKind::Audio => self.audio.push_back(stream),
-            MediaKind::Video => self.video.push_back(stream),
+            MediaKind::Audio => &mut self.audio,
+            MediaKind::Video => &mut self.video,
         }
     }
 
+    /// Whether another retransmission may wait.
+    pub(super) fn takes_retransmissions(&self) -> bool {
+        self.retransmissions.len() < RETRANSMISSIONS_MAX
+    }
+
     pub(super) fn retransmit(&mut self, retransmission: Retransmission) {
-        if self.retransmissions.len() < RETRANSMISSIONS_MAX {
-            self.retransmissions.push_back(retransmission);
-        }
+        self.retransmissions.push_back(retransmission);
     }
 
     /// Forgets a stream that is gone.
     pub(super) fn forget_stream(&mut self, stream: StreamKey) {
-        self.audio.retain(|&key| key != stream);
-        self.video.retain(|&key| key != stream);
-        self.place = self.place.filter(|place| place.0 != stream);
+        for lane in [&mut self.audio, &mut self.video] {
+            lane.streams.retain(|&key| key != stream);
+            lane.place = lane.place.filter(|place| place.0 != stream);
+        }
     }
 
     /// Forgets what a consumer was to be sent again: it is gone, or reads another ring.
@@ -78,17 +97,18 @@ impl FanOut {
 
     /// The consumers of a stream are others than before: a place among them means nothing any more.
     pub(super) fn consumers_changed(&mut self) {
-        if let Some((_, done, _)) = &mut self.place {
+        for (_, done, _) in [&mut self.audio, &mut self.video].into_iter().filter_map(|lane| lane.place.as_mut()) {
             *done = 0;
         }
     }
 
-    /// The stream to go on with.
-    fn next(&mut self) -> Option<(StreamKey, usize, Option<u64>)> {
-        if let Some((stream, done, head)) = self.place.take() {
+    /// The stream of this kind to go on with.
+    fn next(&mut self, kind: MediaKind) -> Option<(StreamKey, usize, Option<u64>)> {
+        let lane = self.lane(kind);
+        if let Some((stream, done, head)) = lane.place.take() {
             return Some((stream, done, Some(head)));
         }
-        let stream = self.audio.pop_front().or_else(|| self.video.pop_front())?;
+        let stream = lane.streams.pop_front()?;
         self.rotation = self.rotation.wrapping_add(1);
         Some((stream, 0, None))
     }
@@ -100,7 +120,10 @@ impl Worker {
     pub fn poll_transmit(&mut self, now: Instant, batch: &mut SendBatch) {
         let time =
             SendTime { now, abs_send_time: abs_send_time_24(Duration::from_micros(self.clock.micros(now) as u64)) };
-        let _ = self.control.drain(batch) && self.retransmit(time, batch) && self.fan_out(time, batch);
+        let _ = self.control.drain(batch)
+            && self.fan_out(MediaKind::Audio, time, batch)
+            && self.retransmit(time, batch)
+            && self.fan_out(MediaKind::Video, time, batch);
     }
 
     fn retransmit(&mut self, time: SendTime, batch: &mut SendBatch) -> bool {
@@ -110,6 +133,7 @@ impl Worker {
             }
             self.fan_out.retransmissions.pop_front();
             let Some(consumer) = self.consumers.get_mut(consumer.0) else { continue };
+            consumer.retransmissions = consumer.retransmissions.saturating_sub(1);
             let Some(stream) = consumer.source.and_then(|key| self.streams.get(key.0)) else { continue };
             let Some(transport) = self.transports.get_mut(consumer.transport.0) else { continue };
             let Some(egress) = transport.egress.as_mut() else { continue };
@@ -122,8 +146,8 @@ impl Worker {
         true
     }
 
-    fn fan_out(&mut self, time: SendTime, batch: &mut SendBatch) -> bool {
-        while let Some((key, mut done, head)) = self.fan_out.next() {
+    fn fan_out(&mut self, kind: MediaKind, time: SendTime, batch: &mut SendBatch) -> bool {
+        while let Some((key, mut done, head)) = self.fan_out.next(kind) {
             let Some(stream) = self.streams.get_mut(key.0) else { continue };
             let head = head.unwrap_or(stream.ring.head());
             let Some(producer) = self.producers.get(stream.producer.0) else { continue };
@@ -151,7 +175,7 @@ impl Worker {
                 stream.gate.request(time.now);
             }
             if full {
-                self.fan_out.place = Some((key, done, head));
+                self.fan_out.lane(kind).place = Some((key, done, head));
                 if wants_keyframe {
                     self.schedule(publisher, time.now);
                 }
@@ -160,7 +184,7 @@ impl Worker {
             stream.queued = stream.ring.head() != head;
             if stream.queued {
                 // More came in while the work was held up: those who were served first need it too.
-                self.fan_out.push(producer.kind, key);
+                self.fan_out.push(kind, key);
             }
             if wants_keyframe {
                 self.schedule(publisher, time.now);

@@ -8,6 +8,8 @@ use crate::keys::{ConsumerKey, TransportKey};
 use crate::rtcp::{NtpTime, ReportBlock, RtcpPacket, packets};
 use crate::transport::Incoming;
 
+/// Retransmissions that may wait for one consumer: one receiver with a bad network must not hold up the rest.
+const RETRANSMISSIONS_MAX: u16 = 128;
 /// Packet numbers of one NACK that are looked at; a client that asks for more gets the rest when it asks again.
 const NACKS_MAX: usize = 512;
 /// Least time between two retransmissions of a packet, in ms: a receiver names its round trip itself.
@@ -77,7 +79,11 @@ impl Worker {
         let Some(stream) = consumer.source.and_then(|key| self.streams.get(key.0)) else { return };
         for sequence in sequences.take(NACKS_MAX) {
             self.stats.nacks_in += 1;
+            if consumer.retransmissions >= RETRANSMISSIONS_MAX || !self.fan_out.takes_retransmissions() {
+                return;
+            }
             if let Some((slot, original)) = consumer.lost(&stream.ring, sequence, now_ms, rtt_ms) {
+                consumer.retransmissions += 1;
                 self.fan_out.retransmit(Retransmission { consumer: consumer_key, slot, original });
             }
         }
