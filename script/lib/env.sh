@@ -6,7 +6,6 @@ set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 HYPERION_CACHE=${HYPERION_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/hyperion}
-export HYPERION_CACHE
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$HYPERION_CACHE/target}
 # shellcheck source=/dev/null
 if ! command -v cargo >/dev/null && [ -f "$HOME/.cargo/env" ]; then . "$HOME/.cargo/env"; fi
