@@ -1,5 +1,6 @@
 import type { Browser, BrowserContext, Locator, Page } from '@playwright/test';
 import { expect } from '@playwright/test';
+import type { Link } from './link.js';
 
 /** What a person sends: a colour to be seen and a tone to be heard. */
 export interface Look {
@@ -8,6 +9,10 @@ export interface Look {
   colour: [number, number, number];
   /** In Hz. */
   tone: number;
+  /** Whether the tone comes in syllables: encoders treat speech in a way of its own. */
+  speaking?: boolean;
+  /** Whether much moves in the picture. */
+  busy?: boolean;
 }
 
 export const ANNA: Look = { name: 'Anna', colour: [220, 40, 40], tone: 440 };
@@ -15,9 +20,16 @@ export const BEN: Look = { name: 'Ben', colour: [40, 180, 60], tone: 880 };
 export const CARA: Look = { name: 'Cara', colour: [50, 70, 220], tone: 1320 };
 export const DAVID: Look = { name: 'David', colour: [220, 200, 40], tone: 1760 };
 
+export interface PersonOptions {
+  viewport?: { width: number; height: number };
+  colorScheme?: 'dark' | 'light';
+  /** Another way to the server than the straight one. */
+  link?: Link;
+}
+
 const WIDTH = 320;
 const HEIGHT = 180;
-const FPS = 15;
+export const FPS = 15;
 
 /** Replaces the devices by a canvas of the person's colour and an oscillator of their tone. Everything behind
  *  them (capture, encoders, network, decoders, playout) is the browser's own. */
@@ -38,19 +50,51 @@ function devices(look: Look & { width: number; height: number; fps: number }): v
         // A moving mark, so that every frame differs, away from the middle where the colour is read.
         context.fillStyle = 'white';
         context.fillRect((frame++ * 7) % canvas.width, 4, 12, 12);
+        for (let mark = 0; look.busy && mark < 60; mark++) {
+          context.fillStyle = `hsl(${Math.random() * 360} 80% 50%)`;
+          context.fillRect(Math.random() * canvas.width, canvas.height * (0.7 + Math.random() * 0.3), 8, 8);
+        }
       }, 1000 / look.fps);
       for (const track of canvas.captureStream(look.fps).getVideoTracks()) stream.addTrack(track);
     }
     if (constraints?.audio) {
       const audio = new AudioContext();
-      const oscillator = new OscillatorNode(audio, { frequency: look.tone });
-      const volume = new GainNode(audio, { gain: 0.3 });
       const out = audio.createMediaStreamDestination();
-      oscillator.connect(volume).connect(out);
-      oscillator.start();
+      if (look.speaking) {
+        // A throat whose pitch wanders, a mouth that opens and closes, four syllables a second.
+        const throat = new OscillatorNode(audio, { type: 'sawtooth', frequency: look.tone });
+        const mouth = new BiquadFilterNode(audio, { type: 'bandpass', frequency: 900, Q: 1 });
+        const syllables = new GainNode(audio, { gain: 0 });
+        const wave = (frequency: number, depth: number, of: AudioParam) => {
+          const oscillator = new OscillatorNode(audio, { frequency });
+          oscillator.connect(new GainNode(audio, { gain: depth })).connect(of);
+          oscillator.start();
+        };
+        wave(0.43, look.tone / 5, throat.frequency);
+        wave(0.7, 500, mouth.frequency);
+        wave(2, 0.8, syllables.gain);
+        throat.connect(mouth).connect(syllables).connect(out);
+        throat.start();
+      } else {
+        const oscillator = new OscillatorNode(audio, { frequency: look.tone });
+        oscillator.connect(new GainNode(audio, { gain: 0.3 })).connect(out);
+        oscillator.start();
+      }
       for (const track of out.stream.getAudioTracks()) stream.addTrack(track);
     }
     return stream;
+  };
+}
+
+/** Lets tests look at whatever the page opens. */
+function keepPeerConnections(): void {
+  const opened: RTCPeerConnection[] = [];
+  Object.assign(globalThis, { peerConnections: opened });
+  globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(configuration?: RTCConfiguration) {
+      super(configuration);
+      opened.push(this);
+    }
   };
 }
 
@@ -63,16 +107,24 @@ export class Person {
   ) {}
 
   /** Opens the room's green room and joins. */
-  static async join(browser: Browser, room: string, look: Look): Promise<Person> {
-    const person = await Person.open(browser, room, look);
+  static async join(browser: Browser, room: string, look: Look, options?: PersonOptions): Promise<Person> {
+    const person = await Person.open(browser, room, look, options);
     await person.enter();
     return person;
   }
 
   /** Opens the room's green room. */
-  static async open(browser: Browser, room: string, look: Look, viewport = { width: 1280, height: 720 }) {
-    const context = await browser.newContext({ viewport, permissions: ['camera', 'microphone'] });
+  static async open(browser: Browser, room: string, look: Look, options: PersonOptions = {}): Promise<Person> {
+    const { viewport = { width: 1280, height: 720 }, colorScheme = 'light', link } = options;
+    const context = await browser.newContext({
+      viewport,
+      colorScheme,
+      permissions: ['camera', 'microphone'],
+      ...(link && { proxy: { server: link.proxyUrl } }),
+    });
     const page = await context.newPage();
+    await link?.leadMediaOf(page);
+    await page.addInitScript(keepPeerConnections);
     page.on('pageerror', (error) => console.error(`${look.name}'s page: ${error.message}`));
     await page.addInitScript(devices, { ...look, width: WIDTH, height: HEIGHT, fps: FPS });
     await page.goto(room);
@@ -101,6 +153,11 @@ export class Person {
       }
       await expect.poll(() => framesOf(video), { timeout: 2000 }).toBeGreaterThan(before + 5);
     }).toPass({ timeout: 30_000 });
+  }
+
+  /** How many of the other's frames were shown so far. */
+  async frames(other: Look): Promise<number> {
+    return framesOf(this.tile(other).locator('video'));
   }
 
   /** Waits until the loudest tone that comes from the other is the other's. */

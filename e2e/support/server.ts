@@ -31,9 +31,21 @@ export class Server {
     return new Server(url, child, log);
   }
 
+  /** The process id, for what the kernel knows of it. */
+  get pid(): number {
+    if (this.process.pid === undefined) throw new Error('the server has not started');
+    return this.process.pid;
+  }
+
+  async metrics(): Promise<string> {
+    // A connection that is kept would be one of the descriptors that tests count.
+    const response = await fetch(new URL('/metrics', this.url), { headers: { connection: 'close' } });
+    return response.text();
+  }
+
   /** One value of /metrics, summed over its labels. */
   async metric(name: string): Promise<number> {
-    const text = await (await fetch(new URL('/metrics', this.url))).text();
+    const text = await this.metrics();
     const values = text.split('\n').filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
     if (values.length === 0) throw new Error(`there is no metric ${name}`);
     return values.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);

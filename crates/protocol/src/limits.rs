@@ -18,8 +18,6 @@ pub struct Limits {
     pub participants_per_room_max: usize,
     /// Rooms on a node.
     pub rooms_per_node_max: usize,
-    /// Transports of a participant.
-    pub transports_per_participant_max: usize,
     /// Consumers of a participant.
     pub consumers_per_participant_max: usize,
     /// Longest display name, in bytes.
@@ -37,7 +35,6 @@ impl Default for Limits {
             sockets_per_address_max: 1000,
             participants_per_room_max: 1000,
             rooms_per_node_max: 10_000,
-            transports_per_participant_max: 4,
             consumers_per_participant_max: 4000,
             name_bytes_max: 128,
             grace_ms: 30_000,

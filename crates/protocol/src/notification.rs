@@ -72,7 +72,7 @@ pub enum Notification {
         /// Which.
         producer_id: ProducerId,
     },
-    /// A consumer of this client ended, because its producer or transport did.
+    /// A consumer of this client ended, because its producer did.
     ConsumerClosed {
         /// Which.
         consumer_id: ConsumerId,

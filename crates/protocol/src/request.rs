@@ -76,7 +76,7 @@ pub struct ConnectAuth {
 pub struct Join {
     /// What others read on the tile; trimmed, 1 byte to `name_bytes_max`.
     pub name: String,
-    /// What this client can receive: `device.rtpCapabilities`.
+    /// What this client can receive: `device.recvRtpCapabilities`.
     pub rtp_capabilities: RtpCapabilities,
 }
 

@@ -238,6 +238,12 @@ impl Consumer {
             Flow::Paused => None,
             Flow::Starting if !info.keyframe => None,
             Flow::Starting => {
+                let start = ring.start_of(slot, OVERTAKEN_MAX);
+                if start < self.restarted_at {
+                    // It comes so late that some of what follows it was passed by already: it cannot be whole.
+                    self.stats.skipped += 1;
+                    return None;
+                }
                 let from = info.sequence;
                 self.flow = Flow::Running { from, offset: self.next.wrapping_sub(from) };
                 let timestamp_offset = self.timestamp_offset(info);
@@ -247,7 +253,7 @@ impl Consumer {
                 self.epochs.push(Epoch { from: self.next, timestamp_offset });
                 self.resync = false;
                 // What overtook the first packet lies before it; the caller reads on from there.
-                self.cursor = ring.start_of(slot, OVERTAKEN_MAX).max(self.restarted_at);
+                self.cursor = start;
                 self.outgoing(info)
             }
             Flow::Running { .. } => {
@@ -501,6 +507,18 @@ mod tests {
             ring.push(packet, &[], &[0]);
         }
         assert_eq!(read(&mut consumer, &ring), [(1001, 3000), (1000, 3000), (1002, 3000)]);
+    }
+
+    #[test]
+    fn a_keyframe_whose_rest_came_before_the_start_is_passed_by() {
+        let mut ring = ring_of(&[info(52, 3000, false)]);
+        let mut consumer = consumer();
+        consumer.resume(Some(&ring));
+        for packet in [info(53, 3000, false), info(51, 3000, true), info(54, 6000, false), info(55, 9000, true)] {
+            ring.push(packet, &[], &[0]);
+        }
+        assert_eq!(read(&mut consumer, &ring), [(1000, 9000)]);
+        assert_eq!(consumer.stats.skipped, 1, "so that another keyframe is asked for");
     }
 
     #[test]

@@ -25,12 +25,14 @@ pub(crate) struct KeyframeGate {
     bytes: u64,
     keyframe_bytes: u64,
     window_started: Instant,
+    /// A whole window has passed. A stream begins with a keyframe, so before that the share says nothing.
+    measured: bool,
 }
 
 impl KeyframeGate {
     /// A gate that nobody has asked yet.
     pub(crate) fn new(now: Instant) -> Self {
-        Self { wanted_since: None, asked: None, bytes: 0, keyframe_bytes: 0, window_started: now }
+        Self { wanted_since: None, asked: None, bytes: 0, keyframe_bytes: 0, window_started: now, measured: false }
     }
 
     /// Somebody needs a keyframe.
@@ -42,6 +44,7 @@ impl KeyframeGate {
     pub(crate) fn on_packet(&mut self, now: Instant, bytes: usize, in_keyframe: bool) {
         if now.saturating_duration_since(self.window_started) >= SHARE_WINDOW {
             self.window_started = now;
+            self.measured = true;
             self.bytes /= 2;
             self.keyframe_bytes /= 2;
         }
@@ -73,7 +76,7 @@ impl KeyframeGate {
     /// When the waiting request may go out; `None` when nobody waits.
     pub(crate) fn poll_timeout(&self, rtt: Duration) -> Option<Instant> {
         let wanted = self.wanted_since?;
-        let too_many = self.keyframe_bytes * 100 > self.bytes * SHARE_MAX;
+        let too_many = self.measured && self.keyframe_bytes * 100 > self.bytes * SHARE_MAX;
         Some(match self.asked {
             // Asked for this very wish already: repeat it. Asked for an earlier one: keep the distance.
             Some(asked) if asked >= wanted => asked + INTERVAL.max(REPEAT_MIN.max(rtt * 2)),
@@ -132,16 +135,29 @@ mod tests {
 
     #[test]
     fn a_stream_that_is_mostly_keyframes_is_asked_less_often() {
-        let start = Instant::now();
-        let mut gate = KeyframeGate::new(start);
-        gate.request(start);
-        assert!(gate.poll(start, RTT));
+        let began = Instant::now();
+        let start = began + SHARE_WINDOW;
+        let mut gate = KeyframeGate::new(began);
         gate.on_packet(start, 50_000, true);
         gate.on_packet(start, 50_000, false);
+        gate.request(start);
+        assert!(gate.poll(start, RTT));
         gate.on_keyframe();
         gate.request(start + ms(600));
         assert!(!gate.poll(start + ms(600), RTT));
         assert!(gate.poll(start + ms(2000), RTT), "but a viewer is not left waiting");
+    }
+
+    #[test]
+    fn a_stream_that_has_only_begun_is_asked_again_at_once() {
+        let start = Instant::now();
+        let mut gate = KeyframeGate::new(start);
+        gate.request(start);
+        assert!(gate.poll(start, RTT));
+        gate.on_packet(start + ms(20), 50_000, true);
+        gate.on_keyframe();
+        gate.request(start + ms(300));
+        assert!(gate.poll(start + ms(500), RTT), "the first keyframe is most of what there is");
     }
 
     #[test]

@@ -65,9 +65,9 @@ impl Origins {
         if let Some(suppressed) = gate {
             // Quoted and escaped by HeaderValue's Debug, as it is a stranger's text.
             let origin = HeaderValue::from_bytes(&origin.as_bytes()[..origin.len().min(200)]);
-            warn!(?origin, suppressed, "refused a page of this origin; to let it in, start with --allowed-origin");
+            warn!(?origin, suppressed, "refused a page of this origin; to let it in, start with --allowed-origins");
         }
-        let message = "pages of this origin may not connect; the operator can allow it with --allowed-origin";
+        let message = "pages of this origin may not connect; the operator can allow it with --allowed-origins";
         Err(ErrorBody::new(ErrorCode::Forbidden, message))
     }
 }

@@ -69,6 +69,14 @@ pub struct Person {
     lives: u32,
 }
 
+/// What a peer does.
+#[derive(Debug, Clone, Copy)]
+enum Role {
+    Publisher,
+    EstimatingPublisher(u64),
+    Receiver,
+}
+
 /// Which way a datagram goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
@@ -171,24 +179,34 @@ impl Call {
 
     /// A person joins with both transports, over ways of these kinds.
     pub fn join(&mut self, up: Link, down: Link) -> usize {
-        let publisher = self.add_peer(up, down, false);
-        let receiver = self.add_peer(up, down, true);
+        self.join_as(up, down, Role::Publisher)
+    }
+
+    /// The same; their publisher estimates its bandwidth, probes for up to `desired_bps` and paces.
+    pub fn join_estimating(&mut self, up: Link, down: Link, desired_bps: u64) -> usize {
+        self.join_as(up, down, Role::EstimatingPublisher(desired_bps))
+    }
+
+    fn join_as(&mut self, up: Link, down: Link, role: Role) -> usize {
+        let publisher = self.add_peer(up, down, role);
+        let receiver = self.add_peer(up, down, Role::Receiver);
         let participant = ParticipantId(self.people.len() as u64 + 1);
         let (producers, consumptions) = (Vec::new(), Vec::new());
         self.people.push(Person { participant, publisher, receiver, producers, consumptions, lives: 1 });
         self.people.len() - 1
     }
 
-    fn add_peer(&mut self, up: Link, down: Link, receives: bool) -> usize {
+    fn add_peer(&mut self, up: Link, down: Link, role: Role) -> usize {
         let transport = TransportId(self.next_transport);
         self.next_transport += 1;
         let options = self.worker.create_transport(self.now, ROUTER, transport).expect("a new transport");
         let index = self.peers.len();
         let address = SocketAddr::from(([10, 1, (index >> 8) as u8, index as u8], 5000));
-        let client = if receives {
-            Client::receiver(self.now, self.start, address, &options, &self.router)
-        } else {
-            Client::publisher(self.now, self.start, address, &options)
+        let (now, epoch) = (self.now, self.start);
+        let client = match role {
+            Role::Publisher => Client::publisher(now, epoch, address, &options),
+            Role::EstimatingPublisher(bps) => Client::estimating_publisher(now, epoch, address, &options, bps),
+            Role::Receiver => Client::receiver(now, epoch, address, &options, &self.router),
         };
         let mut client = client.expect("usable options");
         self.worker.connect_transport(self.now, transport, &client.dtls_parameters()).expect("usable parameters");
@@ -234,7 +252,7 @@ impl Call {
         let Peer { up, down, transport, .. } = self.peers[old];
         self.worker.close_transport(transport).expect("it was there");
         self.routes.remove(&self.peers[old].address);
-        self.people[person].publisher = self.add_peer(up, down, false);
+        self.people[person].publisher = self.add_peer(up, down, Role::Publisher);
         self.people[person].lives += 1;
     }
 

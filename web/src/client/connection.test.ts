@@ -113,6 +113,37 @@ describe('Connection', () => {
     }
   });
 
+  it('resumes after a fault of the server, and joins anew when the server says that the session expired', async () => {
+    for (const [reason, next] of [
+      ['internal', { token: 's1', resume: { seq: 5 } }],
+      ['session_expired', { token: 'fresh', join: { name: 'Anna' } }],
+    ] as const) {
+      const { server, connection, ended } = connect();
+      server.answers.push(welcome('s1', 5), welcome('s2', 6));
+      await connection.start();
+      server.listener?.notified('sessionEnded', { reason });
+      server.listener?.lost();
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(server.attempts[1]).toMatchObject(next);
+      expect(connection.state).toBe('connected');
+      expect(ended).toEqual([]);
+    }
+  });
+
+  it('ends when the server goes down, with a token for the join call', async () => {
+    for (const onResume of [false, true]) {
+      const { server, connection, ended } = connect();
+      server.answers.push(welcome('s1', 5), 'draining');
+      await connection.start();
+      if (!onResume) server.listener?.notified('sessionEnded', { reason: 'draining' });
+      server.listener?.lost();
+      await vi.advanceTimersByTimeAsync(5_000);
+      expect(ended).toEqual(['draining']);
+      expect(server.attempts).toHaveLength(onResume ? 2 : 1);
+      expect(connection.sessionToken).toBe('s1');
+    }
+  });
+
   it('keeps trying while the server is away', async () => {
     const { server, connection, ended } = connect();
     server.answers.push(welcome('s1', 5));

@@ -36,7 +36,7 @@ export interface ConnectionOptions {
 
 const RECONNECT_DELAYS_MS = [0, 250, 500, 1_000, 2_000];
 const SESSION_GONE: FailureCode[] = ['session_expired', 'unauthorized', 'not_joined', 'not_found'];
-/** Reasons of `sessionEnded` after which the same page does not come back by itself. */
+/** Reasons of `sessionEnded` after which this connection does not come back; after `draining` its owner joins anew. */
 const FINAL_REASONS: FailureCode[] = ['superseded', 'forbidden', 'draining', 'room_full'];
 
 /** One stay in a room, over any number of sockets: it notices a dead one within two seconds and comes back. */
@@ -164,6 +164,10 @@ export class Connection extends Emitter<ConnectionEvents> {
 
   #refused(failure: Failure): void {
     this.#place = undefined;
+    if (failure.code === 'draining') {
+      this.#end(failure);
+      return;
+    }
     if (failure.retryable) return;
     const resuming = this.#session !== undefined;
     if (failure.code === 'superseded' || !resuming) {

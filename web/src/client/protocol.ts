@@ -317,7 +317,7 @@ export type JoinPlaceReply = {
 export type Join = {
   /** What others read on the tile; trimmed, 1 byte to `name_bytes_max`. */
   name: string;
-  /** What this client can receive: `device.rtpCapabilities`. */
+  /** What this client can receive: `device.recvRtpCapabilities`. */
   rtpCapabilities: RtpCapabilities;
 };
 

@@ -78,7 +78,7 @@ export function openSocket(options: SocketOptions, listener: SocketListener): Pr
         close();
         listener.lost();
       };
-      heartbeat = new Heartbeat(() => socket.emit('beat', {}, () => heartbeat?.heard()), lost);
+      heartbeat = new Heartbeat(() => socket.emit('beat', () => heartbeat?.heard()), lost);
       socket.io.engine.on('packet', () => heartbeat?.heard());
       socket.on('disconnect', lost);
       socket.onAny((event, data) => listener.notified(event as NotificationEvent, data));

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use protocol::MediaKind;
 use protocol::rtp::{RtpCapabilities, RtpParameters};
 use protocol::transport::{DtlsFingerprint, DtlsParameters, DtlsRole, IceParameters, TransportOptions};
+use str0m::bwe::{Bitrate, BweKind};
 use str0m::change::DirectApi;
 use str0m::config::Fingerprint;
 use str0m::ice::IceCreds;
@@ -30,6 +31,9 @@ use stream::ReceivedStream;
 
 /// Packets that a publisher keeps for retransmission, and for how long.
 const RTX_CACHE: (usize, Duration) = (1024, Duration::from_secs(3));
+
+/// Where libwebrtc's estimation starts.
+const ESTIMATE_FIRST_BPS: u64 = 300_000;
 
 /// A datagram to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +79,7 @@ pub struct Client {
     timeout: Instant,
     connected: bool,
     closed: bool,
+    estimate_bps: Option<u64>,
     publications: Vec<Publication>,
     streams: BTreeMap<u32, ReceivedStream>,
     outgoing: VecDeque<Datagram>,
@@ -90,6 +95,20 @@ impl Client {
         options: &TransportOptions,
     ) -> Result<Self, ClientError> {
         Self::new(now, epoch, local, options, parameters::sender_config())
+    }
+
+    /// The same with bandwidth estimation: it probes and paces, up to `desired_bps`.
+    pub fn estimating_publisher(
+        now: Instant,
+        epoch: Instant,
+        local: SocketAddr,
+        options: &TransportOptions,
+        desired_bps: u64,
+    ) -> Result<Self, ClientError> {
+        let config = parameters::sender_config().enable_bwe(Some(Bitrate::bps(ESTIMATE_FIRST_BPS)));
+        let mut client = Self::new(now, epoch, local, options, config)?;
+        client.rtc.bwe().set_bitrate(Bitrate::ZERO, Bitrate::bps(desired_bps));
+        Ok(client)
     }
 
     /// A receiver at `local`, for the options of a receive transport of a router with these capabilities.
@@ -133,6 +152,7 @@ impl Client {
             timeout: now,
             connected: false,
             closed: false,
+            estimate_bps: None,
             publications: Vec::new(),
             streams: BTreeMap::new(),
             outgoing: VecDeque::new(),
@@ -228,6 +248,11 @@ impl Client {
     /// Whether the server closed the connection, or `str0m` gave it up.
     pub fn is_closed(&self) -> bool {
         self.closed
+    }
+
+    /// What an estimating publisher thinks that its path takes, in bit/s.
+    pub fn estimate_bps(&self) -> Option<u64> {
+        self.estimate_bps
     }
 
     /// What came of a consumer's stream.
@@ -349,6 +374,9 @@ impl Client {
         match event {
             Event::Connected => self.connected = true,
             Event::Closed => self.closed = true,
+            Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
+                self.estimate_bps = Some(estimate.as_u64());
+            }
             Event::KeyframeRequest(request) => {
                 for publication in self.publications.iter_mut().filter(|p| p.mid == request.mid) {
                     publication.source.request_keyframe();

@@ -124,7 +124,6 @@ pub(super) const KEYS: &[Key] = &[
     number("limits.sockets_per_address_max", 1, 1_000_000, "Sockets that one address may hold at a time."),
     number("limits.participants_per_room_max", 1, 100_000, "People in a room."),
     number("limits.rooms_per_node_max", 1, 1_000_000, "Rooms on a node."),
-    number("limits.transports_per_participant_max", 2, 16, "Transports of a participant."),
     number("limits.consumers_per_participant_max", 1, 100_000, "Consumers of a participant."),
     number("limits.name_bytes_max", 1, 1_024, "Longest display name, in bytes."),
     number(

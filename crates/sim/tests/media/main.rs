@@ -2,6 +2,7 @@
 
 mod address_change;
 mod audio_levels;
+mod bandwidth_estimation;
 mod garbage;
 mod ice_restart;
 mod keyframe_requests;

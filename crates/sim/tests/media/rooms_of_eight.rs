@@ -83,8 +83,8 @@ fn check_video(call: &Call, person: usize, consumption: Consumption) {
     let (first, newest) = report.captured.expect("a frame was decoded");
     let sent = ((newest - first).as_millis() / FRAME_INTERVAL.as_millis()) as u64 + 1;
     assert!(report.decoded == sent || report.lost > 0, "{person} sees {sent} frames sent, {report:?}");
-    // Five requests for one packet can all be lost, or their answers.
-    assert!(report.lost <= 2, "{person} sees {report:?}");
+    // What is missing when the next keyframe comes is not asked for any more.
+    assert!(report.lost <= 5, "{person} sees {report:?}");
     // A keyframe whose first packet is lost can only be asked for anew, which the server may defer.
     assert!(report.decoded >= VIDEO_FRAMES * 4 / 10, "{person} sees {report:?}");
 }

@@ -1,0 +1,51 @@
+//! hyperion-loadtest: synthetic WebRTC participants and a report.
+
+mod cpu;
+mod drive;
+mod floor;
+mod forward;
+mod server;
+mod signaling;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about = "Synthetic WebRTC participants, on an implementation of WebRTC other than the server's.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// CPU time of the server per forwarded packet, beside the least that sending it encrypted takes.
+    Forward {
+        /// The server's program; it is started for the measurement.
+        #[arg(long)]
+        server: PathBuf,
+        /// Receivers of one camera; one measurement each.
+        #[arg(long, value_delimiter = ',', default_values_t = [50, 300])]
+        receivers: Vec<usize>,
+        /// How long to measure, in seconds.
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let Command::Forward { server, receivers, seconds, json } = Arguments::parse().command;
+    match forward::run(&server, &receivers, Duration::from_secs(seconds.max(1)), json) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hyperion-loadtest: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The server under test, as a child process.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+
+/// What the server prints when it takes requests.
+const READY: &str = "Hyperion is ready: http://";
+
+/// A server on loopback with one worker; it ends with this value.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    pub(crate) fn start(program: &Path) -> anyhow::Result<Self> {
+        let settings = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("HYPERION_"));
+        let mut command = Command::new(program);
+        for (name, _) in settings {
+            // Settings of this machine are none of the measurement's.
+            command.env_remove(name);
+        }
+        let mut child = command
+            .args(["--listen", "127.0.0.1:0", "--media-port", "0", "--workers", "1", "--log-level", "warn"])
+            // All participants are of one address.
+            .args(["--limits-joins-per-second-per-address", "100000"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {}", program.display()))?;
+        let output = child.stdout.take().context("the server's output")?;
+        let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        for line in BufReader::new(output).lines() {
+            if let Some((_, url)) = line?.split_once(READY) {
+                let address = url.trim().trim_end_matches('/').replace("localhost", "127.0.0.1");
+                server.address = address.parse().with_context(|| format!("the server's address {address}"))?;
+                return Ok(server);
+            }
+        }
+        bail!("the server ended without saying that it is ready");
+    }
+
+    pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
+        crate::cpu::of_process(self.child.id())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

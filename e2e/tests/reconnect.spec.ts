@@ -1,0 +1,95 @@
+import type { Page } from '@playwright/test';
+import { ANNA, BEN, type Person } from '../support/person.js';
+import { expect, report, test } from '../support/test.js';
+
+/** From the first lost beat until the page says so. */
+const NOTICED_MS_MAX = 3_500;
+
+test('a page that loses its socket keeps its media, and comes back unseen', async ({ room }) => {
+  const link = await room.link();
+  const anna = await room.join(ANNA, { link });
+  const ben = await room.join(BEN);
+  await meet(anna, ben);
+  const id = await ben.tile(ANNA).getAttribute('data-participant-id');
+  const departures = await Promise.all([departuresOn(anna.page), departuresOn(ben.page)]);
+
+  link.refuseTcp();
+  const banner = anna.page.getByTestId('connection-banner');
+  await expect(banner).toBeVisible({ timeout: NOTICED_MS_MAX });
+  await expect.poll(() => room.server.metric('hyperion_sessions_held')).toBe(1);
+  await meet(anna, ben);
+  await expect(banner).toBeVisible();
+  // What is asked for meanwhile is done afterwards.
+  await anna.page.getByTestId('toggle-mic').click();
+  await ben.hearsNothingOf(ANNA);
+  await expect(ben.tile(ANNA)).toHaveAttribute('data-muted', 'false');
+
+  link.mendTcp();
+  await expect(banner).toBeHidden();
+  await expect(ben.tile(ANNA)).toHaveAttribute('data-muted', 'true');
+  await anna.page.getByTestId('toggle-mic').click();
+  await meet(anna, ben);
+  expect(await ben.tile(ANNA).getAttribute('data-participant-id')).toBe(id);
+  for (const seen of departures) expect(await seen()).toEqual([]);
+});
+
+test('a page that loses its socket and its media path for 10 s comes back with media, unseen', async ({ room }) => {
+  const link = await room.link();
+  const anna = await room.join(ANNA, { link });
+  const ben = await room.join(BEN);
+  await meet(anna, ben);
+  const id = await ben.tile(ANNA).getAttribute('data-participant-id');
+  const departures = await Promise.all([departuresOn(anna.page), departuresOn(ben.page)]);
+
+  const lost = Date.now();
+  link.shape = () => 'lost';
+  link.hangTcp();
+  const banner = anna.page.getByTestId('connection-banner');
+  await expect(banner).toBeVisible({ timeout: NOTICED_MS_MAX });
+  const noticed = Date.now();
+  const frozen = await ben.frames(ANNA);
+  await expect.poll(() => Date.now() - lost, { intervals: [100] }).toBeGreaterThan(10_000);
+  expect(await ben.frames(ANNA), 'the path was really cut').toBeLessThanOrEqual(frozen + 1);
+  await expect(banner).toBeVisible();
+
+  link.mendTcp();
+  link.shape = () => 0;
+  const mended = Date.now();
+  const since = async (event: Promise<unknown>) => event.then(() => Date.now() - mended);
+  const moves = (on: Person, of: Person) => {
+    const start = on.frames(of.look);
+    return expect.poll(async () => (await on.frames(of.look)) - (await start), { intervals: [50] }).toBeGreaterThan(3);
+  };
+  const [socket, seesAgain, isSeenAgain] = await Promise.all([
+    since(expect(banner).toBeHidden()),
+    since(moves(anna, ben)),
+    since(moves(ben, anna)),
+  ]);
+  await meet(anna, ben);
+  expect(await ben.tile(ANNA).getAttribute('data-participant-id')).toBe(id);
+  for (const seen of departures) expect(await seen()).toEqual([]);
+  report(`the page noticed after ${noticed - lost} ms; once the network was back it took ${socket} ms to a socket, ${seesAgain} ms to see, ${isSeenAgain} ms to be seen`);
+});
+
+async function meet(one: Person, other: Person): Promise<void> {
+  await Promise.all([one.sees(other.look), other.sees(one.look)]);
+  await Promise.all([one.hears(other.look), other.hears(one.look)]);
+}
+
+/** Watches a page from now on for tiles that go away and for notices; returns a way to read what was seen. */
+async function departuresOn(page: Page): Promise<() => Promise<string[]>> {
+  await page.evaluate(() => {
+    const seen: string[] = [];
+    new MutationObserver((changes) => {
+      for (const node of changes.flatMap(({ removedNodes }) => [...removedNodes])) {
+        if (node instanceof HTMLElement && (node.matches('.tile') || node.querySelector('.tile'))) {
+          seen.push(`gone: ${node.textContent}`);
+        }
+      }
+      const notice = document.querySelector('[data-testid="notices"]')?.textContent ?? '';
+      if (/left/.test(notice)) seen.push(notice);
+    }).observe(document.body, { childList: true, subtree: true, characterData: true });
+    Object.assign(globalThis, { departures: seen });
+  });
+  return () => page.evaluate(() => (globalThis as unknown as { departures: string[] }).departures);
+}
