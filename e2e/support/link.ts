@@ -182,7 +182,10 @@ function useRelays(): void {
   RTCPeerConnection.prototype.setRemoteDescription = async function (description: RTCSessionDescriptionInit) {
     let sdp = description.sdp ?? '';
     for (const [, address = '', port = ''] of sdp.matchAll(/^a=candidate:\S+ \d+ udp \d+ (\S+) (\d+) typ host/gm)) {
-      sdp = sdp.replaceAll(` ${address} ${port} typ host`, ` 127.0.0.1 ${await relayOf(address, Number(port))} typ host`);
+      sdp = sdp.replaceAll(
+        ` ${address} ${port} typ host`,
+        ` 127.0.0.1 ${await relayOf(address, Number(port))} typ host`,
+      );
     }
     return Reflect.apply(original, this, [{ type: description.type, sdp }]) as Promise<void>;
   };

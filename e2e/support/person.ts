@@ -1,6 +1,7 @@
 import type { Browser, BrowserContext, Locator, Page } from '@playwright/test';
 import { expect } from '@playwright/test';
 import type { Link } from './link.js';
+import { type Portrait, sitForPortrait } from './portrait.js';
 
 /** What a person sends: a colour to be seen and a tone to be heard. */
 export interface Look {
@@ -13,6 +14,8 @@ export interface Look {
   speaking?: boolean;
   /** Whether much moves in the picture. */
   busy?: boolean;
+  /** The name of the error with which the browser gives no device at all. */
+  refusal?: string;
 }
 
 export const ANNA: Look = { name: 'Anna', colour: [220, 40, 40], tone: 440 };
@@ -25,6 +28,8 @@ export interface PersonOptions {
   colorScheme?: 'dark' | 'light';
   /** Another way to the server than the straight one. */
   link?: Link;
+  /** Somebody to look at in place of a colour. */
+  portrait?: Portrait;
 }
 
 const WIDTH = 320;
@@ -34,7 +39,9 @@ export const FPS = 15;
 /** Replaces the devices by a canvas of the person's colour and an oscillator of their tone. Everything behind
  *  them (capture, encoders, network, decoders, playout) is the browser's own. */
 function devices(look: Look & { width: number; height: number; fps: number }): void {
+  const { paint } = globalThis as { paint?: (context: CanvasRenderingContext2D, frame: number) => void };
   navigator.mediaDevices.getUserMedia = async (constraints) => {
+    if (look.refusal) throw new DOMException('no device', look.refusal);
     const stream = new MediaStream();
     if (constraints?.video) {
       const canvas = document.createElement('canvas');
@@ -44,6 +51,10 @@ function devices(look: Look & { width: number; height: number; fps: number }): v
       let frame = 0;
       setInterval(() => {
         if (!context) return;
+        if (paint) {
+          paint(context, frame++);
+          return;
+        }
         const [red, green, blue] = look.colour;
         context.fillStyle = `rgb(${red} ${green} ${blue})`;
         context.fillRect(0, 0, canvas.width, canvas.height);
@@ -115,7 +126,7 @@ export class Person {
 
   /** Opens the room's green room. */
   static async open(browser: Browser, room: string, look: Look, options: PersonOptions = {}): Promise<Person> {
-    const { viewport = { width: 1280, height: 720 }, colorScheme = 'light', link } = options;
+    const { viewport = { width: 1280, height: 720 }, colorScheme = 'light', link, portrait } = options;
     const context = await browser.newContext({
       viewport,
       colorScheme,
@@ -126,7 +137,9 @@ export class Person {
     await link?.leadMediaOf(page);
     await page.addInitScript(keepPeerConnections);
     page.on('pageerror', (error) => console.error(`${look.name}'s page: ${error.message}`));
-    await page.addInitScript(devices, { ...look, width: WIDTH, height: HEIGHT, fps: FPS });
+    if (portrait) await page.addInitScript(sitForPortrait, portrait);
+    const size = portrait ? { width: 2 * WIDTH, height: 2 * HEIGHT } : { width: WIDTH, height: HEIGHT };
+    await page.addInitScript(devices, { ...look, ...size, fps: FPS });
     await page.goto(room);
     return new Person(look, page, context);
   }

@@ -42,10 +42,13 @@ export async function riseOver<Name extends string>(
   const first = await sample();
   let last = first;
   await expect
-    .poll(async () => {
-      last = await sample();
-      return last.timestamp - first.timestamp;
-    }, { timeout: seconds * 1000 + 15_000, intervals: [250] })
+    .poll(
+      async () => {
+        last = await sample();
+        return last.timestamp - first.timestamp;
+      },
+      { timeout: seconds * 1000 + 15_000, intervals: [250] },
+    )
     .toBeGreaterThanOrEqual(seconds * 1000);
   const names = Object.keys(first) as (Name | 'timestamp')[];
   return Object.fromEntries(names.map((name) => [name, last[name] - first[name]])) as typeof first;

@@ -1,96 +1,77 @@
 import type { Page } from '@playwright/test';
-import { type Ack, askPlace, Client, open } from '../support/client.js';
 import { ANNA, BEN, FPS } from '../support/person.js';
+import { askForPlace, DTLS, refusalIn, SignalingClient } from '../support/signaling.js';
 import { streamOf } from '../support/stats.js';
 import { expect, test } from '../support/test.js';
 
-const DEFINED = { code: expect.any(String), message: expect.any(String), retryable: expect.any(Boolean) };
+const OVERSIZE = 'x'.repeat(70_000);
 
-test('bad input gets its defined error, and the call beside it does not notice', async ({ room, server }) => {
+test('what a bad client says has its defined error, and the call that it is in does not notice', async ({
+  room,
+  server,
+}) => {
   const anna = await room.join(ANNA);
   const ben = await room.join(BEN);
   await anna.sees(BEN);
   await ben.sees(ANNA);
   const frameRates = await Promise.all([frameRateOn(anna.page), frameRateOn(ben.page)]);
-  const annaId = await ben.tile(ANNA).getAttribute('data-participant-id');
+  const annasCamera = `${await ben.tile(ANNA).getAttribute('data-participant-id')}-camera`;
+  const annasTransport = await anna.page.evaluate(
+    () => (globalThis as unknown as { hyperion: { sendTransport: { id: string } } }).hyperion.sendTransport.id,
+  );
 
-  await test.step('the join call', async () => {
-    expect(await refused(askPlace(server.url, 'Not%20a%20room'))).toEqual([400, 'bad_request']);
-    expect(await refused(askPlace(server.url, room.name, { unknown: 1 }))).toEqual([400, 'bad_request']);
-    expect(await refused(askPlace(server.url, room.name, '{"resumeToken":'))).toEqual([400, 'bad_request']);
-    expect(await refused(askPlace(server.url, room.name, { resumeToken: 7 }))).toEqual([400, 'bad_request']);
-    expect(await refused(askPlace(server.url, room.name, { resumeToken: 'forged' }))).toEqual([401, 'unauthorized']);
-    expect(await refused(askPlace(server.url, room.name, `"${'x'.repeat(70_000)}"`))).toEqual([413, 'too_large']);
+  await test.step('at the join call', async () => {
+    const refusal = async (name: string, body: string) => {
+      const { status, body: error } = await askForPlace(server.url, name, body);
+      return [status, error.code];
+    };
+    expect(await refusal('Not%20a%20room', '{}')).toEqual([400, 'bad_request']);
+    expect(await refusal(room.name, '{"resumeToken":')).toEqual([400, 'bad_request']);
+    expect(await refusal(room.name, '{"resumeToken":"forged"}')).toEqual([401, 'unauthorized']);
+    expect(await refusal(room.name, `{"resumeToken":"${OVERSIZE}"}`)).toEqual([413, 'too_large']);
   });
 
-  const place = (await (await askPlace(server.url, room.name)).json()) as { path: string; token: string };
-  await test.step('before joining', async () => {
-    const socket = open(server.url, place.path, { token: place.token, join: { name: 'Mallory' } });
-    const [answer] = await new Promise<[Ack]>((resolve) => socket.once('welcome', (...args) => resolve(args as [Ack])));
-    expect(answer).toEqual({ ok: false, error: { ...DEFINED, code: 'bad_request' } });
-    socket.disconnect();
-    await expect(Client.connect(server.url, place.path, { token: 'forged', resume: { seq: 0 } })).rejects.toMatchObject({
-      code: 'unauthorized',
-    });
+  await test.step('before it has joined', async () => {
+    const { body: place } = await askForPlace(server.url, room.name);
+    const refusal = async (auth: Record<string, unknown>) =>
+      (await SignalingClient.refused(server.url, place.path, auth)).code;
+    expect(await refusal({ token: place.token, join: { name: 'Mallory' } })).toBe('bad_request');
+    expect(await refusal({ token: 'forged', resume: { seq: 0 } })).toBe('unauthorized');
   });
 
-  const mallory = await Client.join(server.url, room.name, 'Mallory');
+  const mallory = await SignalingClient.join(server.url, room.name, 'Mallory');
   await expect(anna.page.getByTestId('tile')).toHaveCount(3);
-  const code = async (answer: Promise<Ack>) => {
-    const got = await answer;
-    expect(got).toEqual({ ok: false, error: DEFINED });
-    return got.ok ? 'ok' : got.error.code;
-  };
 
-  await test.step('wrong shapes', async () => {
-    expect(await code(mallory.request('nothing', {}))).toBe('unknown_request');
-    expect(await code(mallory.send('produce', 'text'))).toBe('bad_request');
-    expect(await code(mallory.send('produce'))).toBe('bad_request');
-    expect(await code(mallory.send('leave', { n: 'one' }))).toBe('bad_request');
-    expect(await code(mallory.send('leave', { n: 1 }, 'more', 'arguments'))).toBe('bad_request');
-    expect(await code(mallory.request('consume', { transportId: 1, producerIds: 'all' }))).toBe('bad_request');
-    expect(await code(mallory.request('consume', { transportId: 'x'.repeat(70_000), producerIds: [] }))).toBe('too_large');
-  });
-
-  await test.step("somebody else's", async () => {
-    const transport = await anna.page.evaluate(
-      () => (globalThis as unknown as { hyperion: { sendTransport: { id: string } } }).hyperion.sendTransport.id,
-    );
-    for (const request of ['pauseProducer', 'resumeProducer', 'closeProducer']) {
-      expect(await code(mallory.request(request, { producerId: `${annaId}-camera` })), request).toBe('not_found');
+  await test.step('in shapes of its own', async () => {
+    expect(await mallory.refusal('nothing', {})).toBe('unknown_request');
+    expect(await mallory.refusal('consume', { transportId: 1, producerIds: 'all' })).toBe('bad_request');
+    expect(await mallory.refusal('consume', { transportId: OVERSIZE, producerIds: [] })).toBe('too_large');
+    for (const args of [[], ['text'], [{ n: 'one' }], [{ n: 9 }, 'more', 'arguments']]) {
+      expect(refusalIn(await mallory.emit('leave', ...args)), JSON.stringify(args)).toBe('bad_request');
     }
-    expect(await code(mallory.request('restartIce', { transportId: transport }))).toBe('not_found');
-    const dtlsParameters = { role: 'client', fingerprints: [{ algorithm: 'sha-256', value: 'AB'.repeat(32).replace(/..(?!$)/g, '$&:') }] };
-    expect(await code(mallory.request('connectWebRtcTransport', { transportId: transport, dtlsParameters }))).toBe('not_found');
-    expect(await code(mallory.request('consume', { transportId: transport, producerIds: [`${annaId}-camera`] }))).toBe('not_found');
-    expect(await code(mallory.request('resumeConsumer', { consumerId: '00000000000000c1' }))).toBe('not_found');
   });
 
-  await test.step('what cannot be', async () => {
-    const transportId = mallory.welcome.sendTransport.id;
-    const rtpParameters = { mid: '0', codecs: [], headerExtensions: [], encodings: [], rtcp: { cname: 'x' } };
-    expect(await code(mallory.request('produce', { transportId, source: 'mic', kind: 'audio', rtpParameters }))).toBe('unsupported_media');
-    expect(await code(mallory.request('produce', { transportId, source: 'mic', kind: 'video', rtpParameters }))).toBe('bad_request');
+  await test.step("about somebody else's transport and producer", async () => {
+    for (const event of ['pauseProducer', 'resumeProducer', 'closeProducer']) {
+      expect(await mallory.refusal(event, { producerId: annasCamera }), event).toBe('not_found');
+    }
+    const transportId = annasTransport;
+    expect(await mallory.refusal('restartIce', { transportId })).toBe('not_found');
+    expect(await mallory.refusal('connectWebRtcTransport', { transportId, dtlsParameters: DTLS })).toBe('not_found');
+    expect(await mallory.refusal('consume', { transportId, producerIds: [annasCamera] })).toBe('not_found');
+    expect(await mallory.refusal('closeConsumer', { consumerId: '00000000000000c1' })).toBe('not_found');
   });
 
-  await test.step('far too large: the socket is closed, and only that one', async () => {
-    const closed = new Promise((resolve) => mallory.socket.once('disconnect', resolve));
-    mallory.socket.emit('leave', { n: 99, data: 'x'.repeat(1_000_000) });
-    await closed;
+  await test.step('and without measure, which closes its socket', async () => {
+    mallory.socket.emit('leave', { n: 99, data: OVERSIZE.repeat(10) });
+    await mallory.isClosed();
   });
 
+  for (const frameRate of frameRates) expect(await frameRate()).toBeGreaterThan(FPS * 0.7);
   await anna.sees(BEN);
   await ben.sees(ANNA);
   await ben.hears(ANNA);
-  for (const seen of frameRates) expect(await seen()).toBeGreaterThan(FPS * 0.7);
 });
-
-async function refused(answer: Promise<Response>): Promise<[number, string]> {
-  const response = await answer;
-  const body = (await response.json()) as { code: string };
-  expect(body).toEqual(DEFINED);
-  return [response.status, body.code];
-}
 
 /** Counts the frames per second of what the page receives from now on. */
 async function frameRateOn(page: Page): Promise<() => Promise<number>> {

@@ -48,14 +48,17 @@ async function audioType({ page }: Person): Promise<number> {
 async function staysInSync({ page }: Person): Promise<string> {
   const samples: number[] = [];
   await expect
-    .poll(async () => {
-      const inbound = (await statsOf(page, 'recvTransport')).filter(({ type }) => type === 'inbound-rtp');
-      const [audio, video] = (['audio', 'video'] as const).map((kind) =>
-        Number(inbound.find((stat) => stat.kind === kind)?.estimatedPlayoutTimestamp),
-      );
-      samples.push((audio ?? Number.NaN) - (video ?? Number.NaN));
-      return samples.slice(-10).filter((apart) => Math.abs(apart) < APART_MS_MAX).length;
-    }, { timeout: 45_000, intervals: [300] })
+    .poll(
+      async () => {
+        const inbound = (await statsOf(page, 'recvTransport')).filter(({ type }) => type === 'inbound-rtp');
+        const [audio, video] = (['audio', 'video'] as const).map((kind) =>
+          Number(inbound.find((stat) => stat.kind === kind)?.estimatedPlayoutTimestamp),
+        );
+        samples.push((audio ?? Number.NaN) - (video ?? Number.NaN));
+        return samples.slice(-10).filter((apart) => Math.abs(apart) < APART_MS_MAX).length;
+      },
+      { timeout: 45_000, intervals: [300] },
+    )
     .toBe(10);
   const last = samples.slice(-10).map(Math.round);
   return `${Math.min(...last)} to ${Math.max(...last)} ms`;

@@ -12,6 +12,7 @@ if ! command -v cargo >/dev/null && [ -f "$HOME/.cargo/env" ]; then . "$HOME/.ca
 # Node and cargo tools that these scripts installed come first.
 export PATH="$HYPERION_CACHE/node/bin:$HYPERION_CACHE/tools/bin:$PATH"
 mkdir -p "$HYPERION_CACHE"
+export npm_config_update_notifier=false
 
 # Newest majors that this project is tested with.
 RUST_MIN=1.95

@@ -35,7 +35,8 @@ export function EndPage({ phase, session, go }: EndPageProps) {
 
   const again = () => {
     if (retryInSeconds !== undefined) return texts.end.tryNow;
-    return !left && phase.code === 'superseded' ? texts.end.joinHere : texts.end.rejoin;
+    if (left || phase.code === 'session_expired') return texts.end.rejoin;
+    return phase.code === 'superseded' ? texts.end.joinHere : texts.end.tryAgain;
   };
 
   return (

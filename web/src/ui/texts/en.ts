@@ -147,6 +147,7 @@ export const en = {
     left: 'Left by mistake? Your place is one click away.',
     rejoin: 'Rejoin',
     tryNow: 'Try now',
+    tryAgain: 'Try again',
     joinHere: 'Join here instead',
     home: 'Back to start',
     retryIn: (seconds: number) => (seconds === 0 ? 'Trying again…' : `Trying again in ${seconds} s`),

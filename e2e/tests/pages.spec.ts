@@ -1,0 +1,114 @@
+import { ANNA, BEN, Person } from '../support/person.js';
+import { SignalingClient } from '../support/signaling.js';
+import { expect, test } from '../support/test.js';
+
+test('the start page makes a meeting that cannot be guessed, and one joins it by a name', async ({
+  browser,
+  server,
+}) => {
+  const anna = await Person.open(browser, server.url, ANNA);
+  await anna.page.getByTestId('create-meeting').click();
+  await expect(anna.page).toHaveURL(/\/r\/[a-z0-9_-]{20,64}$/);
+  const first = anna.page.url();
+  await anna.page.getByTestId('name-input').fill(' ');
+  await anna.page.getByTestId('join').click();
+  await expect(anna.page.getByText('Enter a name so that others know who you are.')).toBeVisible();
+  await anna.enter();
+  await expect(anna.tile(ANNA)).toBeVisible();
+  await expect(anna.page.getByText('You are the only one here')).toBeVisible();
+
+  // Leaving the page leaves the meeting, and the start page offers it again.
+  const ben = await Person.join(browser, first, BEN);
+  await expect(ben.tile(ANNA)).toBeVisible();
+  await anna.page.goBack();
+  await expect(anna.page.getByRole('heading', { name: 'Recent meetings' })).toBeVisible();
+  await expect(ben.tile(ANNA)).toHaveCount(0);
+  await anna.page.getByTestId('create-meeting').click();
+  await expect(anna.page.getByTestId('join')).toBeVisible();
+  expect(anna.page.url()).not.toBe(first);
+  for (const { context } of [anna, ben]) await context.close();
+});
+
+test('a name or a whole link leads to a meeting; what is neither is said to be so', async ({ browser, server }) => {
+  const { page, context } = await Person.open(browser, server.url, ANNA);
+  for (const typed of ['team-sync', new URL('/r/team-sync', server.url).href]) {
+    await page.getByTestId('room-input').fill(typed);
+    await page.getByTestId('open-room').click();
+    await expect(page).toHaveURL(/\/r\/team-sync$/);
+    await expect(page.getByTestId('name-input')).toBeVisible();
+    await page.goto(server.url);
+  }
+  await page.getByTestId('room-input').fill('a/b?');
+  await page.getByTestId('open-room').click();
+  await expect(page.getByText('Use letters, digits, hyphens and underscores')).toBeVisible();
+  await page.goto(new URL('/r/%E2%82%AC', server.url).href);
+  await expect(page.getByText('That link does not lead to a meeting.')).toBeVisible();
+  await context.close();
+});
+
+const REFUSALS = [
+  ['NotAllowedError', 'This page may not use your'],
+  ['NotFoundError', 'found. Plug one in'],
+  ['NotReadableError', 'is in use by another program'],
+] as const;
+for (const [refusal, sentence] of REFUSALS) {
+  test(`without devices (${refusal}) the green room says what to do, and lets one in`, async ({ room }) => {
+    const anna = await room.open({ ...ANNA, refusal });
+    for (const [kind, device] of [
+      ['mic', 'microphone'],
+      ['camera', 'camera'],
+    ] as const) {
+      const problem = anna.page.getByTestId(`${kind}-problem`);
+      await expect(problem).toContainText(sentence);
+      await expect(problem).toContainText(device);
+      await expect(problem).toContainText('You can join without it.');
+    }
+    await anna.enter();
+    const ben = await room.join(BEN);
+    await anna.sees(BEN);
+    await anna.hears(BEN);
+    await expect(ben.tile(ANNA)).toHaveAttribute('data-muted', 'true');
+    await expect(ben.tile(ANNA).locator('video')).toHaveCount(0);
+  });
+}
+
+test('who left is one click from being back', async ({ room }) => {
+  const anna = await room.join(ANNA);
+  const ben = await room.join(BEN);
+  await anna.sees(BEN);
+  await anna.page.getByTestId('leave').click();
+  await expect(anna.page.getByTestId('left-page')).toBeVisible();
+  await expect(ben.tile(ANNA)).toHaveCount(0);
+  await anna.page.getByTestId('rejoin').click();
+  await anna.sees(BEN);
+  await ben.sees(ANNA);
+  await ben.hears(ANNA);
+});
+
+test('a server that cannot be reached is said to be so, and tried again until it can', async ({ room }) => {
+  const link = await room.link();
+  const anna = await room.open(ANNA, { link });
+  await expect(anna.page.getByTestId('join')).toBeVisible();
+  await expect(anna.page.locator('video')).toBeVisible();
+  link.refuseTcp();
+  await anna.page.getByTestId('name-input').fill(ANNA.name);
+  await anna.page.getByTestId('join').click();
+  const ended = anna.page.getByTestId('ended-page');
+  await expect(ended).toHaveAttribute('data-reason', 'unreachable');
+  await expect(ended).toContainText('The server cannot be reached');
+  await expect(ended).toContainText(/Trying again in \d+ s/);
+  link.mendTcp();
+  await expect(anna.page.getByTestId('leave')).toBeVisible();
+});
+
+test('a meeting that is opened somewhere else stops here, and can be taken back', async ({ room, server }) => {
+  const anna = await room.join(ANNA);
+  const resumeToken = await anna.page.evaluate(
+    () => (globalThis as unknown as { hyperion: { sessionToken: string } }).hyperion.sessionToken,
+  );
+  const elsewhere = await SignalingClient.join(server.url, room.name, ANNA.name, { resumeToken });
+  await expect(anna.page.getByTestId('ended-page')).toHaveAttribute('data-reason', 'superseded');
+  await elsewhere.request('leave', {});
+  await anna.page.getByTestId('rejoin').click();
+  await expect(anna.page.getByTestId('leave')).toBeVisible();
+});
