@@ -77,6 +77,20 @@ pub enum Notification {
         /// Which.
         consumer_id: ConsumerId,
     },
+    /// A consumer of a producer with several layers gets another one.
+    ConsumerLayersChanged {
+        /// Which.
+        consumer_id: ConsumerId,
+        /// What it gets, 0 the lowest.
+        spatial_layer: u8,
+    },
+    /// Nobody wants layers above this one of a producer of this client: stop to send them until told otherwise.
+    WantedLayers {
+        /// Which.
+        producer_id: ProducerId,
+        /// The highest that is wanted, 0 the lowest.
+        spatial_layer: u8,
+    },
     /// A transport of this client has had no consent for too long; replace it.
     TransportClosed {
         /// Which.

@@ -181,6 +181,13 @@ pub enum Request {
         /// One of this participant's.
         consumer_id: ConsumerId,
     },
+    /// Of a producer with several layers, receive this one or, while it does not come, a lower one.
+    SetPreferredLayers {
+        /// One of this participant's.
+        consumer_id: ConsumerId,
+        /// 0 the lowest; what is above the highest means the highest.
+        spatial_layer: u8,
+    },
     /// Stop media for good.
     CloseConsumer {
         /// One of this participant's.
@@ -213,7 +220,7 @@ pub struct Envelope {
 
 impl Request {
     /// The names of all request events.
-    pub const EVENTS: [&str; 12] = [
+    pub const EVENTS: [&str; 13] = [
         "leave",
         "createWebRtcTransport",
         "connectWebRtcTransport",
@@ -225,6 +232,7 @@ impl Request {
         "consume",
         "resumeConsumer",
         "pauseConsumer",
+        "setPreferredLayers",
         "closeConsumer",
     ];
 

@@ -9,8 +9,9 @@ use std::time::Instant;
 
 use arrayvec::ArrayVec;
 
-use crate::consumer::{Consumer, ConsumerFormat, HeaderFields, Outgoing};
-use crate::ring::Ring;
+use crate::codec::PictureNumbers;
+use crate::consumer::{Consumer, ConsumerFormat, Found, HeaderFields, Outgoing, Shift};
+use crate::ring::{Ring, StoredPacket};
 use crate::srtp::SealKeys;
 use crate::transmit::{MESSAGE_BYTES_MAX, SEGMENTS_MAX, SendBatch, SocketIndex};
 
@@ -121,7 +122,7 @@ fn plan(consumer: &mut Consumer, ring: &Ring, tag_bytes: usize, room: usize) -> 
             slot = start;
             continue;
         }
-        let header_bytes = consumer.header_bytes(&packet);
+        let header_bytes = consumer.header.bytes(&packet);
         let bytes = header_bytes + packet.payload.len() + tag_bytes;
         if !plan.add(Planned { slot, out, header_bytes, bytes }, room) {
             break;
@@ -150,15 +151,15 @@ fn write(
             ssrc: consumer.format.ssrc,
             payload_type: consumer.format.payload_type,
             sequence: planned.out.sequence,
-            timestamp: planned.out.timestamp,
+            timestamp: packet.info.timestamp.wrapping_add(planned.out.shift.timestamp),
             padded: padding > 0,
             transport_cc: egress.transport_cc,
             abs_send_time: time.abs_send_time,
         };
         let out = &mut spare[at..];
-        consumer.write_header(out, &packet, &fields);
+        consumer.header.write(out, &packet, &fields);
         let mut end = planned.header_bytes + packet.payload.len();
-        out[planned.header_bytes..end].copy_from_slice(packet.payload);
+        write_payload(consumer, &mut out[planned.header_bytes..end], &packet, planned.out.shift);
         if padding > 0 {
             // RFC 3550 5.1: the last byte counts the padding, itself included.
             out[end..end + padding].fill(0);
@@ -182,13 +183,12 @@ pub(crate) fn write_retransmission(
     ring: &Ring,
     egress: &mut Egress,
     time: SendTime,
-    slot: u64,
-    original: Outgoing,
+    original: &Found,
     out: &mut [u8],
 ) -> Option<usize> {
     let (ssrc, payload_type) = consumer.format.rtx?;
-    let packet = ring.packet(slot)?;
-    let header_bytes = consumer.header_bytes(&packet);
+    let packet = ring.packet(original.slot)?;
+    let header_bytes = consumer.header.bytes(&packet);
     let end = header_bytes + 2 + packet.payload.len();
     if end + egress.keys.tag_bytes() > out.len() {
         return None;
@@ -198,17 +198,24 @@ pub(crate) fn write_retransmission(
         ssrc,
         payload_type,
         sequence,
-        timestamp: original.timestamp,
+        timestamp: packet.info.timestamp.wrapping_add(original.shift.timestamp),
         padded: false,
         transport_cc: egress.transport_cc,
         abs_send_time: time.abs_send_time,
     };
-    consumer.write_header(out, &packet, &fields);
+    consumer.header.write(out, &packet, &fields);
     out[header_bytes..header_bytes + 2].copy_from_slice(&(original.sequence as u16).to_be_bytes());
-    out[header_bytes + 2..end].copy_from_slice(packet.payload);
+    write_payload(consumer, &mut out[header_bytes + 2..end], &packet, original.shift);
     egress.count_transport_cc(&consumer.format);
     let bytes = egress.keys.seal_rtp(out, header_bytes, end, (sequence >> 16) as u32);
     egress.packets += 1;
     egress.bytes += bytes as u64;
     Some(bytes)
+}
+
+fn write_payload(consumer: &Consumer, out: &mut [u8], packet: &StoredPacket<'_>, shift: Shift) {
+    out.copy_from_slice(packet.payload);
+    if shift.picture != PictureNumbers::default() {
+        consumer.format.codec.shift_picture(out, shift.picture);
+    }
 }

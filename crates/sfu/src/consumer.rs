@@ -1,34 +1,41 @@
 //! A consumer: a cursor into the ring of its source, and what it takes to rewrite packets for one receiver.
 //!
 //! The source can be re-pointed at any time (a layer switch, a publisher who reloads, a relay that fails over);
-//! the receiver sees one stream whose sequence numbers and timestamps go on. EAGAIN, pacing and pause all mean
-//! that the cursor does not advance.
+//! the receiver sees one stream whose sequence numbers, timestamps and picture ids go on. EAGAIN, pacing and pause
+//! all mean that the cursor does not advance.
 
-use std::time::Instant;
+mod header;
+mod sent;
 
-use arrayvec::ArrayVec;
+use std::time::{Duration, Instant};
+
 use protocol::ConsumerId;
 
+pub(crate) use header::{HeaderFields, HeaderWriter};
+pub(crate) use sent::{Found, Shift};
+
 use crate::clock::{MediaClock, Micros};
+use crate::codec::{Codec, PictureNumbers};
 use crate::keys::{ProducerKey, StreamKey, TransportKey};
 use crate::ring::{PacketInfo, Ring, StoredPacket};
-use crate::rtp::Extension;
+use sent::SentPackets;
 
-/// How many packets back a retransmission may be asked for; a power of two.
-const INDEX_ENTRIES: usize = 512;
-/// How many changes of the timestamp offset are remembered for retransmissions.
-const EPOCHS_MAX: usize = 8;
 /// How far back a start looks for packets that overtook the keyframe's first.
 const OVERTAKEN_MAX: u64 = 64;
 /// A source that jumps further ahead starts anew: after a jump of 2^15 a receiver would guess the wrong rollover
 /// counter for good (RFC 3711 3.3.1).
 const JUMP_MAX: u64 = 1 << 14;
-/// Longest block of header extensions that every packet carries: mid (17), transport-cc (3), abs-send-time (4).
-const FIXED_EXTENSIONS_MAX: usize = 24;
+/// A keyframe that came this long ago is still good to begin with: the receiver catches up within a moment.
+const FRESH_US: Micros = 300_000;
+/// The packets of a frame come within this time.
+const FRAME_TIME_MAX: Duration = Duration::from_millis(50);
+/// By how much two streams of one camera may disagree on when a frame was captured.
+const CAPTURE_SLACK_US: Micros = 10_000;
 
 /// What makes the packets of a consumer its own.
 #[derive(Debug, Clone)]
 pub(crate) struct ConsumerFormat {
+    pub(crate) codec: Codec,
     /// SSRC of the media.
     pub(crate) ssrc: u32,
     /// Payload type of the media.
@@ -47,6 +54,14 @@ pub(crate) struct ConsumerFormat {
     pub(crate) extensions: u16,
 }
 
+/// One of the streams of the consumer's producer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Source {
+    /// Its place among the producer's encodings, 0 the lowest.
+    pub(crate) layer: u8,
+    pub(crate) stream: StreamKey,
+}
+
 /// What may leave now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flow {
@@ -58,28 +73,20 @@ enum Flow {
     Running { from: u64, offset: u64 },
 }
 
-/// What is remembered of a packet that was sent, at its sequence number modulo the index's length.
-#[derive(Debug, Clone, Copy, Default)]
-struct Sent {
-    sequence: u16,
-    /// Milliseconds of the worker's clock of the last retransmission, 16 bits; 0 when there was none.
-    resent_ms: u16,
-    /// The low bits of the ring's slot number, plus one; 0 for an unused entry.
-    slot: u32,
-}
-
-/// From which output sequence number on which timestamp offset holds.
+/// The newest packet that was sent.
 #[derive(Debug, Clone, Copy)]
-struct Epoch {
-    from: u64,
-    timestamp_offset: u32,
+struct Newest {
+    timestamp: u32,
+    capture_us: Micros,
+    picture: Option<PictureNumbers>,
+    marker: bool,
 }
 
 /// How a packet leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Outgoing {
     pub(crate) sequence: u64,
-    pub(crate) timestamp: u32,
+    pub(crate) shift: Shift,
 }
 
 /// Counters of what a consumer sent and what its receiver said about it.
@@ -105,30 +112,30 @@ pub(crate) struct Consumer {
     pub(crate) transport: TransportKey,
     pub(crate) producer: ProducerKey,
     /// Which incoming stream it reads; `None` while the producer has none.
-    pub(crate) source: Option<StreamKey>,
+    pub(crate) source: Option<Source>,
+    /// The stream that it goes over to as soon as that has a keyframe.
+    pub(crate) next_source: Option<Source>,
+    /// The highest layer that the client wants.
+    pub(crate) preferred_layer: u8,
     pub(crate) format: ConsumerFormat,
+    pub(crate) header: HeaderWriter,
     pub(crate) stats: ConsumerStats,
     /// When a packet was last sent, for sender reports.
     pub(crate) last_sent: Option<Instant>,
     cursor: u64,
-    /// Where the cursor was when the flow last began anew: what lies before was sent, or given up.
-    restarted_at: u64,
+    /// Up to here the source's packets were sent or given up.
+    sent_to: u64,
     paused: bool,
     flow: Flow,
     /// The next output sequence number.
     next: u64,
-    /// Output timestamp and capture time of the newest packet sent.
-    newest: Option<(u32, Micros)>,
-    /// The source was changed since the newest packet: its timestamps have nothing to do with the old ones.
+    newest: Option<Newest>,
+    /// The source was changed since the newest packet: its running numbers have nothing to do with the old ones.
     resync: bool,
-    epochs: ArrayVec<Epoch, EPOCHS_MAX>,
-    index: Box<[Sent]>,
+    sent: SentPackets,
     /// How many retransmissions wait to be sent.
     pub(crate) retransmissions: u16,
     rtx_sequence: u64,
-    fixed: ArrayVec<u8, FIXED_EXTENSIONS_MAX>,
-    transport_cc_at: Option<usize>,
-    abs_send_time_at: Option<usize>,
 }
 
 impl Consumer {
@@ -142,42 +149,27 @@ impl Consumer {
         first_sequence: u16,
         first_rtx_sequence: u16,
     ) -> Self {
-        let mut fixed = ArrayVec::new();
-        let mut element = |extension: Extension, value: &[u8]| {
-            let header = extension.router_id() << 4 | (value.len() - 1) as u8;
-            if fixed.try_push(header).is_err() || fixed.try_extend_from_slice(value).is_err() {
-                return None;
-            }
-            Some(fixed.len() - value.len())
-        };
-        if let Some(mid) = format.mid.as_deref().filter(|mid| (1..=16).contains(&mid.len())) {
-            element(Extension::Mid, mid.as_bytes());
-        }
-        let transport_cc_at = format.transport_cc.then(|| element(Extension::TransportCc, &[0; 2])).flatten();
-        let abs_send_time_at = format.abs_send_time.then(|| element(Extension::AbsSendTime, &[0; 3])).flatten();
-        let index_entries = if format.rtx.is_some() { INDEX_ENTRIES } else { 0 };
         Self {
             id,
             transport,
             producer,
             source: None,
-            format,
+            next_source: None,
+            preferred_layer: u8::MAX,
+            header: HeaderWriter::new(&format),
             stats: ConsumerStats::default(),
             last_sent: None,
             cursor: 0,
-            restarted_at: 0,
+            sent_to: 0,
             paused: true,
             flow: Flow::Paused,
             next: u64::from(first_sequence & 0x7fff),
             newest: None,
             resync: true,
-            epochs: ArrayVec::new(),
-            index: vec![Sent::default(); index_entries].into_boxed_slice(),
+            sent: SentPackets::new(format.rtx.is_some()),
+            format,
             retransmissions: 0,
             rtx_sequence: u64::from(first_rtx_sequence & 0x7fff),
-            fixed,
-            transport_cc_at,
-            abs_send_time_at,
         }
     }
 
@@ -186,43 +178,75 @@ impl Consumer {
         self.paused
     }
 
-    /// Lets packets flow from the next one that a decoder can start with.
-    pub(crate) fn resume(&mut self, ring: Option<&Ring>) {
-        if self.paused {
-            self.paused = false;
-            self.restart(ring);
-        }
+    /// Lets packets flow once the source is started.
+    pub(crate) fn resume(&mut self) {
+        self.paused = false;
     }
 
     /// Lets nothing flow.
     pub(crate) fn pause(&mut self) {
         self.paused = true;
         self.flow = Flow::Paused;
+        self.next_source = None;
     }
 
-    /// Reads from `source` from now on. Packets sent before can no longer be retransmitted.
-    pub(crate) fn repoint(&mut self, source: Option<StreamKey>, ring: Option<&Ring>) {
-        self.source = source;
-        self.resync = true;
-        self.index.fill(Sent::default());
+    /// Has no source any more. Packets sent before can no longer be retransmitted.
+    pub(crate) fn detach(&mut self) {
+        self.source = None;
+        self.next_source = None;
+        self.flow = Flow::Paused;
+        self.sent.clear();
         self.retransmissions = 0;
+    }
+
+    /// Reads from another stream of the producer from now on, beginning where [`Consumer::restart`] does.
+    pub(crate) fn switch(&mut self, source: Source, ring: &Ring, now_us: Micros) {
+        self.source = Some(source);
+        self.next_source = None;
+        self.resync = true;
+        self.sent_to = 0;
+        self.restart(ring, now_us);
+    }
+
+    /// Starts again at a keyframe that just came, else at the next.
+    pub(crate) fn restart(&mut self, ring: &Ring, now_us: Micros) {
         if !self.paused {
-            self.restart(ring);
+            self.cursor = self.fresh_keyframe(ring, now_us, self.sent_to).unwrap_or(ring.head());
+            self.flow = Flow::Starting;
         }
     }
 
-    /// Skips to the newest packet and starts again at the next one that a decoder can start with.
-    pub(crate) fn restart(&mut self, ring: Option<&Ring>) {
-        self.cursor = ring.map_or(0, Ring::head);
-        self.restarted_at = self.cursor;
-        self.flow = Flow::Starting;
+    /// Whether it can go over to this stream now: a keyframe just came that is not before what was sent.
+    pub(crate) fn can_switch(&self, ring: &Ring, now_us: Micros) -> bool {
+        self.fresh_keyframe(ring, now_us, 0).is_some()
+    }
+
+    /// Whether more of the frame that it is sending is still to come. One that broke off is not waited for.
+    pub(crate) fn in_mid_frame(&self, now: Instant) -> bool {
+        let frame_goes_on = self.newest.is_some_and(|newest| !newest.marker);
+        frame_goes_on && self.last_sent.is_some_and(|sent| now.saturating_duration_since(sent) < FRAME_TIME_MAX)
+    }
+
+    /// Whether nothing leaves until a keyframe comes.
+    pub(crate) fn waits_for_keyframe(&self, ring: &Ring) -> bool {
+        self.flow == Flow::Starting && self.cursor >= ring.head()
+    }
+
+    /// The slot of a keyframe to begin with.
+    fn fresh_keyframe(&self, ring: &Ring, now_us: Micros, from: u64) -> Option<u64> {
+        let (slot, capture_us) = ring.keyframe()?;
+        let new = self.newest.is_none_or(|newest| capture_us >= newest.capture_us - CAPTURE_SLACK_US);
+        let start = ring.start_of(slot, OVERTAKEN_MAX);
+        (new && start >= from && now_us - capture_us <= FRESH_US).then_some(slot)
     }
 
     /// The slot to be read next, moved past what was overwritten meanwhile.
     pub(crate) fn cursor(&mut self, ring: &Ring) -> u64 {
         if self.cursor < ring.tail() && self.flow != Flow::Paused {
             self.stats.skipped += 1;
-            self.restart(Some(ring));
+            self.cursor = ring.head();
+            self.sent_to = self.cursor;
+            self.flow = Flow::Starting;
         }
         self.cursor
     }
@@ -239,18 +263,14 @@ impl Consumer {
             Flow::Starting if !info.keyframe => None,
             Flow::Starting => {
                 let start = ring.start_of(slot, OVERTAKEN_MAX);
-                if start < self.restarted_at {
-                    // It comes so late that some of what follows it was passed by already: it cannot be whole.
+                if start < self.sent_to {
+                    // It comes so late that some of what follows it went out, or was passed by: it cannot be whole.
                     self.stats.skipped += 1;
                     return None;
                 }
                 let from = info.sequence;
                 self.flow = Flow::Running { from, offset: self.next.wrapping_sub(from) };
-                let timestamp_offset = self.timestamp_offset(info);
-                if self.epochs.is_full() {
-                    self.epochs.remove(0);
-                }
-                self.epochs.push(Epoch { from: self.next, timestamp_offset });
+                self.sent.set_shift(self.next, self.next_shift(info));
                 self.resync = false;
                 // What overtook the first packet lies before it; the caller reads on from there.
                 self.cursor = start;
@@ -270,61 +290,51 @@ impl Consumer {
 
     fn outgoing(&self, info: &PacketInfo) -> Option<Outgoing> {
         let Flow::Running { from, offset } = self.flow else { return None };
-        if info.sequence < from {
-            return None;
-        }
-        let timestamp_offset = self.epochs.last().map_or(0, |epoch| epoch.timestamp_offset);
-        Some(Outgoing {
-            sequence: info.sequence.wrapping_add(offset),
-            timestamp: info.timestamp.wrapping_add(timestamp_offset),
-        })
+        (info.sequence >= from)
+            .then(|| Outgoing { sequence: info.sequence.wrapping_add(offset), shift: self.sent.shift() })
     }
 
-    /// What to add to the source's timestamps so that the receiver's go on where they were.
-    fn timestamp_offset(&self, info: &PacketInfo) -> u32 {
-        let unchanged = self.epochs.last().map_or(0, |epoch| epoch.timestamp_offset);
-        let (true, Some((timestamp, capture_us))) = (self.resync, self.newest) else { return unchanged };
+    /// What to add to the source's running numbers so that the receiver's go on where they were.
+    fn next_shift(&self, info: &PacketInfo) -> Shift {
+        let (true, Some(newest)) = (self.resync, self.newest) else { return self.sent.shift() };
         let rate = self.format.clock_rate;
         // At least a millisecond on: two frames never share a timestamp.
-        let passed = MediaClock::micros_to_ticks(rate, (info.capture_us - capture_us).max(1000));
-        timestamp.wrapping_add(passed).wrapping_sub(info.timestamp)
+        let passed = MediaClock::micros_to_ticks(rate, (info.capture_us - newest.capture_us).max(1000));
+        let picture = newest.picture.zip(info.picture).map(|(sent, first)| sent.next().since(first));
+        Shift {
+            timestamp: newest.timestamp.wrapping_add(passed).wrapping_sub(info.timestamp),
+            picture: picture.unwrap_or_default(),
+        }
     }
 
     /// Notes that a packet goes out.
     pub(crate) fn on_sent(&mut self, now: Instant, slot: u64, out: Outgoing, packet: &StoredPacket<'_>) {
+        let info = &packet.info;
         if out.sequence >= self.next {
             self.next = out.sequence + 1;
-            self.newest = Some((out.timestamp, packet.info.capture_us));
+            let picture = info.picture.map(|picture| picture.shifted(out.shift.picture));
+            let timestamp = info.timestamp.wrapping_add(out.shift.timestamp);
+            self.newest = Some(Newest { timestamp, capture_us: info.capture_us, picture, marker: info.marker });
         }
+        self.sent_to = self.sent_to.max(slot + 1);
         self.stats.packets += 1;
         self.stats.payload_bytes += packet.payload.len() as u64;
         self.last_sent = Some(now);
-        if !self.index.is_empty() {
-            let at = out.sequence as usize & (INDEX_ENTRIES - 1);
-            let slot = (slot as u32).wrapping_add(1).max(1);
-            self.index[at] = Sent { sequence: out.sequence as u16, resent_ms: 0, slot };
-        }
+        self.sent.insert(out.sequence, self.source.map_or(0, |source| source.layer), slot);
     }
 
-    /// Looks up a lost packet: its slot and how it left. `None` when it cannot or should not be sent again: it
-    /// is forgotten, or went out again less than `rtt_ms` ago.
-    pub(crate) fn lost(&mut self, ring: &Ring, sequence: u16, now_ms: u64, rtt_ms: u16) -> Option<(u64, Outgoing)> {
-        let at = usize::from(sequence) & (INDEX_ENTRIES - 1);
-        let sent = self.index.get_mut(at).filter(|sent| sent.slot != 0 && sent.sequence == sequence)?;
-        let now_ms = (now_ms as u16).max(1);
-        if sent.resent_ms != 0 && now_ms.wrapping_sub(sent.resent_ms) < rtt_ms {
-            return None;
-        }
-        // The ring holds far fewer than 2^32 slots, so the low bits name one.
-        let slot = ring.head().checked_sub(u64::from((ring.head() as u32).wrapping_add(1).wrapping_sub(sent.slot)))?;
-        let info = ring.packet(slot)?.info;
-        sent.resent_ms = now_ms;
-        let newest = self.next.checked_sub(1)?;
-        let back = u64::from((newest as u16).wrapping_sub(sequence));
-        let sequence = newest.checked_sub(back)?;
-        let epoch = self.epochs.iter().rev().find(|epoch| epoch.from <= sequence)?;
+    /// Looks up a lost packet among those of the producer's streams. `None` when it cannot or should not be sent
+    /// again: it is forgotten, or went out again less than `rtt_ms` ago.
+    pub(crate) fn lost<'a>(
+        &mut self,
+        sequence: u16,
+        now_ms: u64,
+        rtt_ms: u16,
+        ring_of: impl FnOnce(u8) -> Option<&'a Ring>,
+    ) -> Option<Found> {
+        let found = self.sent.find(sequence, self.next, now_ms, rtt_ms, ring_of)?;
         self.stats.retransmitted += 1;
-        Some((slot, Outgoing { sequence, timestamp: info.timestamp.wrapping_add(epoch.timestamp_offset) }))
+        Some(found)
     }
 
     /// The next sequence number of the retransmission stream.
@@ -335,98 +345,12 @@ impl Consumer {
 
     /// The RTP timestamp that belongs to `at`; `None` before the first packet.
     pub(crate) fn timestamp_at(&self, at: Micros) -> Option<u32> {
-        let (timestamp, capture_us) = self.newest?;
-        let passed = at.saturating_sub(capture_us);
+        let newest = self.newest?;
+        let passed = at.saturating_sub(newest.capture_us);
         let ticks = MediaClock::micros_to_ticks(self.format.clock_rate, passed.abs());
+        let timestamp = newest.timestamp;
         Some(if passed < 0 { timestamp.wrapping_sub(ticks) } else { timestamp.wrapping_add(ticks) })
     }
-
-    /// How many bytes the RTP header of a packet takes.
-    pub(crate) fn header_bytes(&self, packet: &StoredPacket<'_>) -> usize {
-        let elements = self.fixed.len() + self.tail_bytes(packet);
-        if elements == 0 { 12 } else { 16 + elements.next_multiple_of(4) }
-    }
-
-    /// Writes the RTP header of a packet, as long as [`Consumer::header_bytes`] says, and gives its length.
-    /// `transport_cc` and `abs_send_time` go where the receiver wants them.
-    pub(crate) fn write_header(&self, out: &mut [u8], packet: &StoredPacket<'_>, fields: &HeaderFields) -> usize {
-        let elements = self.fixed.len() + self.tail_bytes(packet);
-        let extended = elements > 0;
-        out[0] = 0x80 | u8::from(fields.padded) << 5 | u8::from(extended) << 4;
-        out[1] = u8::from(packet.info.marker) << 7 | fields.payload_type;
-        out[2..4].copy_from_slice(&(fields.sequence as u16).to_be_bytes());
-        out[4..8].copy_from_slice(&fields.timestamp.to_be_bytes());
-        out[8..12].copy_from_slice(&fields.ssrc.to_be_bytes());
-        if !extended {
-            return 12;
-        }
-        let block = elements.next_multiple_of(4);
-        out[12..14].copy_from_slice(&[0xBE, 0xDE]);
-        out[14..16].copy_from_slice(&((block / 4) as u16).to_be_bytes());
-        out[16..16 + self.fixed.len()].copy_from_slice(&self.fixed);
-        if let Some(at) = self.transport_cc_at {
-            out[16 + at..18 + at].copy_from_slice(&fields.transport_cc.to_be_bytes());
-        }
-        if let Some(at) = self.abs_send_time_at {
-            out[16 + at..19 + at].copy_from_slice(&fields.abs_send_time.to_be_bytes()[1..]);
-        }
-        let tail_at = 16 + self.fixed.len();
-        let end = self.write_tail(out, tail_at, packet);
-        out[end..16 + block].fill(0);
-        16 + block
-    }
-
-    fn passes_all(&self, packet: &StoredPacket<'_>) -> bool {
-        packet.info.extensions & !self.format.extensions == 0
-    }
-
-    fn tail_bytes(&self, packet: &StoredPacket<'_>) -> usize {
-        if self.passes_all(packet) {
-            return packet.tail.len();
-        }
-        elements(packet.tail).filter(|&(id, _)| self.takes(id)).map(|(_, element)| element.len()).sum()
-    }
-
-    fn write_tail(&self, out: &mut [u8], mut at: usize, packet: &StoredPacket<'_>) -> usize {
-        if self.passes_all(packet) {
-            out[at..at + packet.tail.len()].copy_from_slice(packet.tail);
-            return at + packet.tail.len();
-        }
-        for (_, element) in elements(packet.tail).filter(|&(id, _)| self.takes(id)) {
-            out[at..at + element.len()].copy_from_slice(element);
-            at += element.len();
-        }
-        at
-    }
-
-    fn takes(&self, id: u8) -> bool {
-        self.format.extensions >> id & 1 == 1
-    }
-}
-
-/// The parts of an RTP header that differ between a packet and its retransmission.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct HeaderFields {
-    pub(crate) ssrc: u32,
-    pub(crate) payload_type: u8,
-    pub(crate) sequence: u64,
-    pub(crate) timestamp: u32,
-    pub(crate) padded: bool,
-    pub(crate) transport_cc: u16,
-    /// 24 bits of 6.18 fixed-point seconds.
-    pub(crate) abs_send_time: u32,
-}
-
-/// The one-byte-form elements of a stored tail, each with its header byte. The ring holds only what
-/// `crate::stream` wrote there, so the form is right.
-fn elements(tail: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
-    let mut rest = tail;
-    std::iter::from_fn(move || {
-        let header = *rest.first()?;
-        let (element, after) = rest.split_at_checked(2 + usize::from(header & 0x0f))?;
-        rest = after;
-        Some((header >> 4, element))
-    })
 }
 
 #[cfg(test)]
@@ -437,6 +361,7 @@ mod tests {
 
     fn consumer() -> Consumer {
         let format = ConsumerFormat {
+            codec: Codec::Vp8,
             ssrc: 0x0102_0304,
             payload_type: 101,
             rtx: Some((5, 102)),
@@ -446,8 +371,18 @@ mod tests {
             abs_send_time: false,
             extensions: 1 << 6,
         };
-        let mut consumer = Consumer::new(ConsumerId(1), TransportKey(0), ProducerKey(0), format, 1000, 2000);
-        consumer.repoint(Some(StreamKey(0)), None);
+        Consumer::new(ConsumerId(1), TransportKey(0), ProducerKey(0), format, 1000, 2000)
+    }
+
+    fn source(layer: u8) -> Source {
+        Source { layer, stream: StreamKey(usize::from(layer)) }
+    }
+
+    /// A consumer that waits for the first keyframe of this ring.
+    fn started(ring: &Ring) -> Consumer {
+        let mut consumer = consumer();
+        consumer.resume();
+        consumer.switch(source(0), ring, 0);
         consumer
     }
 
@@ -466,7 +401,7 @@ mod tests {
                 Some(_) if consumer.cursor(ring) < slot => slot = consumer.cursor(ring),
                 Some(out) => {
                     consumer.on_sent(now, slot, out, &packet);
-                    sent.push((out.sequence, out.timestamp));
+                    sent.push((out.sequence, packet.info.timestamp.wrapping_add(out.shift.timestamp)));
                     consumer.advance(slot);
                     slot += 1;
                 }
@@ -490,8 +425,7 @@ mod tests {
     #[test]
     fn video_starts_at_a_keyframe_and_is_numbered_from_its_own_first() {
         let mut ring = Ring::new(10_000, 64);
-        let mut consumer = consumer();
-        consumer.resume(Some(&ring));
+        let mut consumer = started(&ring);
         for packet in [info(50, 0, false), info(51, 3000, true), info(52, 3000, false)] {
             ring.push(packet, &[], &[0]);
         }
@@ -501,8 +435,7 @@ mod tests {
     #[test]
     fn packets_that_overtook_the_keyframes_first_are_sent_too() {
         let mut ring = ring_of(&[]);
-        let mut consumer = consumer();
-        consumer.resume(Some(&ring));
+        let mut consumer = started(&ring);
         for packet in [info(49, 0, false), info(52, 3000, false), info(51, 3000, true), info(53, 3000, false)] {
             ring.push(packet, &[], &[0]);
         }
@@ -510,53 +443,95 @@ mod tests {
     }
 
     #[test]
-    fn a_keyframe_whose_rest_came_before_the_start_is_passed_by() {
-        let mut ring = ring_of(&[info(52, 3000, false)]);
-        let mut consumer = consumer();
-        consumer.resume(Some(&ring));
-        for packet in [info(53, 3000, false), info(51, 3000, true), info(54, 6000, false), info(55, 9000, true)] {
+    fn a_keyframe_that_just_came_is_begun_with_and_an_old_one_is_not() {
+        let ring = ring_of(&[info(52, 3000, false), info(51, 3000, true), info(53, 3000, false)]);
+        let mut late = consumer();
+        late.resume();
+        late.switch(source(0), &ring, 33_333 + FRESH_US);
+        assert_eq!(read(&mut late, &ring), [(1001, 3000), (1000, 3000), (1002, 3000)]);
+
+        let mut too_late = consumer();
+        too_late.resume();
+        too_late.switch(source(0), &ring, 33_334 + FRESH_US);
+        assert_eq!(read(&mut too_late, &ring), []);
+        assert!(too_late.waits_for_keyframe(&ring));
+    }
+
+    #[test]
+    fn a_keyframe_whose_rest_went_out_is_passed_by() {
+        let mut ring = ring_of(&[info(50, 0, true), info(53, 6000, false)]);
+        let mut consumer = started(&ring);
+        assert_eq!(read(&mut consumer, &ring), [(1000, 0), (1003, 6000)]);
+        consumer.restart(&ring, 0);
+        for packet in [info(51, 3000, true), info(54, 6000, false), info(55, 9000, true)] {
             ring.push(packet, &[], &[0]);
         }
-        assert_eq!(read(&mut consumer, &ring), [(1000, 9000)]);
+        assert_eq!(read(&mut consumer, &ring), [(1004, 9000)]);
         assert_eq!(consumer.stats.skipped, 1, "so that another keyframe is asked for");
     }
 
     #[test]
     fn a_pause_leaves_no_gap() {
-        let mut ring = ring_of(&[]);
-        let mut consumer = consumer();
-        consumer.resume(Some(&ring));
-        ring.push(info(10, 0, true), &[], &[0]);
+        let mut ring = ring_of(&[info(10, 0, true)]);
+        let mut consumer = started(&ring);
         assert_eq!(read(&mut consumer, &ring), [(1000, 0)]);
         consumer.pause();
-        ring.push(info(11, 960, true), &[], &[0]);
+        ring.push(info(11, 90_000, true), &[], &[0]);
         assert_eq!(read(&mut consumer, &ring), []);
-        consumer.resume(Some(&ring));
-        ring.push(info(12, 1920, true), &[], &[0]);
-        assert_eq!(read(&mut consumer, &ring), [(1001, 1920)]);
+        consumer.resume();
+        consumer.restart(&ring, 2_000_000);
+        ring.push(info(12, 180_000, true), &[], &[0]);
+        assert_eq!(read(&mut consumer, &ring), [(1001, 180_000)]);
     }
 
     #[test]
     fn a_change_of_source_goes_on_by_capture_time() {
+        let old = ring_of(&[info(10, 90_000, true)]);
         let mut consumer = consumer();
-        let mut old = ring_of(&[]);
-        consumer.resume(Some(&old));
-        old.push(info(10, 90_000, true), &[], &[0]);
+        consumer.resume();
+        consumer.switch(source(0), &old, 1_000_000);
         assert_eq!(read(&mut consumer, &old), [(1000, 90_000)]);
 
-        let mut new = ring_of(&[]);
-        consumer.repoint(Some(StreamKey(1)), Some(&new));
         // Captured half a second later, under timestamps of its own.
-        let packet = PacketInfo { capture_us: 1_500_000, ..info(60_000, 7, true) };
-        new.push(packet, &[], &[0]);
+        let new = ring_of(&[PacketInfo { capture_us: 1_500_000, ..info(60_000, 7, true) }]);
+        consumer.switch(source(1), &new, 1_500_000);
         assert_eq!(read(&mut consumer, &new), [(1001, 135_000)]);
+    }
+
+    #[test]
+    fn a_layer_is_changed_only_at_a_keyframe_that_is_not_before_what_was_sent() {
+        let low = ring_of(&[info(10, 90_000, true)]);
+        let mut consumer = consumer();
+        consumer.resume();
+        consumer.switch(source(0), &low, 1_000_000);
+        read(&mut consumer, &low);
+        let mut high = ring_of(&[info(5, 88_000, true), info(6, 90_000, false)]);
+        assert!(!consumer.can_switch(&high, 1_000_000), "22 ms before what was sent");
+        high.push(info(7, 90_000, true), &[], &[0]);
+        assert!(consumer.can_switch(&high, 1_000_000), "of the same instant");
+        assert!(!consumer.can_switch(&high, 1_400_000), "too long ago");
+        consumer.switch(source(2), &high, 1_000_000);
+        assert_eq!(read(&mut consumer, &high), [(1001, 90_090)], "a frame has a timestamp of its own");
+    }
+
+    #[test]
+    fn picture_ids_go_on_across_layers() {
+        let picture = |picture_id, tl0_picture_index| Some(PictureNumbers { picture_id, tl0_picture_index });
+        let low = ring_of(&[PacketInfo { picture: picture(0x7fff, 9), ..info(10, 0, true) }]);
+        let mut consumer = started(&low);
+        read(&mut consumer, &low);
+        let high = ring_of(&[PacketInfo { picture: picture(700, 3), ..info(1, 3000, true) }]);
+        consumer.switch(source(1), &high, 0);
+        let packet = high.packet(0).expect("stored");
+        let out = consumer.admit(&high, 0, &packet.info).expect("a keyframe");
+        let sent = packet.info.picture.expect("numbered").shifted(out.shift.picture);
+        assert_eq!((sent.picture_id & 0x7fff, sent.tl0_picture_index), (0, 10));
     }
 
     #[test]
     fn a_source_that_jumps_ahead_is_numbered_without_the_jump() {
         let mut ring = ring_of(&[]);
-        let mut consumer = consumer();
-        consumer.resume(Some(&ring));
+        let mut consumer = started(&ring);
         for packet in [info(10, 0, true), info(40_000, 960, true), info(40_001, 1920, true)] {
             ring.push(packet, &[], &[0]);
         }
@@ -564,21 +539,25 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_packet_is_found_once_per_round_trip() {
-        let mut ring = ring_of(&[]);
-        let mut consumer = consumer();
-        consumer.resume(Some(&ring));
-        for n in 0..5u32 {
-            ring.push(info(u64::from(n), n * 3000, n == 0), &[], &[0]);
-        }
-        read(&mut consumer, &ring);
-        let (slot, out) = consumer.lost(&ring, 1002, 5000, 50).expect("remembered");
-        assert_eq!((slot, out), (2, Outgoing { sequence: 1002, timestamp: 6000 }));
-        assert_eq!(consumer.lost(&ring, 1002, 5049, 50), None);
-        assert!(consumer.lost(&ring, 1002, 5050, 50).is_some());
-        assert_eq!(consumer.lost(&ring, 1005, 5050, 50), None, "never sent");
-        consumer.repoint(Some(StreamKey(1)), Some(&ring));
-        assert_eq!(consumer.lost(&ring, 1002, 6000, 50), None, "of another source");
+    fn a_lost_packet_is_found_once_per_round_trip_in_the_layer_that_it_was_of() {
+        let packets: Vec<_> = (0..5u32).map(|n| info(u64::from(n), n * 3000, n == 0)).collect();
+        let low = ring_of(&packets);
+        let mut consumer = started(&low);
+        read(&mut consumer, &low);
+        let high = ring_of(&[info(70, 15_000, true)]);
+        consumer.switch(source(1), &high, 0);
+        read(&mut consumer, &high);
+
+        let ring_of = |layer: u8| [&low, &high].get(usize::from(layer)).copied();
+        let found = consumer.lost(1002, 5000, 50, ring_of).expect("remembered");
+        assert_eq!((found.layer, found.slot, found.sequence), (0, 2, 1002));
+        assert_eq!(consumer.lost(1002, 5049, 50, ring_of), None);
+        assert!(consumer.lost(1002, 5050, 50, ring_of).is_some());
+        let found = consumer.lost(1005, 5050, 50, ring_of).expect("of the other layer");
+        assert_eq!((found.layer, found.slot, found.sequence), (1, 0, 1005));
+        assert_eq!(consumer.lost(1006, 5050, 50, ring_of), None, "never sent");
+        consumer.detach();
+        assert_eq!(consumer.lost(1002, 6000, 50, ring_of), None, "of another source");
     }
 
     #[test]
@@ -597,8 +576,8 @@ mod tests {
             abs_send_time: 0,
         };
         let mut out = [0xFF; 64];
-        let bytes = consumer.write_header(&mut out, &packet, &fields);
-        assert_eq!(bytes, consumer.header_bytes(&packet));
+        let bytes = consumer.header.write(&mut out, &packet, &fields);
+        assert_eq!(bytes, consumer.header.bytes(&packet));
         let expected =
             [0xB0, 0xE4, 2, 3, 0, 0, 0, 9, 1, 2, 3, 4, 0xBE, 0xDE, 0, 2, 0x10, b'7', 0x51, 0xAB, 0xCD, 0x60, 0x85, 0];
         assert_eq!(out[..bytes], expected);

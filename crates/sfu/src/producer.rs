@@ -1,5 +1,7 @@
 //! A producer: what one participant sends from one source, however often its transport changes.
 
+use std::time::Instant;
+
 use protocol::{MediaKind, ProducerId};
 
 use crate::keys::{ConsumerKey, StreamKey, TransportKey};
@@ -22,4 +24,8 @@ pub(crate) struct Producer {
     pub(crate) paused: bool,
     /// Loudest audio level since it was last asked, in dBov; -127 is silence.
     pub(crate) level: i8,
+    /// The highest layer that the publisher was told to send.
+    pub(crate) layer_kept: u8,
+    /// Since when nobody wants it.
+    pub(crate) unwanted_since: Option<Instant>,
 }

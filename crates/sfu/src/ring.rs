@@ -3,6 +3,9 @@
 //! A packet is written once and read by every consumer through its slot number, which only grows. Old packets
 //! are overwritten when either the bytes or the slots run out; a reader that comes too late gets `None`.
 
+use crate::clock::Micros;
+use crate::codec::PictureNumbers;
+
 /// What is kept of a packet beside its bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct PacketInfo {
@@ -11,11 +14,13 @@ pub(crate) struct PacketInfo {
     /// RTP timestamp as sent.
     pub(crate) timestamp: u32,
     /// When it was captured, in microseconds of the worker's clock.
-    pub(crate) capture_us: i64,
+    pub(crate) capture_us: Micros,
     /// The RTP marker.
     pub(crate) marker: bool,
     /// The first packet of a keyframe; for audio every packet is.
     pub(crate) keyframe: bool,
+    /// The codec's own running numbers, if the payload has any.
+    pub(crate) picture: Option<PictureNumbers>,
     /// Which header extensions the tail holds, a bit per router id.
     pub(crate) extensions: u16,
 }
@@ -56,6 +61,8 @@ pub(crate) struct Ring {
     tail: u64,
     /// Where the next packet's bytes go.
     write: usize,
+    /// The slot in which the newest keyframe begins.
+    keyframe: Option<u64>,
 }
 
 impl Ring {
@@ -67,6 +74,7 @@ impl Ring {
             head: 0,
             tail: 0,
             write: 0,
+            keyframe: None,
         }
     }
 
@@ -103,6 +111,9 @@ impl Ring {
         let number = self.head;
         let index = self.index(number);
         self.slots[index] = Slot { info, offset: self.write as u32, payload_bytes, tail_bytes };
+        if info.keyframe {
+            self.keyframe = Some(number);
+        }
         self.write += bytes;
         self.head += 1;
         Some(number)
@@ -114,6 +125,12 @@ impl Ring {
         let start = slot.offset as usize;
         let (tail, payload) = self.bytes[start..start + slot.bytes()].split_at(usize::from(slot.tail_bytes));
         Some(StoredPacket { info: slot.info, tail, payload })
+    }
+
+    /// The slot in which the newest keyframe begins, unless it was overwritten, and when it was captured.
+    pub(crate) fn keyframe(&self) -> Option<(u64, Micros)> {
+        let number = self.keyframe?;
+        Some((number, self.slot(number)?.info.capture_us))
     }
 
     /// The first slot at or after `from_slot` that may hold a packet of `sequence` or later, looking back no

@@ -24,7 +24,7 @@ pub(crate) struct Stream {
     pub(crate) producer: ProducerKey,
     /// The transport it comes from.
     pub(crate) transport: TransportKey,
-    kind: MediaKind,
+    pub(crate) kind: MediaKind,
     codec: Codec,
     /// Known from the start, or from the first packet with the encoding's rid.
     pub(crate) ssrc: Option<u32>,
@@ -36,11 +36,13 @@ pub(crate) struct Stream {
     /// Only where the codec has NACK.
     pub(crate) nack: Option<NackGenerator>,
     pub(crate) gate: KeyframeGate,
+    /// It comes: see `worker::layers`.
+    pub(crate) active: bool,
+    pub(crate) last_packet: Option<Instant>,
     /// Waiting in the fan-out.
     pub(crate) queued: bool,
     /// The RTP timestamp of the newest keyframe.
     keyframe_timestamp: Option<u32>,
-    pub(crate) bytes: u64,
 }
 
 /// A decrypted packet.
@@ -98,9 +100,10 @@ impl Stream {
             reception: Reception::new(codec.clock_rate()),
             nack,
             gate: KeyframeGate::new(now),
+            active: false,
+            last_packet: None,
             queued: false,
             keyframe_timestamp: None,
-            bytes: 0,
         }
     }
 
@@ -117,7 +120,6 @@ impl Stream {
         if !self.sequence.insert(sequence) {
             return Stored::Duplicate;
         }
-        self.bytes += payload.len() as u64;
         if payload.is_empty() && self.sequence.drop_newest(sequence) {
             return Stored::Padding;
         }
@@ -154,6 +156,7 @@ impl Stream {
             capture_us,
             marker: header.marker,
             keyframe: starts_keyframe,
+            picture: self.codec.picture_numbers(payload),
             extensions: tail.extensions,
         };
         match self.ring.push(info, tail.bytes(), payload) {

@@ -1,12 +1,13 @@
 //! A worker: everything that one thread carries. Sans-IO: it is told the time and given datagrams.
 //!
 //! `control` holds the calls that make and change things, `ingress` takes datagrams in, `feedback` acts on
-//! RTCP, `egress` writes what is due, `reports` does what time brings.
+//! RTCP, `layers` chooses what each consumer gets, `egress` writes what is due, `reports` does what time brings.
 
 mod control;
 mod egress;
 mod feedback;
 mod ingress;
+mod layers;
 mod reports;
 
 use std::collections::VecDeque;
@@ -81,6 +82,24 @@ pub enum Event {
         /// Which.
         consumer: ConsumerId,
     },
+    /// A consumer of a producer with several layers now gets this one, 0 the lowest.
+    ConsumerLayer {
+        /// The transport it is on.
+        transport: TransportId,
+        /// Which.
+        consumer: ConsumerId,
+        /// What it gets.
+        layer: u8,
+    },
+    /// Layers above this one nobody wants; the publisher may stop them until it is told otherwise.
+    ProducerLayer {
+        /// The transport that feeds it.
+        transport: TransportId,
+        /// Which.
+        producer: ProducerId,
+        /// The highest layer that is wanted, 0 the lowest.
+        layer: u8,
+    },
     /// How loud the producers of a router are, loudest first; five times a second while anybody speaks.
     AudioLevels {
         /// Which router.
@@ -139,7 +158,7 @@ pub struct WorkerStats {
     pub keyframe_requests_in: u64,
     /// STUN, DTLS and RTCP datagrams dropped because their queue was full.
     pub control_dropped: u64,
-    /// Audio level events dropped because nobody polled.
+    /// Audio level and layer events dropped because nobody polled.
     pub events_dropped: u64,
 }
 
@@ -229,8 +248,8 @@ impl Worker {
     }
 
     fn emit(&mut self, event: Event) {
-        // Everything but levels is bounded by the number of transports and consumers there ever were.
-        if matches!(event, Event::AudioLevels { .. }) && self.events.len() >= EVENTS_MAX {
+        // Everything else is bounded by the number of transports and consumers there ever were, or waits for room.
+        if matches!(event, Event::AudioLevels { .. } | Event::ConsumerLayer { .. }) && self.events.len() >= EVENTS_MAX {
             self.stats.events_dropped += 1;
             return;
         }

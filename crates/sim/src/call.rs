@@ -226,6 +226,11 @@ impl Call {
         self.publish(person, Source::Camera, |client, now, life| client.produce_video(now, life, config))
     }
 
+    /// A person begins to send from their camera in several sizes, the smallest first.
+    pub fn publish_simulcast(&mut self, person: usize, configs: &[VideoConfig]) -> ProducerId {
+        self.publish(person, Source::Camera, |client, now, life| client.produce_simulcast(now, life, configs))
+    }
+
     fn publish(
         &mut self,
         person: usize,

@@ -9,12 +9,13 @@ import type {
   IceServer,
   NotificationMap,
   ParticipantId,
+  ProducerId,
   Source,
   TransportOptions,
 } from './protocol';
 import { Publisher } from './publisher';
 import { type Participant, Roster, sourceOf } from './roster';
-import { Subscriber } from './subscriber';
+import { Subscriber, type View } from './subscriber';
 import { keepTransport } from './transport-keeper';
 
 export interface JoinOptions {
@@ -101,6 +102,7 @@ export class Meeting extends Emitter<MeetingEvents> {
     connection.on('notification', ({ event, data }) => {
       if (event === 'audioLevels') this.emit('audioLevels', data.levels);
       else if (event === 'consumerClosed') this.#subscriber.closed(data.consumerId);
+      else if (event === 'wantedLayers') this.#publisher.limitLayers(data.producerId, data.spatialLayer);
       else if (event === 'transportClosed') this.#transportClosed(data);
       else this.#rosterChanged(() => this.#roster.apply(event, data));
     });
@@ -171,6 +173,11 @@ export class Meeting extends Emitter<MeetingEvents> {
 
   unpublish(source: Source): void {
     this.#publisher.unpublish(source);
+  }
+
+  /** How large a picture is shown, or that it is not: only that much of it is received. */
+  view(producerId: ProducerId, view: View): void {
+    this.#subscriber.view(producerId, view);
   }
 
   /** Leaves for good. */

@@ -464,6 +464,14 @@ export type Request = {
     consumerId: ConsumerId;
   };
 } | {
+  event: "setPreferredLayers";
+  data: {
+    /** One of this participant's. */
+    consumerId: ConsumerId;
+    /** 0 the lowest; what is above the highest means the highest. */
+    spatialLayer: number;
+  };
+} | {
   event: "closeConsumer";
   data: {
     /** One of this participant's. */
@@ -584,6 +592,22 @@ export type Notification = {
     consumerId: ConsumerId;
   };
 } | {
+  event: "consumerLayersChanged";
+  data: {
+    /** Which. */
+    consumerId: ConsumerId;
+    /** What it gets, 0 the lowest. */
+    spatialLayer: number;
+  };
+} | {
+  event: "wantedLayers";
+  data: {
+    /** Which. */
+    producerId: ProducerId;
+    /** The highest that is wanted, 0 the lowest. */
+    spatialLayer: number;
+  };
+} | {
   event: "transportClosed";
   data: {
     /** Which. */
@@ -651,5 +675,6 @@ export type RequestMap = {
   consume: { data: RequestData<"consume">; reply: { consumers: Array<ConsumeResult> } };
   resumeConsumer: { data: RequestData<"resumeConsumer">; reply: Record<string, never> };
   pauseConsumer: { data: RequestData<"pauseConsumer">; reply: Record<string, never> };
+  setPreferredLayers: { data: RequestData<"setPreferredLayers">; reply: Record<string, never> };
   closeConsumer: { data: RequestData<"closeConsumer">; reply: Record<string, never> };
 };

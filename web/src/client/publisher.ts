@@ -16,7 +16,13 @@ interface Publication {
 const AUDIO_CODEC: types.ProducerCodecOptions = { opusFec: true, opusDtx: true, opusStereo: false };
 /** Without a hint the browser begins at 300 kbit/s, and the first seconds look like it. */
 const VIDEO_CODEC: types.ProducerCodecOptions = { videoGoogleStartBitrate: 1_000 };
-const VIDEO_ENCODING = { maxBitrate: 1_500_000 };
+/** A person, in three sizes: each viewer gets the one that fits its tile and its network. */
+const CAMERA_ENCODINGS: types.RtpEncodingParameters[] = [
+  { scaleResolutionDownBy: 4, maxBitrate: 150_000 },
+  { scaleResolutionDownBy: 2, maxBitrate: 500_000 },
+  { scaleResolutionDownBy: 1, maxBitrate: 1_200_000 },
+];
+const SCREEN_ENCODINGS: types.RtpEncodingParameters[] = [{ maxBitrate: 2_500_000 }];
 
 /**
  * What this client sends. Callers say what should be (`publish`, `setPaused`, `replaceTrack`, `unpublish`); per
@@ -90,6 +96,14 @@ export class Publisher {
       publication.producer = undefined;
       void this.#run(source);
     }
+  }
+
+  /** Stops the layers above `layer`, because nobody wants them, and lets those up to it flow. */
+  limitLayers(producerId: ProducerId, layer: number): void {
+    const producer = this.producers.find(({ id }) => id === producerId);
+    const top = (producer?.rtpParameters.encodings?.length ?? 1) - 1;
+    // Fails only for a producer that was closed meanwhile.
+    if (top > 0) producer?.setMaxSpatialLayer(Math.min(layer, top)).catch(() => {});
   }
 
   /** After a resume: what the server holds of us, to be brought in line with what should be. */
@@ -166,7 +180,7 @@ export class Publisher {
     const producer = await transport.produce({
       track,
       ...(track.kind === 'video'
-        ? { encodings: [VIDEO_ENCODING], codecOptions: VIDEO_CODEC }
+        ? { encodings: source === 'camera' ? CAMERA_ENCODINGS : SCREEN_ENCODINGS, codecOptions: VIDEO_CODEC }
         : { codecOptions: AUDIO_CODEC }),
       // Tracks belong to who made them.
       stopTracks: false,

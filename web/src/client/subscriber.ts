@@ -5,11 +5,26 @@ import type { Requester } from './publisher';
 const CONSUME_MAX = 100;
 const RETRY_MS = 1_000;
 
+/** The layer at which a picture is wanted, 0 the lowest, or nothing while nobody sees it. */
+export type View = number | 'hidden';
+
+/** A consumer, and what the server was told of it. */
+interface Reception {
+  consumer: types.Consumer;
+  /** The layer that it was limited to; the server begins with the highest. */
+  layer: number;
+  flowing: boolean;
+  adjusting: boolean;
+}
+
+const HIGHEST = 255;
+
 /** What this client receives: it keeps a consumer for each wanted producer, on whatever transport there is. */
 export class Subscriber {
   readonly #request: Requester;
   readonly #onTrack: (producerId: ProducerId, track: MediaStreamTrack | undefined) => void;
-  readonly #consumers = new Map<ProducerId, types.Consumer>();
+  readonly #receptions = new Map<ProducerId, Reception>();
+  readonly #views = new Map<ProducerId, View>();
   readonly #asked = new Set<ProducerId>();
   /** What this browser cannot receive. */
   readonly #impossible = new Set<ProducerId>();
@@ -24,16 +39,27 @@ export class Subscriber {
 
   /** The consumers that exist now, for statistics. */
   get consumers(): types.Consumer[] {
-    return [...this.#consumers.values()];
+    return [...this.#receptions.values()].map(({ consumer }) => consumer);
   }
 
   /** Receive exactly these. Those that are new in one tick are asked for together. */
   want(producerIds: ReadonlySet<ProducerId>): void {
     this.#wanted = producerIds;
-    for (const producerId of this.#consumers.keys()) {
+    for (const producerId of this.#receptions.keys()) {
       if (!producerIds.has(producerId)) this.#drop(producerId);
     }
+    for (const producerId of this.#views.keys()) {
+      if (!producerIds.has(producerId)) this.#views.delete(producerId);
+    }
     this.#schedule();
+  }
+
+  /** How a picture is seen from now on; without a word it is received as large as it is. */
+  view(producerId: ProducerId, view: View): void {
+    if (!this.#wanted.has(producerId)) return;
+    this.#views.set(producerId, view);
+    // A failed request is made again with the next view, or with the consumer that follows.
+    this.#adjust(producerId).catch(() => {});
   }
 
   /** Receives by this transport from now on; what was on the one before is asked for again. */
@@ -41,13 +67,13 @@ export class Subscriber {
     this.#transport = transport;
     this.#asked.clear();
     this.#impossible.clear();
-    for (const producerId of this.#consumers.keys()) this.#drop(producerId);
+    for (const producerId of this.#receptions.keys()) this.#drop(producerId);
     this.#schedule();
   }
 
   /** The server ended a consumer. If its producer stays wanted there will be another. */
   closed(consumerId: ConsumerId): void {
-    for (const [producerId, consumer] of this.#consumers) {
+    for (const [producerId, { consumer }] of this.#receptions) {
       if (consumer.id === consumerId) {
         this.#drop(producerId);
         // The news that the producer is gone may be on its way.
@@ -84,7 +110,7 @@ export class Subscriber {
   }
 
   #missing(producerIds: ProducerId[]): ProducerId[] {
-    return producerIds.filter((id) => this.#wanted.has(id) && !this.#consumers.has(id) && !this.#impossible.has(id));
+    return producerIds.filter((id) => this.#wanted.has(id) && !this.#receptions.has(id) && !this.#impossible.has(id));
   }
 
   /** Never rejects: one producer that cannot be received must not take the others with it. */
@@ -107,23 +133,48 @@ export class Subscriber {
       if (!transport.closed) void close();
       return;
     }
-    this.#consumers.set(producerId, consumer);
+    this.#receptions.set(producerId, { consumer, layer: HIGHEST, flowing: false, adjusting: false });
     this.#onTrack(producerId, consumer.track);
     try {
       // Not after play(): it resolves with the first frame, which comes only after this.
-      await this.#request('resumeConsumer', { consumerId: consumer.id });
+      await this.#adjust(producerId);
     } catch {
-      if (this.#consumers.get(producerId) !== consumer) return;
+      if (this.#receptions.get(producerId)?.consumer !== consumer) return;
       this.#drop(producerId);
       await close();
     }
   }
 
+  /** Tells the server how a picture is seen, until that is what it knows. */
+  async #adjust(producerId: ProducerId): Promise<void> {
+    const reception = this.#receptions.get(producerId);
+    if (!reception || reception.adjusting) return;
+    reception.adjusting = true;
+    const consumerId = reception.consumer.id;
+    try {
+      while (this.#receptions.get(producerId) === reception) {
+        const view = this.#views.get(producerId) ?? HIGHEST;
+        if (view !== 'hidden' && view !== reception.layer) {
+          await this.#request('setPreferredLayers', { consumerId, spatialLayer: view });
+          reception.layer = view;
+        } else if (reception.flowing !== (view !== 'hidden')) {
+          const event = view === 'hidden' ? 'pauseConsumer' : 'resumeConsumer';
+          await this.#request(event, { consumerId });
+          reception.flowing = view !== 'hidden';
+        } else {
+          return;
+        }
+      }
+    } finally {
+      reception.adjusting = false;
+    }
+  }
+
   #drop(producerId: ProducerId): void {
-    const consumer = this.#consumers.get(producerId);
-    if (!consumer) return;
-    this.#consumers.delete(producerId);
-    consumer.close();
+    const reception = this.#receptions.get(producerId);
+    if (!reception) return;
+    this.#receptions.delete(producerId);
+    reception.consumer.close();
     this.#onTrack(producerId, undefined);
   }
 }

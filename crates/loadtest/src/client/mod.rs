@@ -63,6 +63,8 @@ pub enum ClientError {
 struct Publication {
     source: Source,
     mid: Mid,
+    /// Of the lowest of the layers that it is one of.
+    picture: Mid,
     ssrc: Ssrc,
     payload_type: u8,
     sequence: u64,
@@ -188,6 +190,24 @@ impl Client {
         self.produce(publisher, Source::video(now, self.epoch, publisher, config))
     }
 
+    /// Begins to send one picture in several sizes, the smallest first. Each is stamped with a number of its own,
+    /// counted from `publisher`, and all make keyframes at the same time, as libwebrtc's do.
+    pub fn produce_simulcast(&mut self, now: Instant, publisher: u32, configs: &[VideoConfig]) -> RtpParameters {
+        let mut all: Option<RtpParameters> = None;
+        let picture = Mid::from(self.publications.len().to_string().as_str());
+        for (layer, &config) in (0..).zip(configs) {
+            let one = self.produce_video(now, publisher + layer, config);
+            if let Some(publication) = self.publications.last_mut() {
+                publication.picture = picture;
+            }
+            match &mut all {
+                Some(all) => all.encodings.extend(one.encodings),
+                None => all = Some(one),
+            }
+        }
+        all.expect("one layer at least")
+    }
+
     fn produce(&mut self, publisher: u32, source: Source) -> RtpParameters {
         let kind = source.kind();
         let index = self.publications.len() as u32;
@@ -202,6 +222,7 @@ impl Client {
         self.publications.push(Publication {
             source,
             mid,
+            picture: mid,
             ssrc: ssrc.into(),
             payload_type: parameters::sent_payload_type(kind),
             // Below 2^15, as browsers begin.
@@ -378,7 +399,9 @@ impl Client {
                 self.estimate_bps = Some(estimate.as_u64());
             }
             Event::KeyframeRequest(request) => {
-                for publication in self.publications.iter_mut().filter(|p| p.mid == request.mid) {
+                let asked = self.publications.iter().find(|publication| publication.mid == request.mid);
+                let picture = asked.map(|publication| publication.picture);
+                for publication in self.publications.iter_mut().filter(|p| Some(p.picture) == picture) {
                     publication.source.request_keyframe();
                 }
             }

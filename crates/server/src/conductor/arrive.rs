@@ -249,6 +249,7 @@ impl Shared {
             outbox.close(ErrorCode::Draining);
         }
         member.outbox = Some(outbox);
+        let kept = member.transports();
         let token = SessionToken {
             room: turn.room().clone(),
             participant: turn.participant(),
@@ -256,6 +257,13 @@ impl Shared {
             generation: member.generation,
         };
         registry.add_socket(handle, turn.room(), turn.participant());
+        // What a broken socket swallowed: a publisher that was not told would keep a wanted layer switched off.
+        let media = registry.media(turn.room(), || self.place());
+        drop(
+            media.map(|media| {
+                media.worker.call(move |worker, _| kept.for_each(|transport| worker.tell_layers(transport)))
+            }),
+        );
         drop(registry);
         let welcome = Welcome {
             participant_id: token.participant,

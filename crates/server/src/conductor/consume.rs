@@ -1,9 +1,12 @@
 //! Requests about consumers. They concern one participant and this node, so the log knows nothing of them.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use protocol::request::{ConsumeResult, ConsumerOptions};
 use protocol::{ConsumerId, ErrorBody, ErrorCode, ProducerId, Reply, TransportId};
+use sfu::Worker;
+use sfu::worker::NotFound;
 
 use super::Shared;
 use super::media::{Closing, call_failed, consume_failed, not_found};
@@ -74,16 +77,36 @@ impl Shared {
         id: ConsumerId,
         paused: bool,
     ) -> Result<Reply, ErrorBody> {
+        self.change_consumer(caller, id, move |worker, now| match paused {
+            true => worker.pause_consumer(id),
+            false => worker.resume_consumer(now, id),
+        })
+        .await
+    }
+
+    /// Chooses among the layers of what a consumer receives.
+    pub(super) async fn set_preferred_layers(
+        &self,
+        caller: &Caller,
+        id: ConsumerId,
+        spatial_layer: u8,
+    ) -> Result<Reply, ErrorBody> {
+        self.change_consumer(caller, id, move |worker, now| worker.set_preferred_layer(now, id, spatial_layer)).await
+    }
+
+    async fn change_consumer(
+        &self,
+        caller: &Caller,
+        id: ConsumerId,
+        change: impl FnOnce(&mut Worker, Instant) -> Result<(), NotFound> + Send + 'static,
+    ) -> Result<Reply, ErrorBody> {
         let call = {
             let mut registry = self.registry();
             let (member, _, media) = registry.member(caller)?;
             if !member.consumers.contains(&id) {
                 return Err(not_found("consumer"));
             }
-            media.worker.call(move |worker, now| match paused {
-                true => worker.pause_consumer(id),
-                false => worker.resume_consumer(now, id),
-            })
+            media.worker.call(change)
         };
         call.await.map_err(call_failed)?.map_err(|_| not_found("consumer"))?;
         Ok(Reply::Done {})

@@ -38,6 +38,16 @@ fn pass_on(shared: &Shared, event: Event) {
                 member.consumer_ended(consumer);
             }
         }
+        Event::ConsumerLayer { transport, consumer, layer } => {
+            if let Some(member) = registry.transport_owner(transport) {
+                member.tell(Notification::ConsumerLayersChanged { consumer_id: consumer, spatial_layer: layer });
+            }
+        }
+        Event::ProducerLayer { transport, producer, layer } => {
+            if let Some(member) = registry.transport_owner(transport) {
+                member.tell(Notification::WantedLayers { producer_id: producer, spatial_layer: layer });
+            }
+        }
         Event::AudioLevels { router, levels } => {
             let levels = levels.into_iter().map(|(producer_id, level)| AudioLevel { producer_id, level }).collect();
             let notification = Notification::AudioLevels { levels };

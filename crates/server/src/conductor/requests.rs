@@ -61,6 +61,9 @@ impl Shared {
             Request::Consume { transport_id, producer_ids } => self.consume(caller, transport_id, producer_ids).await,
             Request::ResumeConsumer { consumer_id } => self.pause_consumer(caller, consumer_id, false).await,
             Request::PauseConsumer { consumer_id } => self.pause_consumer(caller, consumer_id, true).await,
+            Request::SetPreferredLayers { consumer_id, spatial_layer } => {
+                self.set_preferred_layers(caller, consumer_id, spatial_layer).await
+            }
             Request::CloseConsumer { consumer_id } => self.close_consumer(caller, consumer_id),
         }
     }

@@ -28,4 +28,53 @@ impl Codec {
             Self::Vp8 => vp8::is_keyframe(payload),
         }
     }
+
+    /// The running numbers of a packet, where the codec has them and the payload can be read.
+    pub fn picture_numbers(self, payload: &[u8]) -> Option<PictureNumbers> {
+        match self {
+            Self::Opus => None,
+            Self::Vp8 => vp8::picture_numbers(payload),
+        }
+    }
+
+    /// Adds to the running numbers of a packet, in place and in the widths that it has.
+    pub fn shift_picture(self, payload: &mut [u8], shift: PictureNumbers) {
+        match self {
+            Self::Opus => {}
+            Self::Vp8 => vp8::shift_picture(payload, shift),
+        }
+    }
+}
+
+/// The running numbers that a video payload carries beside RTP's own. A receiver takes a step back for an old frame,
+/// so they go on where they were when the source changes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PictureNumbers {
+    /// Of the frame; 15 bits, wraps.
+    pub picture_id: u16,
+    /// Of the newest frame of the lowest temporal layer; wraps.
+    pub tl0_picture_index: u8,
+}
+
+impl PictureNumbers {
+    /// The numbers of a frame of the lowest temporal layer that follows.
+    pub fn next(self) -> Self {
+        self.shifted(Self { picture_id: 1, tl0_picture_index: 1 })
+    }
+
+    /// What must be added to `other` to get these.
+    pub fn since(self, other: Self) -> Self {
+        Self {
+            picture_id: self.picture_id.wrapping_sub(other.picture_id),
+            tl0_picture_index: self.tl0_picture_index.wrapping_sub(other.tl0_picture_index),
+        }
+    }
+
+    /// These with `shift` added.
+    pub fn shifted(self, shift: Self) -> Self {
+        Self {
+            picture_id: self.picture_id.wrapping_add(shift.picture_id),
+            tl0_picture_index: self.tl0_picture_index.wrapping_add(shift.tl0_picture_index),
+        }
+    }
 }

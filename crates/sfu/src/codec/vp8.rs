@@ -1,5 +1,7 @@
 //! The VP8 payload descriptor (RFC 7741 section 4.2).
 
+use super::PictureNumbers;
+
 const PICTURE_ID_OFFSET: usize = 2;
 
 /// What precedes the VP8 data in each packet.
@@ -51,6 +53,23 @@ pub fn is_keyframe(payload: &[u8]) -> bool {
     })
 }
 
+/// The running numbers of a payload whose frames are numbered.
+pub fn picture_numbers(payload: &[u8]) -> Option<PictureNumbers> {
+    let descriptor = Descriptor::parse(payload)?;
+    let picture_id = match descriptor.picture_id? {
+        PictureId::Short(id) => u16::from(id),
+        PictureId::Long(id) => id,
+    };
+    Some(PictureNumbers { picture_id, tl0_picture_index: descriptor.tl0_picture_index.unwrap_or_default() })
+}
+
+/// Adds to the running numbers of a payload, in place.
+pub fn shift_picture(payload: &mut [u8], shift: PictureNumbers) {
+    let (Some(descriptor), Some(numbers)) = (Descriptor::parse(payload), picture_numbers(payload)) else { return };
+    let numbers = numbers.shifted(shift);
+    descriptor.rewrite(payload, numbers.picture_id, numbers.tl0_picture_index);
+}
+
 impl Descriptor {
     /// Reads the descriptor of an RTP payload; `None` when it is cut short.
     pub fn parse(payload: &[u8]) -> Option<Self> {
@@ -74,7 +93,7 @@ impl Descriptor {
 
     /// Puts other running numbers into the payload that this descriptor was read from, in the widths that it has;
     /// those that it does not have are left out.
-    pub fn rewrite(&self, payload: &mut [u8], picture_id: u16, tl0_picture_index: u8) {
+    fn rewrite(&self, payload: &mut [u8], picture_id: u16, tl0_picture_index: u8) {
         let [long, short] = picture_id.to_be_bytes();
         let Some(fields) = payload.get_mut(PICTURE_ID_OFFSET..self.bytes) else { return };
         let (picture, rest) = fields.split_at_mut(match self.picture_id {

@@ -10,7 +10,7 @@ use super::scalability::ScalabilityMode;
 use crate::rtp::{Extension, ExtensionMap};
 
 /// Streams that one producer may have.
-pub const ENCODINGS_MAX: usize = 8;
+pub const ENCODINGS_MAX: usize = 4;
 /// Codecs that one producer may list, `rtx` included.
 pub const CODECS_MAX: usize = 32;
 /// Header extensions that one producer may list.

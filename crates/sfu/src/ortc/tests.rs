@@ -283,7 +283,7 @@ fn encodings_use_one_listed_codec() {
 fn lists_are_bounded() {
     let mut parameters = camera();
     parameters.encodings = (1..=9).map(|n| RtpEncodingParameters { ssrc: Some(n), ..Default::default() }).collect();
-    assert_eq!(refusal(MediaKind::Video, &parameters).to_string(), "9 encodings are given, at most 8 are allowed");
+    assert_eq!(refusal(MediaKind::Video, &parameters).to_string(), "9 encodings are given, at most 4 are allowed");
     let mut parameters = self::parameters("mic");
     let second = RtpEncodingParameters { ssrc: Some(1), ..Default::default() };
     parameters.encodings.push(second);

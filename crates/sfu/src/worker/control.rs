@@ -260,17 +260,8 @@ impl Worker {
     pub fn resume_producer(&mut self, now: Instant, router: RouterId, id: ProducerId) -> Result<(), NotFound> {
         let producer = self.producer_mut(router, id)?;
         if std::mem::replace(&mut producer.paused, false) {
-            for key in producer.consumers.clone() {
-                let consumer = &mut self.consumers[key.0];
-                if consumer.paused() {
-                    continue;
-                }
-                let source = consumer.source;
-                consumer.restart(source.map(|key| &self.streams[key.0].ring));
-                if let Some(stream) = source {
-                    self.request_keyframe(now, stream);
-                }
-            }
+            let key = self.routers[&router].producers[&id];
+            self.start_consumers(now, key);
         }
         Ok(())
     }
@@ -314,9 +305,7 @@ impl Worker {
         let format = consumer_format(&producer.mapping, &parameters);
         let ssrc = format.ssrc;
         let (first, first_rtx) = (self.rng.random(), self.rng.random());
-        let mut consumer = Consumer::new(id, transport_key, producer_key, format, first, first_rtx);
-        let source = producer.streams.first().copied();
-        consumer.repoint(source, source.map(|key| &self.streams[key.0].ring));
+        let consumer = Consumer::new(id, transport_key, producer_key, format, first, first_rtx);
         let key = ConsumerKey(self.consumers.insert(consumer));
         producer.consumers.push(key);
         transport.consumers.push(key);
@@ -330,10 +319,9 @@ impl Worker {
     pub fn resume_consumer(&mut self, now: Instant, id: ConsumerId) -> Result<(), NotFound> {
         let key = *self.consumer_ids.get(&id).ok_or(NotFound)?;
         let consumer = &mut self.consumers[key.0];
-        let source = consumer.source;
-        consumer.resume(source.map(|key| &self.streams[key.0].ring));
-        if let Some(stream) = source {
-            self.request_keyframe(now, stream);
+        if consumer.paused() {
+            consumer.resume();
+            self.start_consumer(now, key);
         }
         Ok(())
     }
@@ -374,6 +362,8 @@ impl Worker {
             consumers: Vec::new(),
             paused: false,
             level: i8::MIN + 1,
+            layer_kept: 0,
+            unwanted_since: None,
         }));
         if let Some(router) = self.routers.get_mut(&router) {
             router.producers.insert(id, key);
@@ -407,14 +397,11 @@ impl Worker {
                 }
             }
         }
+        // A publisher begins with all its layers.
+        producer.layer_kept = (mapping.encodings.len() - 1) as u8;
+        producer.unwanted_since = None;
         producer.mapping = mapping;
-        let source = producer.streams.first().copied();
-        for consumer in &producer.consumers {
-            self.consumers[consumer.0].repoint(source, source.map(|key| &self.streams[key.0].ring));
-        }
-        if let Some(stream) = source.filter(|_| !producer.consumers.is_empty()) {
-            self.request_keyframe(now, stream);
-        }
+        self.start_consumers(now, key);
     }
 
     /// Takes the source from a producer; its consumers wait for the next.
@@ -422,7 +409,7 @@ impl Worker {
         let producer = &mut self.producers[key.0];
         let streams = std::mem::take(&mut producer.streams);
         for &consumer in &producer.consumers {
-            self.consumers[consumer.0].repoint(None, None);
+            self.consumers[consumer.0].detach();
             // Slots of this ring name other packets in the next.
             self.fan_out.forget_consumer(consumer);
         }
@@ -505,6 +492,7 @@ fn consumer_format(mapping: &ProducerMapping, parameters: &RtpParameters) -> Con
         |extension: Extension| parameters.header_extensions.iter().any(|taken| taken.id == extension.router_id());
     let extensions = parameters.header_extensions.iter().filter(|taken| taken.id < 16);
     ConsumerFormat {
+        codec: mapping.codec.row.codec,
         ssrc: encoding.and_then(|e| e.ssrc).unwrap_or_default(),
         payload_type: payload_type(false).unwrap_or_default(),
         rtx: encoding.and_then(|e| e.rtx).zip(payload_type(true)).map(|(rtx, payload_type)| (rtx.ssrc, payload_type)),

@@ -10,7 +10,7 @@ use protocol::MediaKind;
 
 use super::Worker;
 use crate::burst::{Burst, SendTime, write_burst, write_retransmission};
-use crate::consumer::Outgoing;
+use crate::consumer::Found;
 use crate::keys::{ConsumerKey, StreamKey};
 use crate::rtp::abs_send_time;
 use crate::transmit::{DATAGRAM_BYTES_MAX, SendBatch};
@@ -22,8 +22,7 @@ const RETRANSMISSIONS_MAX: usize = 4096;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Retransmission {
     pub(super) consumer: ConsumerKey,
-    pub(super) slot: u64,
-    pub(super) original: Outgoing,
+    pub(super) original: Found,
 }
 
 /// Streams that have packets to be forwarded, and where among their consumers the work stopped.
@@ -127,18 +126,20 @@ impl Worker {
     }
 
     fn retransmit(&mut self, time: SendTime, batch: &mut SendBatch) -> bool {
-        while let Some(&Retransmission { consumer, slot, original }) = self.fan_out.retransmissions.front() {
+        while let Some(&Retransmission { consumer, original }) = self.fan_out.retransmissions.front() {
             if batch.room() < 2 * DATAGRAM_BYTES_MAX {
                 return false;
             }
             self.fan_out.retransmissions.pop_front();
             let Some(consumer) = self.consumers.get_mut(consumer.0) else { continue };
             consumer.retransmissions = consumer.retransmissions.saturating_sub(1);
-            let Some(stream) = consumer.source.and_then(|key| self.streams.get(key.0)) else { continue };
+            let streams = &self.producers[consumer.producer.0].streams;
+            let Some(&stream) = streams.get(usize::from(original.layer)) else { continue };
+            let stream = &self.streams[stream.0];
             let Some(transport) = self.transports.get_mut(consumer.transport.0) else { continue };
             let Some(egress) = transport.egress.as_mut() else { continue };
             let spare = batch.spare();
-            if let Some(bytes) = write_retransmission(consumer, &stream.ring, egress, time, slot, original, spare) {
+            if let Some(bytes) = write_retransmission(consumer, &stream.ring, egress, time, &original, spare) {
                 batch.commit(egress.socket, egress.remote, bytes, bytes);
                 self.stats.retransmitted += 1;
             }
@@ -147,47 +148,51 @@ impl Worker {
     }
 
     fn fan_out(&mut self, kind: MediaKind, time: SendTime, batch: &mut SendBatch) -> bool {
+        let now_us = self.clock.micros(time.now);
         while let Some((key, mut done, head)) = self.fan_out.next(kind) {
-            let Some(stream) = self.streams.get_mut(key.0) else { continue };
+            let Some(stream) = self.streams.get(key.0) else { continue };
             let head = head.unwrap_or(stream.ring.head());
-            let Some(producer) = self.producers.get(stream.producer.0) else { continue };
-            let count = producer.consumers.len();
+            let (producer_key, publisher) = (stream.producer, stream.transport);
+            let count = self.producers[producer_key.0].consumers.len();
             let (mut full, mut skipped) = (false, false);
-            while done < count {
-                let consumer_key = producer.consumers[(self.fan_out.rotation.wrapping_add(done)) % count];
-                let consumer = &mut self.consumers[consumer_key.0];
-                if consumer.source == Some(key)
-                    && let Some(egress) = &mut self.transports[consumer.transport.0].egress
+            while done < count && !full {
+                let place = self.fan_out.rotation.wrapping_add(done) % count;
+                let consumer_key = self.producers[producer_key.0].consumers[place];
+                let (consumer, ring) = (&mut self.consumers[consumer_key.0], &self.streams[key.0].ring);
+                let reads = consumer.source.is_some_and(|source| source.stream == key);
+                if let Some(next) = consumer.next_source.filter(|next| next.stream == key)
+                    && consumer.can_switch(ring, now_us)
+                    && !consumer.in_mid_frame(time.now)
                 {
-                    let before = consumer.stats.skipped;
-                    full = write_burst(consumer, &stream.ring, egress, time, batch) == Burst::Full;
-                    skipped |= consumer.stats.skipped != before;
-                    if full {
-                        break;
-                    }
+                    consumer.switch(next, ring, now_us);
+                    self.tell_layer(consumer_key);
+                } else if !reads {
+                    done += 1;
+                    continue;
                 }
-                done += 1;
+                let (consumer, ring) = (&mut self.consumers[consumer_key.0], &self.streams[key.0].ring);
+                if let Some(egress) = &mut self.transports[consumer.transport.0].egress {
+                    let before = consumer.stats.skipped;
+                    full = write_burst(consumer, ring, egress, time, batch) == Burst::Full;
+                    skipped |= consumer.stats.skipped != before;
+                }
+                done += usize::from(!full);
             }
-            let publisher = stream.transport;
-            let wants_keyframe = skipped && stream.nack.is_some() && !producer.paused;
-            if wants_keyframe {
+            let stream = &mut self.streams[key.0];
+            if skipped && stream.nack.is_some() && !self.producers[producer_key.0].paused {
                 // Asked for by the publisher's timer: control datagrams of this turn are out already.
                 stream.gate.request(time.now);
+                self.schedule(publisher, time.now);
             }
+            let stream = &mut self.streams[key.0];
             if full {
                 self.fan_out.lane(kind).place = Some((key, done, head));
-                if wants_keyframe {
-                    self.schedule(publisher, time.now);
-                }
                 return false;
             }
             stream.queued = stream.ring.head() != head;
             if stream.queued {
                 // More came in while the work was held up: those who were served first need it too.
                 self.fan_out.push(kind, key);
-            }
-            if wants_keyframe {
-                self.schedule(publisher, time.now);
             }
         }
         true

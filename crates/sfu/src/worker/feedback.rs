@@ -76,15 +76,16 @@ impl Worker {
         let rtt_ms = self.transports[key.0].rtt.as_millis().max(RESEND_MS_MIN) as u16;
         let now_ms = (self.clock.micros(now) / 1000) as u64;
         let consumer = &mut self.consumers[consumer_key.0];
-        let Some(stream) = consumer.source.and_then(|key| self.streams.get(key.0)) else { return };
+        let layers = &self.producers[consumer.producer.0].streams;
+        let ring_of = |layer: u8| Some(&self.streams[layers.get(usize::from(layer))?.0].ring);
         for sequence in sequences.take(NACKS_MAX) {
             self.stats.nacks_in += 1;
             if consumer.retransmissions >= RETRANSMISSIONS_MAX || !self.fan_out.takes_retransmissions() {
                 return;
             }
-            if let Some((slot, original)) = consumer.lost(&stream.ring, sequence, now_ms, rtt_ms) {
+            if let Some(original) = consumer.lost(sequence, now_ms, rtt_ms, ring_of) {
                 consumer.retransmissions += 1;
-                self.fan_out.retransmit(Retransmission { consumer: consumer_key, slot, original });
+                self.fan_out.retransmit(Retransmission { consumer: consumer_key, original });
             }
         }
     }
@@ -92,9 +93,9 @@ impl Worker {
     fn handle_keyframe_request(&mut self, now: Instant, key: TransportKey, ssrc: u32) {
         let Some(consumer) = self.transports[key.0].consumer_ssrcs.get(&ssrc) else { return };
         let consumer = &self.consumers[consumer.0];
-        if let Some(stream) = consumer.source.filter(|_| !consumer.paused()) {
+        if let Some(source) = consumer.source.filter(|_| !consumer.paused()) {
             self.stats.keyframe_requests_in += 1;
-            self.request_keyframe(now, stream);
+            self.request_keyframe(now, source.stream);
         }
     }
 }

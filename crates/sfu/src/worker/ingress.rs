@@ -1,7 +1,7 @@
 //! Datagrams in: told apart by their first byte (RFC 7983), given to the transport that owns the address pair.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{Event, Worker};
 use crate::burst::Egress;
@@ -94,15 +94,14 @@ impl Worker {
                         Some(Egress { keys: seal, socket, remote, transport_cc: 1, packets: 0, bytes: 0 });
                     let id = transport.id;
                     // What was resumed before the path was there starts now.
+                    let producers = transport.producers.iter();
+                    let published: Vec<_> = producers.flat_map(|key| self.producers[key.0].streams.clone()).collect();
                     for key in transport.consumers.clone() {
-                        let consumer = &mut self.consumers[key.0];
-                        if !consumer.paused() {
-                            let source = consumer.source;
-                            consumer.restart(source.map(|key| &self.streams[key.0].ring));
-                            if let Some(stream) = source {
-                                self.request_keyframe(now, stream);
-                            }
-                        }
+                        self.start_consumer(now, key);
+                    }
+                    // And what was asked for before there was a way to ask.
+                    for stream in published {
+                        self.poll_keyframe_gate(now, stream);
                     }
                     self.emit(Event::TransportConnected { transport: id });
                 }
@@ -137,7 +136,7 @@ impl Worker {
         let packet = &datagram[..opened.payload_end];
         let Some(header) = RtpHeader::parse(packet) else { return };
         let known = transport.incoming.get(&header.ssrc).copied();
-        let Some(incoming) = known.or_else(|| self.bind_by_rid(key, &header, packet)) else {
+        let Some(incoming) = known.or_else(|| self.bind_by_rid(now, key, &header, packet)) else {
             self.stats.rtp_unannounced += 1;
             // Media comes before its `produce` call is through. It must not be reported as lost to the estimator of
             // what is published already; ids are the same in all of a bundle.
@@ -238,9 +237,11 @@ impl Worker {
                 transport.timer = Some(self.timers.set(key, transport.timer, at));
             }
         }
-        if !stream.queued {
-            stream.queued = true;
-            self.fan_out.push(producer.kind, incoming.stream);
+        stream.last_packet = Some(now);
+        let appeared = !std::mem::replace(&mut stream.active, true);
+        self.queue(incoming.stream);
+        if appeared {
+            self.choose_layers(now, producer_key);
         }
         if lost_for_good {
             self.request_keyframe(now, incoming.stream);
@@ -248,7 +249,7 @@ impl Worker {
     }
 
     /// Finds the stream of an SSRC that was not announced by its mid and rid (RFC 8852), and remembers it.
-    fn bind_by_rid(&mut self, key: TransportKey, header: &RtpHeader, packet: &[u8]) -> Option<Incoming> {
+    fn bind_by_rid(&mut self, now: Instant, key: TransportKey, header: &RtpHeader, packet: &[u8]) -> Option<Incoming> {
         let transport = &mut self.transports[key.0];
         for producer in &transport.producers {
             let producer = &self.producers[producer.0];
@@ -274,6 +275,9 @@ impl Worker {
             }
             let incoming = Incoming { stream, is_rtx };
             transport.incoming.insert(header.ssrc, incoming);
+            if !is_rtx {
+                self.poll_keyframe_gate(now, stream);
+            }
             return Some(incoming);
         }
         None
@@ -308,17 +312,18 @@ impl Worker {
         let Some(stream) = self.streams.get_mut(key.0) else { return };
         let transport_key = stream.transport;
         let Some(transport) = self.transports.get(transport_key.0) else { return };
-        let (rtt, sender, connected) = (transport.rtt, transport.rtcp_ssrc, transport.egress.is_some());
-        if let (true, Some(ssrc)) = (connected, stream.ssrc)
-            && stream.gate.poll(now, rtt)
-        {
+        let (rtt, sender) = (transport.rtt, transport.rtcp_ssrc);
+        let (Some(_), Some(ssrc)) = (&transport.egress, stream.ssrc) else {
+            // Asked again as soon as both are there.
+            return;
+        };
+        if stream.gate.poll(now, rtt) {
             self.stats.keyframe_requests_out += 1;
             self.send_rtcp(transport_key, |writer: &mut RtcpWriter<'_>| writer.pli(sender, ssrc));
         }
         let again = self.streams[key.0].gate.poll_timeout(rtt);
         if let Some(at) = again {
-            // A stream whose SSRC or path is not known yet is asked when it is.
-            self.schedule(transport_key, at.max(now + Duration::from_millis(20)));
+            self.schedule(transport_key, at);
         }
     }
 }

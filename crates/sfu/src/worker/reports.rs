@@ -43,6 +43,7 @@ impl Worker {
         if self.levels_at <= now {
             self.levels_at = now + LEVELS_INTERVAL;
             self.emit_levels();
+            self.update_layers(now);
         }
     }
 

@@ -7,6 +7,7 @@ mod garbage;
 mod ice_restart;
 mod keyframe_requests;
 mod late_resume;
+mod layers;
 mod lip_sync;
 mod mute;
 mod reload;

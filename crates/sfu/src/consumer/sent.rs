@@ -1,0 +1,128 @@
+//! What a consumer sent under which sequence number, so that it can be sent again.
+
+use arrayvec::ArrayVec;
+
+use crate::codec::PictureNumbers;
+use crate::ring::Ring;
+
+/// How many packets back a retransmission may be asked for; a power of two.
+const ENTRIES: usize = 512;
+/// How many changes of the numbering are remembered.
+const EPOCHS_MAX: usize = 8;
+/// Bits of an entry's slot number; the rest of its 32 bits name the layer.
+const SLOT_BITS: u32 = 29;
+const SLOT_MASK: u32 = (1 << SLOT_BITS) - 1;
+
+/// What is added to the running numbers of a source so that the receiver sees one stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Shift {
+    pub(crate) timestamp: u32,
+    pub(crate) picture: PictureNumbers,
+}
+
+/// A packet that was sent and is asked for again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Which of the producer's streams it is of.
+    pub(crate) layer: u8,
+    /// Where it lies in that stream's ring.
+    pub(crate) slot: u64,
+    /// The sequence number that it left with, extended.
+    pub(crate) sequence: u64,
+    pub(crate) shift: Shift,
+}
+
+/// Where the newest packets of a consumer lie.
+#[derive(Debug)]
+pub(crate) struct SentPackets {
+    /// At their sequence numbers modulo the length. Empty where nothing is ever sent again.
+    entries: Box<[Entry]>,
+    epochs: ArrayVec<Epoch, EPOCHS_MAX>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Entry {
+    sequence: u16,
+    /// Milliseconds of the worker's clock of the last retransmission, 16 bits; 0 when there was none.
+    resent_ms: u16,
+    /// The layer, and the low bits of the ring's slot number.
+    place: u32,
+}
+
+/// An entry that was never written: no producer has so many layers.
+const UNUSED: u32 = u32::MAX;
+
+/// From which sequence number on which shift holds.
+#[derive(Debug, Clone, Copy)]
+struct Epoch {
+    from: u64,
+    shift: Shift,
+}
+
+impl SentPackets {
+    /// Remembers packets only if they are ever to be sent again.
+    pub(super) fn new(remember: bool) -> Self {
+        let unused = Entry { place: UNUSED, ..Entry::default() };
+        let entries = vec![unused; if remember { ENTRIES } else { 0 }].into_boxed_slice();
+        Self { entries, epochs: ArrayVec::new() }
+    }
+
+    /// The shift that holds now.
+    pub(super) fn shift(&self) -> Shift {
+        self.epochs.last().map_or_else(Shift::default, |epoch| epoch.shift)
+    }
+
+    /// From `sequence` on another shift holds.
+    pub(super) fn set_shift(&mut self, sequence: u64, shift: Shift) {
+        if self.shift() == shift && !self.epochs.is_empty() {
+            return;
+        }
+        if self.epochs.is_full() {
+            self.epochs.remove(0);
+        }
+        self.epochs.push(Epoch { from: sequence, shift });
+    }
+
+    pub(super) fn insert(&mut self, sequence: u64, layer: u8, slot: u64) {
+        if let Some(entry) = self.entries.get_mut(sequence as usize & (ENTRIES - 1)) {
+            let place = u32::from(layer) << SLOT_BITS | slot as u32 & SLOT_MASK;
+            *entry = Entry { sequence: sequence as u16, resent_ms: 0, place };
+        }
+    }
+
+    /// Forgets all packets: their rings are gone.
+    pub(super) fn clear(&mut self) {
+        self.entries.fill(Entry { place: UNUSED, ..Entry::default() });
+    }
+
+    /// Looks up a packet before `next` to be sent again at `now_ms`; `None` when it is forgotten, or was sent again
+    /// less than `rtt_ms` ago.
+    pub(super) fn find<'a>(
+        &mut self,
+        sequence: u16,
+        next: u64,
+        now_ms: u64,
+        rtt_ms: u16,
+        ring_of: impl FnOnce(u8) -> Option<&'a Ring>,
+    ) -> Option<Found> {
+        let entry = self.entries.get_mut(usize::from(sequence) & (ENTRIES - 1))?;
+        if entry.place == UNUSED || entry.sequence != sequence {
+            return None;
+        }
+        let now_ms = (now_ms as u16).max(1);
+        if entry.resent_ms != 0 && now_ms.wrapping_sub(entry.resent_ms) < rtt_ms {
+            return None;
+        }
+        let layer = (entry.place >> SLOT_BITS) as u8;
+        let ring = ring_of(layer)?;
+        // A ring holds far fewer than 2^29 slots, so the low bits name one.
+        let back = (ring.head() as u32).wrapping_sub(entry.place) & SLOT_MASK;
+        let slot = ring.head().checked_sub(u64::from(back))?;
+        ring.packet(slot)?;
+        let newest = next.checked_sub(1)?;
+        let sequence = newest.checked_sub(u64::from((newest as u16).wrapping_sub(sequence)))?;
+        let shift = self.epochs.iter().rev().find(|epoch| epoch.from <= sequence)?.shift;
+        entry.resent_ms = now_ms;
+        Some(Found { layer, slot, sequence, shift })
+    }
+}

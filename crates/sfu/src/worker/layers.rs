@@ -1,0 +1,194 @@
+//! Which of a producer's streams each of its consumers gets.
+//!
+//! A consumer that has nothing yet begins with the lowest layer that comes, so that there is a picture at once, and
+//! goes over to the one that it wants at that one's next keyframe. A layer that falls silent while others go on
+//! is not there until it comes again (a publisher with little bandwidth stops its top layers first); one that nobody
+//! wants any more its publisher is told to stop.
+
+use std::time::{Duration, Instant};
+
+use protocol::{ConsumerId, ProducerId, TransportId};
+
+use super::{EVENTS_MAX, Event, NotFound, Worker};
+use crate::consumer::Source;
+use crate::keys::{ConsumerKey, ProducerKey, StreamKey};
+
+/// A layer without packets for this long is gone, if another one goes on.
+const SILENT_AFTER: Duration = Duration::from_millis(500);
+/// A layer that had a packet within this goes on.
+const LIVELY: Duration = Duration::from_millis(250);
+/// How long a layer is kept coming after its last viewer.
+const UNWANTED_AFTER: Duration = Duration::from_secs(5);
+
+impl Worker {
+    /// Limits a consumer to the layers up to `layer`, 0 the lowest.
+    pub fn set_preferred_layer(&mut self, now: Instant, id: ConsumerId, layer: u8) -> Result<(), NotFound> {
+        let key = *self.consumer_ids.get(&id).ok_or(NotFound)?;
+        self.consumers[key.0].preferred_layer = layer;
+        self.choose_layer(now, key);
+        Ok(())
+    }
+
+    /// Lets a consumer that is not paused begin, or begin anew, where a decoder can.
+    pub(super) fn start_consumer(&mut self, now: Instant, key: ConsumerKey) {
+        let consumer = &self.consumers[key.0];
+        let Some(best) = self.best_source(key).filter(|_| !consumer.paused()) else { return };
+        let now_us = self.clock.micros(now);
+        let source = match consumer.source {
+            Some(source) => source,
+            None if consumer.can_switch(&self.streams[best.stream.0].ring, now_us) => best,
+            None => self.lowest_source(consumer.producer).unwrap_or(best),
+        };
+        let (consumer, ring) = (&mut self.consumers[key.0], &self.streams[source.stream.0].ring);
+        if consumer.source == Some(source) {
+            consumer.restart(ring, now_us);
+        } else {
+            consumer.switch(source, ring, now_us);
+            self.tell_layer(key);
+        }
+        let (consumer, ring) = (&self.consumers[key.0], &self.streams[source.stream.0].ring);
+        if consumer.waits_for_keyframe(ring) {
+            self.request_keyframe(now, source.stream);
+        } else {
+            self.queue(source.stream);
+        }
+        self.choose_layer(now, key);
+    }
+
+    /// Lets all consumers of a producer begin anew that are not paused.
+    pub(super) fn start_consumers(&mut self, now: Instant, producer: ProducerKey) {
+        for index in 0..self.producers[producer.0].consumers.len() {
+            self.start_consumer(now, self.producers[producer.0].consumers[index]);
+        }
+    }
+
+    /// Lets the consumers of a producer go over to what is best for them now.
+    pub(super) fn choose_layers(&mut self, now: Instant, producer: ProducerKey) {
+        for index in 0..self.producers[producer.0].consumers.len() {
+            self.choose_layer(now, self.producers[producer.0].consumers[index]);
+        }
+    }
+
+    fn choose_layer(&mut self, now: Instant, key: ConsumerKey) {
+        let best = self.best_source(key);
+        let consumer = &mut self.consumers[key.0];
+        let (Some(best), Some(source), false) = (best, consumer.source, consumer.paused()) else { return };
+        let next = Some(best).filter(|best| *best != source);
+        if consumer.next_source == next {
+            return;
+        }
+        consumer.next_source = next;
+        let Some(next) = next else { return };
+        if consumer.can_switch(&self.streams[next.stream.0].ring, self.clock.micros(now)) {
+            self.queue(next.stream);
+        } else {
+            self.request_keyframe(now, next.stream);
+        }
+    }
+
+    /// The highest layer that comes and that the client wants, else the lowest that comes, else the lowest.
+    fn best_source(&self, key: ConsumerKey) -> Option<Source> {
+        let consumer = &self.consumers[key.0];
+        let wanted = self.sources(consumer.producer).take_while(|source| source.layer <= consumer.preferred_layer);
+        let comes = |source: &Source| self.streams[source.stream.0].active;
+        wanted.filter(comes).last().or_else(|| self.lowest_source(consumer.producer))
+    }
+
+    fn lowest_source(&self, producer: ProducerKey) -> Option<Source> {
+        let comes = |source: &Source| self.streams[source.stream.0].active;
+        self.sources(producer).find(comes).or_else(|| self.sources(producer).next())
+    }
+
+    fn sources(&self, producer: ProducerKey) -> impl Iterator<Item = Source> {
+        let streams = self.producers[producer.0].streams.iter().enumerate();
+        streams.map(|(layer, &stream)| Source { layer: layer as u8, stream })
+    }
+
+    /// Has the stream looked at by the fan-out.
+    pub(super) fn queue(&mut self, key: StreamKey) {
+        let stream = &mut self.streams[key.0];
+        if !std::mem::replace(&mut stream.queued, true) {
+            self.fan_out.push(stream.kind, key);
+        }
+    }
+
+    /// Finds out which layers fell silent and which nobody wants any more. To be called a few times a second.
+    pub(super) fn update_layers(&mut self, now: Instant) {
+        let mut at = 0;
+        while let Some(key) = self.producers.iter().find(|(key, _)| *key >= at).map(|(key, _)| key) {
+            at = key + 1;
+            if self.producers[key].streams.len() > 1 {
+                self.update_activity(now, ProducerKey(key));
+                self.update_wanted(now, ProducerKey(key));
+            }
+        }
+    }
+
+    fn update_activity(&mut self, now: Instant, key: ProducerKey) {
+        let streams = &self.producers[key.0].streams;
+        let age = |key: &StreamKey| self.streams[key.0].last_packet.map(|at| now.saturating_duration_since(at));
+        if !streams.iter().filter_map(age).any(|age| age < LIVELY) {
+            // All are silent: nothing is captured, or the network is gone.
+            return;
+        }
+        let mut changed = false;
+        for stream in streams {
+            let stream = &mut self.streams[stream.0];
+            let age = stream.last_packet.map(|at| now.saturating_duration_since(at));
+            if stream.active && age.is_none_or(|age| age >= SILENT_AFTER) {
+                stream.active = false;
+                changed = true;
+            }
+        }
+        if changed {
+            self.choose_layers(now, key);
+        }
+    }
+
+    fn update_wanted(&mut self, now: Instant, key: ProducerKey) {
+        let producer = &self.producers[key.0];
+        let top = (producer.streams.len() - 1) as u8;
+        let viewers = producer.consumers.iter().map(|key| &self.consumers[key.0]).filter(|c| !c.paused());
+        let wanted = viewers.map(|consumer| consumer.preferred_layer.min(top)).max().unwrap_or(0);
+        let producer = &mut self.producers[key.0];
+        if wanted >= producer.layer_kept {
+            producer.unwanted_since = None;
+        }
+        let due = wanted > producer.layer_kept
+            || wanted < producer.layer_kept
+                && now.saturating_duration_since(*producer.unwanted_since.get_or_insert(now)) >= UNWANTED_AFTER;
+        if due && self.events.len() < EVENTS_MAX {
+            producer.layer_kept = wanted;
+            producer.unwanted_since = None;
+            let (producer, transport): (ProducerId, _) = (producer.id, producer.transport);
+            if let Some(transport) = transport.map(|key| self.transports[key.0].id) {
+                self.emit(Event::ProducerLayer { transport, producer, layer: wanted });
+            }
+        }
+    }
+
+    /// Tells again which layers are wanted of what a transport sends, and which are in use of what it receives.
+    pub fn tell_layers(&mut self, id: TransportId) {
+        let Some(&key) = self.transport_ids.get(&id) else { return };
+        for producer in self.transports[key.0].producers.clone() {
+            let producer = &self.producers[producer.0];
+            if producer.streams.len() > 1 {
+                let event = Event::ProducerLayer { transport: id, producer: producer.id, layer: producer.layer_kept };
+                self.emit(event);
+            }
+        }
+        for consumer in self.transports[key.0].consumers.clone() {
+            self.tell_layer(consumer);
+        }
+    }
+
+    /// Tells which layer a consumer got, where there are several.
+    pub(super) fn tell_layer(&mut self, key: ConsumerKey) {
+        let consumer = &self.consumers[key.0];
+        let Some(source) = consumer.source.filter(|_| self.producers[consumer.producer.0].streams.len() > 1) else {
+            return;
+        };
+        let (transport, consumer) = (self.transports[consumer.transport.0].id, consumer.id);
+        self.emit(Event::ConsumerLayer { transport, consumer, layer: source.layer });
+    }
+}
