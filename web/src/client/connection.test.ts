@@ -25,6 +25,7 @@ class FakeServer {
   readonly answers: (Welcome | FailureCode)[] = [];
   listener: SocketListener | undefined;
   #send = vi.fn();
+  readonly closing = vi.fn();
 
   constructor() {
     vi.mocked(openSocket).mockImplementation(async ({ auth }, listener) => {
@@ -33,7 +34,7 @@ class FakeServer {
       if (answer === undefined) throw new Failure('unreachable', '', true);
       if (typeof answer === 'string') throw new Failure(answer, '', answer === 'unreachable' || answer === 'draining');
       this.listener = listener;
-      return { welcome: answer, send: this.#send, close: () => {} };
+      return { welcome: answer, send: this.#send, closing: this.closing, close: () => {} };
     });
     vi.mocked(joinPlace).mockImplementation(async () => place('fresh'));
   }
