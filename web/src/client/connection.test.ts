@@ -68,6 +68,24 @@ describe('Connection', () => {
     expect(connection.sessionToken).toBe('s1');
   });
 
+  it('says that the page closes, unless the browser keeps the page', async () => {
+    const page = new EventTarget();
+    vi.stubGlobal('addEventListener', page.addEventListener.bind(page));
+    vi.stubGlobal('removeEventListener', page.removeEventListener.bind(page));
+    const hide = (persisted: boolean) => page.dispatchEvent(Object.assign(new Event('pagehide'), { persisted }));
+    const { server, connection } = connect();
+    server.answers.push(welcome('s1', 5));
+    await connection.start();
+    hide(true);
+    expect(server.closing).not.toHaveBeenCalled();
+    hide(false);
+    expect(server.closing).toHaveBeenCalledOnce();
+    connection.close();
+    hide(false);
+    expect(server.closing).toHaveBeenCalledOnce();
+    vi.unstubAllGlobals();
+  });
+
   it('rejects with the reason of a refusal', async () => {
     const { server, connection } = connect();
     server.answers.push('room_full');
