@@ -72,7 +72,10 @@ for (const by of ['websocket', 'polling'] as const) {
   test(`a tab that is closed is gone for the others soon, one that is reloaded never (${by})`, async ({ room }) => {
     const ben = await room.join(BEN);
     const anna = await room.open(ANNA);
-    if (by === 'polling') await anna.page.routeWebSocket(/socket\.io/, (socket) => socket.close());
+    if (by === 'polling') {
+      await anna.page.addInitScript(refuseWebSockets);
+      await anna.page.reload();
+    }
     await anna.enter();
     await meet(anna, ben);
     const id = await ben.tile(ANNA).getAttribute('data-participant-id');
@@ -91,6 +94,15 @@ for (const by of ['websocket', 'polling'] as const) {
     await expect(ben.tile(ANNA)).toHaveCount(0, { timeout: CLOSED_MS_MAX });
     report(`${by}: gone after ${Date.now() - closed} ms`);
   });
+}
+
+/** As a network does that lets none through: nobody answers at their port. */
+function refuseWebSockets(): void {
+  globalThis.WebSocket = class extends WebSocket {
+    constructor() {
+      super(`ws://${location.hostname}:9`);
+    }
+  };
 }
 
 /** Anna, by a way to the server that can be made bad, meets Ben; who goes away from now on is noted. */
