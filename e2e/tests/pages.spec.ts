@@ -70,7 +70,7 @@ for (const [refusal, sentence] of REFUSALS) {
   });
 }
 
-test('the way in is one key for who was here before, and the keyboard goes on in the meeting', async ({ room }) => {
+test('with the keyboard alone one is in after typing a name, and goes on in the meeting', async ({ room }) => {
   const anna = await room.open(ANNA);
   await expect(anna.page.getByTestId('name-input')).toBeFocused();
   await anna.page.keyboard.type(ANNA.name);
