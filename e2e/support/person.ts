@@ -203,7 +203,9 @@ export class Person {
         const analyser = new AnalyserNode(context, { fftSize: 8192, smoothingTimeConstant: 0 });
         const source = context.createMediaStreamSource(media.srcObject as MediaStream);
         source.connect(analyser);
-        await new Promise((resolve) => setTimeout(resolve, 400));
+        // Until what the analyser looks at came in after it was connected, and the track's own buffer before it.
+        const filled = context.currentTime + (2 * analyser.fftSize) / context.sampleRate;
+        while (context.currentTime < filled) await new Promise(requestAnimationFrame);
         const levels = new Float32Array(analyser.frequencyBinCount);
         analyser.getFloatFrequencyData(levels);
         const loudest = levels.reduce((best, level, index) => (level > (levels[best] ?? -Infinity) ? index : best), 0);

@@ -47,28 +47,52 @@ test('a name or a whole link leads to a meeting; what is neither is said to be s
 });
 
 const REFUSALS = [
-  ['NotAllowedError', 'This page may not use your'],
-  ['NotFoundError', 'found. Plug one in'],
-  ['NotReadableError', 'is in use by another program'],
+  ['NotAllowedError', 'This page may not use your camera and microphone.'],
+  ['NotFoundError', 'No camera and no microphone were found.'],
+  ['NotReadableError', 'Your camera and microphone are in use by another program.'],
 ] as const;
 for (const [refusal, sentence] of REFUSALS) {
   test(`without devices (${refusal}) the green room says what to do, and lets one in`, async ({ room }) => {
-    const anna = await room.open({ ...ANNA, refusal });
-    for (const [kind, device] of [
-      ['mic', 'microphone'],
-      ['camera', 'camera'],
-    ] as const) {
-      const problem = anna.page.getByTestId(`${kind}-problem`);
-      await expect(problem).toContainText(sentence);
-      await expect(problem).toContainText(device);
-      await expect(problem).toContainText('You can join without it.');
-    }
+    const anna = await room.open({ ...ANNA, refusal }, { viewport: { width: 390, height: 844 } });
+    const problems = anna.page.getByTestId('device-problems');
+    await expect(problems).toContainText(sentence);
+    await expect(problems).toContainText('You can join without them.');
+    await expect(anna.page.getByTestId('join'), 'the way in is on a phone’s first screen').toBeInViewport({ ratio: 1 });
     await anna.enter();
     const ben = await room.join(BEN);
     await anna.sees(BEN);
     await anna.hears(BEN);
     await expect(ben.tile(ANNA)).toHaveAttribute('data-muted', 'true');
     await expect(ben.tile(ANNA).locator('video')).toHaveCount(0);
+
+    await anna.page.getByTestId('toggle-mic').click();
+    await expect(anna.page.getByRole('dialog').getByTestId('device-problems')).toContainText(sentence);
+  });
+}
+
+test('with the keyboard alone one is in after typing a name, and goes on in the meeting', async ({ room }) => {
+  const anna = await room.open(ANNA);
+  await expect(anna.page.getByTestId('name-input')).toBeFocused();
+  await anna.page.keyboard.type(ANNA.name);
+  await anna.page.keyboard.press('Enter');
+  await expect(anna.page.getByRole('main')).toBeFocused();
+  await anna.page.keyboard.press('Tab');
+  await anna.page.keyboard.press('Tab');
+  await expect(anna.page.getByRole('button', { name: 'Copy link' }).first()).toBeFocused();
+});
+
+for (const viewport of [
+  { width: 390, height: 844 },
+  { width: 844, height: 390 },
+]) {
+  const shape = viewport.width < viewport.height ? 'upright' : 'sideways';
+  test(`on a phone held ${shape}, who is alone sees themselves beside the link to send`, async ({ room }) => {
+    const { page } = await room.join(ANNA, { viewport });
+    const card = await page.locator('.alone').boundingBox();
+    const tile = await page.getByTestId('tile').boundingBox();
+    if (!card || !tile) throw new Error('the card and the tile are there');
+    const apart = card.y >= tile.y + tile.height || card.x >= tile.x + tile.width;
+    expect(apart, `${JSON.stringify(card)} lies on ${JSON.stringify(tile)}`).toBe(true);
   });
 }
 

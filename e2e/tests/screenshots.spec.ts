@@ -63,7 +63,7 @@ test('every page fits its window, wide and narrow, dark and light', async ({ bro
       await take(alone.page, 'alone');
 
       const denied = await quiet.open({ ...ANNA, refusal: 'NotAllowedError' }, options);
-      await expect(denied.page.getByTestId('camera-problem')).toBeVisible();
+      await expect(denied.page.getByTestId('device-problems')).toBeVisible();
       await take(denied.page, 'denied');
       await alone.leave();
       for (const { context } of [anna, david, denied]) await context.close();

@@ -81,7 +81,7 @@ async fn who_is_held_leaves_after_the_grace_time() {
     let (service, mut changes) = start(|_| {}).await;
     service.propose(join(1)).await.expect("joined");
     let b = service.propose(join(2)).await.expect("joined").binding;
-    service.propose(about(b, RoomEvent::Held {})).await.expect("held");
+    service.propose(about(b, RoomEvent::Held { closing: false })).await.expect("held");
     tokio::time::sleep(Duration::from_secs(29)).await;
     assert_eq!(service.snapshot(daily()).await.map(|room| room.participants.len()), Some(2));
     tokio::time::sleep(Duration::from_secs(2)).await;

@@ -90,8 +90,12 @@ pub enum RoomEvent {
         /// Must be the session in force.
         session: SessionId,
     },
-    /// The binding's socket broke; the participant stays for the grace time.
-    Held {},
+    /// The binding's socket is gone; the participant stays for the grace time.
+    Held {
+        /// The page said that it is being closed or reloaded: the shorter of the two grace times.
+        #[serde(default)]
+        closing: bool,
+    },
     /// The binding was held for the whole grace time; the participant is gone.
     GraceExpired {},
     /// Sources that the binding took over were not published again in time; they are closed.
@@ -150,12 +154,15 @@ pub struct RoomLimits {
     pub name_bytes_max: u32,
     /// How long a participant whose socket broke is held, in milliseconds.
     pub grace_ms: u64,
+    /// How long a participant is held whose page said that it is being closed, in milliseconds: as long as a reload
+    /// takes.
+    pub closing_grace_ms: u64,
     /// How long the sources of somebody who came back are kept until they are published again, in milliseconds.
     pub sources_ms: u64,
 }
 
 impl Default for RoomLimits {
-    /// Those of [`Limits`](crate::limits::Limits), and 10 s for sources.
+    /// Those of [`Limits`](crate::limits::Limits), at most 5 s for a page that closes, and 10 s for sources.
     fn default() -> Self {
         Self::from(&crate::limits::Limits::default())
     }
@@ -168,6 +175,7 @@ impl From<&crate::limits::Limits> for RoomLimits {
             participants_max: saturate(limits.participants_per_room_max),
             name_bytes_max: saturate(limits.name_bytes_max),
             grace_ms: limits.grace_ms,
+            closing_grace_ms: limits.grace_ms.min(5_000),
             sources_ms: 10_000,
         }
     }
@@ -201,7 +209,7 @@ mod tests {
             RoomEvent::RoomCreated { rules: 1, limits: RoomLimits::default() },
             RoomEvent::HostAdded { incarnation: Incarnation(u128::MAX), node: "node-1".parse().expect("a node id") },
             RoomEvent::Joined { participant: ParticipantId(3), session: SessionId(2), name },
-            RoomEvent::Held {},
+            RoomEvent::Held { closing: true },
             RoomEvent::ProducerAdded { source: Source::ScreenAudio, kind: MediaKind::Audio, paused: true },
             RoomEvent::RoomEnded {},
         ] {
@@ -213,10 +221,13 @@ mod tests {
 
     #[test]
     fn unknown_fields_are_ignored_and_unknown_events_are_known_as_such() {
-        let mut json = serde_json::to_value(record(RoomEvent::Held {})).expect("json");
+        let mut json = serde_json::to_value(record(RoomEvent::Held { closing: false })).expect("json");
         json["later"] = 1.into();
         json["event"]["later"] = serde_json::json!({ "deep": [1] });
-        assert_eq!(serde_json::from_value::<Record>(json.clone()).expect("a record"), record(RoomEvent::Held {}));
+        assert_eq!(
+            serde_json::from_value::<Record>(json.clone()).expect("a record"),
+            record(RoomEvent::Held { closing: false })
+        );
 
         json["event"]["type"] = "handRaised".into();
         assert_eq!(serde_json::from_value::<Record>(json).expect("a record").event, RoomEvent::Unknown);

@@ -56,7 +56,7 @@ pub fn apply(room: &mut Room, logged: &Logged) -> Outcome {
         RoomEvent::NodeLost { incarnation } => host::lost(room, *incarnation),
         RoomEvent::Joined { participant, session, name } => join::joined(room, record, *participant, *session, name),
         RoomEvent::Resumed { participant, session } => resume::resumed(room, record, *participant, *session),
-        RoomEvent::Held {} => hold::held(room, record),
+        RoomEvent::Held { closing } => hold::held(room, record, *closing),
         RoomEvent::GraceExpired {} => hold::grace_expired(room, record),
         RoomEvent::Left {} => leave::left(room, record),
         RoomEvent::RoomEnded {} => leave::room_ended(room),
@@ -119,7 +119,7 @@ fn is_request(event: &RoomEvent) -> bool {
         RoomEvent::RoomCreated { .. }
         | RoomEvent::HostAdded { .. }
         | RoomEvent::NodeLost { .. }
-        | RoomEvent::Held {}
+        | RoomEvent::Held { .. }
         | RoomEvent::GraceExpired {}
         | RoomEvent::SourcesExpired {}
         | RoomEvent::RoomEnded {}
@@ -262,7 +262,7 @@ mod tests {
             event: RoomEvent::Left {},
         };
         assert_eq!(story.apply(record.clone()), rejected(ErrorCode::Superseded));
-        record.event = RoomEvent::Held {};
+        record.event = RoomEvent::Held { closing: false };
         assert_eq!(story.apply(record.clone()), rejected(ErrorCode::Forbidden));
         record.key = RequestKey::Node { incarnation: crate::testing::THERE, n: 99 };
         assert_eq!(story.apply(record), rejected(ErrorCode::Forbidden));
@@ -285,9 +285,9 @@ mod tests {
         let mut story = Story::new();
         let a = story.joined(1);
         story.time_ms = 500;
-        story.own(HERE, Some(a), RoomEvent::Held {});
-        let held_since_ms = story.room.participant(ParticipantId(1)).and_then(crate::Participant::held_since_ms);
-        assert_eq!(held_since_ms, Some(1000));
+        story.own(HERE, Some(a), RoomEvent::Held { closing: false });
+        let held_until_ms = story.room.participant(ParticipantId(1)).and_then(crate::Participant::held_until_ms);
+        assert_eq!(held_until_ms, Some(31_000));
     }
 
     #[test]
@@ -300,7 +300,7 @@ mod tests {
         story.host(HERE);
         let again = story.joined(1);
         assert!(again.number > a.number);
-        assert_eq!(story.own(HERE, Some(a), RoomEvent::Held {}), rejected(ErrorCode::Superseded));
+        assert_eq!(story.own(HERE, Some(a), RoomEvent::Held { closing: false }), rejected(ErrorCode::Superseded));
     }
 
     #[test]
@@ -308,7 +308,7 @@ mod tests {
         let mut story = Story::new();
         let a = story.joined(1);
         story.produce(a, Source::Mic);
-        story.own(HERE, Some(a), RoomEvent::Held {});
+        story.own(HERE, Some(a), RoomEvent::Held { closing: false });
         story.join(1, 2);
         let mut replayed = Room::new(story.room.id().clone());
         for logged in &story.log {

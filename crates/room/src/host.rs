@@ -33,10 +33,10 @@ pub(crate) fn lost(room: &mut Room, incarnation: Incarnation) -> Verdict {
     if room.lost.len() > LOST_MAX {
         room.lost.pop_front();
     }
-    let now_ms = room.time_ms;
+    let until_ms = room.grace_end_ms(false);
     let stranded = room.participants.values_mut().filter(|p| p.binding.incarnation == incarnation);
-    let changes = stranded.filter(|participant| participant.held_since_ms.is_none()).map(|participant| {
-        participant.held_since_ms = Some(now_ms);
+    let changes = stranded.filter(|participant| participant.held_until_ms.is_none()).map(|participant| {
+        participant.held_until_ms = Some(until_ms);
         Change::Held { binding: participant.binding }
     });
     Ok(Effect { binding: None, changes: changes.collect() })
@@ -79,7 +79,7 @@ mod tests {
         let other = story.joined(2);
         let outcome = story.own(THERE, None, RoomEvent::NodeLost { incarnation: HERE });
         assert_eq!(changes(&outcome), [Change::Held { binding: other }]);
-        assert_eq!(story.own(HERE, Some(a), RoomEvent::Held {}), rejected(ErrorCode::Draining));
+        assert_eq!(story.own(HERE, Some(a), RoomEvent::Held { closing: false }), rejected(ErrorCode::Draining));
         assert_eq!(story.host(HERE), rejected(ErrorCode::Draining));
         accepted(&story.ask(b, 1, produce(Source::Mic)));
         let outcome = story.own(THERE, None, RoomEvent::NodeLost { incarnation: HERE });

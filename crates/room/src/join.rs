@@ -43,7 +43,7 @@ fn entered(room: &mut Room, record: &Record, id: ParticipantId, session: Session
         session,
         binding,
         joined: binding.number,
-        held_since_ms: None,
+        held_until_ms: None,
         producers: BTreeMap::new(),
     };
     let changes = vec![Change::Joined { participant: participant.view(), binding }];
@@ -138,13 +138,13 @@ mod tests {
         let mut story = Story::new();
         let before = story.joined(1);
         story.produce(before, Source::Mic);
-        story.own(HERE, Some(before), RoomEvent::Held {});
+        story.own(HERE, Some(before), RoomEvent::Held { closing: false });
         let outcome = story.join(1, 2);
         let after = binding(&outcome);
         assert!(after.number > before.number);
         assert_eq!(changes(&outcome), [Change::Returned { binding: after }]);
         let participant = story.room.participant(ParticipantId(1)).expect("a participant");
-        assert_eq!((participant.held_since_ms(), participant.has_inherited()), (None, true));
+        assert_eq!((participant.held_until_ms(), participant.has_inherited()), (None, true));
         assert_eq!(story.view(1).producers.len(), 1);
     }
 

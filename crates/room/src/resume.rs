@@ -32,7 +32,7 @@ mod tests {
     fn who_resumes_is_no_longer_held() {
         let mut story = Story::new();
         let before = story.joined(1);
-        story.own(HERE, Some(before), RoomEvent::Held {});
+        story.own(HERE, Some(before), RoomEvent::Held { closing: false });
         let outcome = story.resume(HERE, 1, 1);
         assert_eq!(changes(&outcome), [Change::Returned { binding: binding(&outcome) }]);
         let late = story.own(HERE, Some(before), RoomEvent::GraceExpired {});
@@ -58,7 +58,7 @@ mod tests {
         let mut story = Story::new();
         story.joined(2);
         let a = story.joined(1);
-        story.own(HERE, Some(a), RoomEvent::Held {});
+        story.own(HERE, Some(a), RoomEvent::Held { closing: false });
         story.own(HERE, Some(a), RoomEvent::GraceExpired {});
         assert_eq!(story.resume(HERE, 1, 1), rejected(ErrorCode::SessionExpired));
     }

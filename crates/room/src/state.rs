@@ -41,7 +41,7 @@ pub struct Participant {
     pub(crate) binding: Binding,
     /// The number of their first binding, which gives the order of joining.
     pub(crate) joined: u64,
-    pub(crate) held_since_ms: Option<u64>,
+    pub(crate) held_until_ms: Option<u64>,
     pub(crate) producers: BTreeMap<Source, Producer>,
 }
 
@@ -130,6 +130,12 @@ impl Room {
         Binding { participant, number: self.last_binding, incarnation }
     }
 
+    /// When the grace time of somebody ends who is held from now on.
+    pub(crate) fn grace_end_ms(&self, closing: bool) -> u64 {
+        let grace_ms = |limits: &RoomLimits| if closing { limits.closing_grace_ms } else { limits.grace_ms };
+        self.time_ms.saturating_add(self.limits.as_ref().map_or(0, grace_ms))
+    }
+
     /// The participant that a record is about, if it was made under the binding in force and, where it is a
     /// client's request, by the session in force.
     pub(crate) fn bound(&mut self, record: &Record) -> Result<&mut Participant, ErrorCode> {
@@ -186,9 +192,9 @@ impl Participant {
         self.binding
     }
 
-    /// The room's time at which their socket broke, in milliseconds; `None` while they are connected.
-    pub fn held_since_ms(&self) -> Option<u64> {
-        self.held_since_ms
+    /// The room's time at which their grace time ends, in milliseconds; `None` while they are connected.
+    pub fn held_until_ms(&self) -> Option<u64> {
+        self.held_until_ms
     }
 
     /// What they publish.
@@ -224,7 +230,7 @@ impl Participant {
         }
         self.binding = binding;
         self.session = session;
-        self.held_since_ms = None;
+        self.held_until_ms = None;
     }
 }
 

@@ -9,8 +9,13 @@ use crate::{Accepted, Change, Outcome, RULES, Room, apply};
 pub(crate) const HERE: Incarnation = Incarnation(1);
 pub(crate) const THERE: Incarnation = Incarnation(2);
 
-pub(crate) const LIMITS: RoomLimits =
-    RoomLimits { participants_max: 3, name_bytes_max: 16, grace_ms: 30_000, sources_ms: 10_000 };
+pub(crate) const LIMITS: RoomLimits = RoomLimits {
+    participants_max: 3,
+    name_bytes_max: 16,
+    grace_ms: 30_000,
+    closing_grace_ms: 5_000,
+    sources_ms: 10_000,
+};
 
 /// A room and the log that made it.
 pub(crate) struct Story {

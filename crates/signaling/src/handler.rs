@@ -39,7 +39,8 @@ pub trait Handler: Send + Sync + 'static {
         request: Request,
     ) -> impl Future<Output = Result<Reply, ErrorBody>> + Send;
 
-    /// The session's socket is gone. Called exactly once per successful [`Handler::connect`], after the end of
-    /// its last [`Handler::request`].
-    fn disconnected(&self, session: SessionHandle);
+    /// The session's socket is gone; `closing` if the client said so before, because its page is being closed or
+    /// reloaded. Called exactly once per successful [`Handler::connect`], after the end of its last
+    /// [`Handler::request`].
+    fn disconnected(&self, session: SessionHandle, closing: bool);
 }

@@ -64,6 +64,8 @@ enum Phase {
     Joined,
     /// Closing; messages that had arrived are still handed over.
     Closed,
+    /// Closing, because the client's page is.
+    PageClosed,
 }
 
 /// The receiving side of one socket.
@@ -98,9 +100,14 @@ impl Reader {
         }
     }
 
+    /// The client said that its page is being closed or reloaded.
+    pub(crate) fn said_closing(&self) -> bool {
+        self.phase == Phase::PageClosed
+    }
+
     /// A text message.
     pub(crate) fn receive(&mut self, now: Instant, text: &str) -> Action {
-        if self.phase == Phase::Closed {
+        if self.is_closed() {
             return Action::Nothing;
         }
         if self.messages.take(now).is_err() {
@@ -137,7 +144,7 @@ impl Reader {
     pub(crate) fn receive_binary(&mut self, now: Instant) -> Action {
         match self.messages.take(now) {
             Ok(()) => Action::Nothing,
-            Err(_) if self.phase == Phase::Closed => Action::Nothing,
+            Err(_) if self.is_closed() => Action::Nothing,
             Err(_) => self.close(|metrics| &metrics.closed_flood_total),
         }
     }
@@ -147,6 +154,10 @@ impl Reader {
         self.metrics.refused_queue_full_total.add();
         let message = format!("{waiting_max} requests are waiting for their answers; send more when some have come");
         refuse(call.id, ErrorCode::RateLimited, message)
+    }
+
+    fn is_closed(&self) -> bool {
+        matches!(self.phase, Phase::Closed | Phase::PageClosed)
     }
 
     fn close(&mut self, count: impl FnOnce(&SignalingMetrics) -> &Count) -> Action {
@@ -169,8 +180,12 @@ impl Reader {
     }
 
     fn event(&mut self, now: Instant, packet: &Packet<'_>, bytes: usize) -> Action {
-        if is_beat(packet.payload) {
+        if is_event("beat", packet.payload) {
             return self.beat(now, packet.id);
+        }
+        if is_event("closing", packet.payload) {
+            self.phase = Phase::PageClosed;
+            return Action::Close;
         }
         match self.call(now, packet, bytes) {
             Ok(call) => Action::Request(Box::new(call)),
@@ -216,9 +231,10 @@ impl Reader {
     }
 }
 
-/// `["beat"]`; whatever else such an event carries is ignored.
-fn is_beat(payload: &str) -> bool {
-    payload.strip_prefix(r#"["beat""#).is_some_and(|rest| rest.starts_with([']', ',']))
+/// Whether it is the event `["name"]`, which is no request; whatever else it carries is ignored.
+fn is_event(name: &str, payload: &str) -> bool {
+    let rest = payload.strip_prefix("[\"").and_then(|rest| rest.strip_prefix(name)?.strip_prefix('"'));
+    rest.is_some_and(|rest| rest.starts_with([']', ',']))
 }
 
 /// The packet that acknowledges; nothing if the client did not ask for one.
@@ -463,7 +479,24 @@ mod tests {
         }
         assert_eq!(client.code(r#"21["beat"]"#), "rate_limited");
         assert_eq!(client.counted("signaling_refused_request_rate_total"), 0);
-        assert!(!is_beat(r#"["beats"]"#));
+        assert!(!is_event("beat", r#"["beats"]"#));
+    }
+
+    #[test]
+    fn a_page_that_closes_says_so_and_nothing_after_it_counts() {
+        let mut client = client(true);
+        assert!(!client.reader.said_closing());
+        assert!(matches!(client.send(r#"2["closing"]"#), Action::Close));
+        assert!(matches!(client.send(r#"21["leave",{"n":1}]"#), Action::Nothing));
+        assert!(client.reader.said_closing());
+    }
+
+    #[test]
+    fn a_disconnect_or_a_flood_is_no_closing_page() {
+        let mut client = client(true);
+        assert!(matches!(client.send("1"), Action::Close));
+        assert!(matches!(client.send(r#"2["closing"]"#), Action::Nothing));
+        assert!(!client.reader.said_closing());
     }
 
     #[test]

@@ -213,7 +213,7 @@ impl<H: Handler> Engine<H> {
                 return goodbye(socket).await;
             }
         };
-        let _session = Session::new(self, session);
+        let _session = Session::new(self, session, socket);
         if let Some(link) = socket.data.link.get() {
             link.reader().joined();
         }
@@ -334,18 +334,20 @@ impl Drop for CloseOnDrop<'_> {
 struct Session<'a, H: Handler> {
     engine: &'a Engine<H>,
     session: SessionHandle,
+    socket: &'a Socket,
 }
 
 impl<'a, H: Handler> Session<'a, H> {
-    fn new(engine: &'a Engine<H>, session: SessionHandle) -> Self {
+    fn new(engine: &'a Engine<H>, session: SessionHandle, socket: &'a Socket) -> Self {
         engine.metrics.sessions_open.add();
-        Self { engine, session }
+        Self { engine, session, socket }
     }
 }
 
 impl<H: Handler> Drop for Session<'_, H> {
     fn drop(&mut self) {
         self.engine.metrics.sessions_open.sub();
-        self.engine.handler.disconnected(self.session);
+        let closing = self.socket.data.link.get().is_some_and(|link| link.reader().said_closing());
+        self.engine.handler.disconnected(self.session, closing);
     }
 }

@@ -185,7 +185,7 @@ impl World {
 
     fn break_socket(&mut self, person: usize, site: usize, binding: Binding) {
         self.people[person].place = Place::Away;
-        self.ask(person, site, ProposalKey::Node, Some(binding), RoomEvent::Held {});
+        self.ask(person, site, ProposalKey::Node, Some(binding), RoomEvent::Held { closing: false });
         self.drain(site);
     }
 
@@ -302,7 +302,7 @@ impl World {
                     self.people[person].place = Place::Inside { site, binding };
                 } else {
                     // The socket broke meanwhile: the server says so.
-                    self.ask(person, site, ProposalKey::Node, Some(binding), RoomEvent::Held {});
+                    self.ask(person, site, ProposalKey::Node, Some(binding), RoomEvent::Held { closing: false });
                 }
             }
             Ok(accepted) => {
@@ -315,7 +315,7 @@ impl World {
             }
             // The leave did not get through and the page is closed: its socket breaks.
             Err(_) if proposal.event == (RoomEvent::Left {}) => {
-                self.ask(person, site, ProposalKey::Node, proposal.binding, RoomEvent::Held {});
+                self.ask(person, site, ProposalKey::Node, proposal.binding, RoomEvent::Held { closing: false });
             }
             Err(_) => {}
         }
@@ -341,7 +341,7 @@ impl World {
             if let Place::Inside { site, binding } = *place {
                 let room = self.nodes[site].node.room(&"daily".parse().expect("a room name")).expect("a room");
                 let participant = room.participant(binding.participant).expect("who has a socket is in");
-                assert_eq!((participant.binding(), participant.held_since_ms()), (binding, None));
+                assert_eq!((participant.binding(), participant.held_until_ms()), (binding, None));
                 self.stayed += 1;
             }
         }

@@ -169,7 +169,7 @@ impl World {
         match self.rng.random_range(0..100) {
             0..20 => RoomEvent::Joined { participant, session: self.session(participant), name },
             20..30 => RoomEvent::Resumed { participant, session: self.session(participant) },
-            30..38 => RoomEvent::Held {},
+            30..38 => RoomEvent::Held { closing: self.rng.random() },
             38..42 => RoomEvent::GraceExpired {},
             42..48 => RoomEvent::SourcesExpired {},
             48..52 => RoomEvent::Left {},
@@ -267,10 +267,11 @@ impl World {
             assert!(sessions.insert(participant.session()), "one participant for each session");
             assert!(numbers.insert(binding.number), "binding numbers are unique");
             assert!(
-                participant.held_since_ms().is_some() || room.is_host(binding.incarnation),
+                participant.held_until_ms().is_some() || room.is_host(binding.incarnation),
                 "nobody is connected to a lost host"
             );
-            assert!(participant.held_since_ms().is_none_or(|since_ms| since_ms <= room.time_ms()));
+            let grace_ms = RoomLimits::default().grace_ms;
+            assert!(participant.held_until_ms().is_none_or(|until_ms| until_ms <= room.time_ms() + grace_ms));
         }
     }
 

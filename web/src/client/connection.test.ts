@@ -25,6 +25,7 @@ class FakeServer {
   readonly answers: (Welcome | FailureCode)[] = [];
   listener: SocketListener | undefined;
   #send = vi.fn();
+  readonly closing = vi.fn();
 
   constructor() {
     vi.mocked(openSocket).mockImplementation(async ({ auth }, listener) => {
@@ -33,7 +34,7 @@ class FakeServer {
       if (answer === undefined) throw new Failure('unreachable', '', true);
       if (typeof answer === 'string') throw new Failure(answer, '', answer === 'unreachable' || answer === 'draining');
       this.listener = listener;
-      return { welcome: answer, send: this.#send, close: () => {} };
+      return { welcome: answer, send: this.#send, closing: this.closing, close: () => {} };
     });
     vi.mocked(joinPlace).mockImplementation(async () => place('fresh'));
   }
@@ -65,6 +66,24 @@ describe('Connection', () => {
     expect(server.attempts[0]).toMatchObject({ token: 'first', join: { name: 'Anna' } });
     expect(connection.state).toBe('connected');
     expect(connection.sessionToken).toBe('s1');
+  });
+
+  it('says that the page closes, unless the browser keeps the page', async () => {
+    const page = new EventTarget();
+    vi.stubGlobal('addEventListener', page.addEventListener.bind(page));
+    vi.stubGlobal('removeEventListener', page.removeEventListener.bind(page));
+    const hide = (persisted: boolean) => page.dispatchEvent(Object.assign(new Event('pagehide'), { persisted }));
+    const { server, connection } = connect();
+    server.answers.push(welcome('s1', 5));
+    await connection.start();
+    hide(true);
+    expect(server.closing).not.toHaveBeenCalled();
+    hide(false);
+    expect(server.closing).toHaveBeenCalledOnce();
+    connection.close();
+    hide(false);
+    expect(server.closing).toHaveBeenCalledOnce();
+    vi.unstubAllGlobals();
   });
 
   it('rejects with the reason of a refusal', async () => {

@@ -78,6 +78,7 @@ export class Connection extends Emitter<ConnectionEvents> {
       await this.#attempt();
     }
     globalThis.addEventListener?.('online', this.#online);
+    globalThis.addEventListener?.('pagehide', this.#pageHides);
   }
 
   request<E extends RequestEvent>(event: E, data: RequestData<E>): Promise<RequestReply<E>> {
@@ -190,6 +191,7 @@ export class Connection extends Emitter<ConnectionEvents> {
   #end(failure: Failure): void {
     if (this.#state === 'ended') return;
     globalThis.removeEventListener?.('online', this.#online);
+    globalThis.removeEventListener?.('pagehide', this.#pageHides);
     this.#setState('ended');
     this.#socket?.close();
     this.#socket = undefined;
@@ -216,4 +218,9 @@ export class Connection extends Emitter<ConnectionEvents> {
   }
 
   readonly #online = (): void => this.#wake();
+
+  /** A page that the browser keeps to come back to has only lost its socket. */
+  readonly #pageHides = ({ persisted }: PageTransitionEvent): void => {
+    if (!persisted) this.#socket?.closing();
+  };
 }

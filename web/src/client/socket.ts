@@ -17,6 +17,8 @@ export interface SocketListener {
 export interface OpenSocket {
   readonly welcome: Welcome;
   readonly send: Send;
+  /** Tells the server that this page is being closed or reloaded, as the last thing that it does. */
+  closing(): void;
   close(): void;
 }
 
@@ -84,7 +86,18 @@ export function openSocket(options: SocketOptions, listener: SocketListener): Pr
       socket.onAny((event, data) => listener.notified(event as NotificationEvent, data));
 
       const send: Send = (event, envelope, acknowledge) => socket.emit(event, envelope, acknowledge);
-      resolve({ welcome: answer.data, send, close });
+      const closing = () => {
+        const { id, transport } = socket.io.engine;
+        if (transport.name !== 'polling') {
+          socket.emit('closing');
+          return;
+        }
+        // A request of a page that goes away is cancelled; a beacon is not.
+        const poll = new URL(options.path, options.url);
+        poll.search = new URLSearchParams({ EIO: '4', transport: 'polling', sid: id ?? '' }).toString();
+        navigator.sendBeacon(poll, '42["closing"]');
+      };
+      resolve({ welcome: answer.data, send, closing, close });
     });
   });
 }

@@ -51,6 +51,20 @@ describe('LocalMedia', () => {
     expect(local.get().camera).toMatchObject({ on: false, problem: 'missing', track: undefined });
   });
 
+  it('asks for nothing that is open already', async () => {
+    const fake = devices();
+    const local = media(fake);
+    await local.setOn('mic', true);
+    const { track } = local.get().mic;
+    await local.start({ mic: true, camera: true });
+    await local.start({ mic: true, camera: true });
+    expect(fake.asked.map(({ audio, video }) => [Boolean(audio), Boolean(video)])).toEqual([
+      [true, false],
+      [false, true],
+    ]);
+    expect(local.get().mic.track).toBe(track);
+  });
+
   it('keeps a muted microphone open but silent, and closes a camera that is off', async () => {
     const local = media(devices());
     await local.start({ mic: true, camera: true });

@@ -37,9 +37,10 @@ export class LocalMedia extends Store<LocalMediaState> {
     this.#options = options;
   }
 
-  /** Opens what is wanted, with one question of the browser where it can be one. */
+  /** Opens what is wanted and not open yet, with one question of the browser where it can be one. */
   async start(wanted: Record<LocalKind, boolean>): Promise<void> {
-    const kinds = (['mic', 'camera'] as const).filter((kind) => wanted[kind]);
+    const open = (kind: LocalKind) => this.get()[kind].on && this.get()[kind].track?.readyState === 'live';
+    const kinds = (['mic', 'camera'] as const).filter((kind) => wanted[kind] && !open(kind));
     if (kinds.length < 2) {
       await Promise.all(kinds.map((kind) => this.setOn(kind, true)));
       return;

@@ -3,11 +3,16 @@ import { displayNames } from './names';
 import { SpeakingTracker } from './speaking';
 import { Store } from './store';
 
-/** A calm word about somebody who came or went. */
+export type News =
+  /** Somebody came or went. */
+  | { kind: 'joined' | 'left'; name: string }
+  /** What others do not get of oneself. */
+  | { kind: 'micNotSent' | 'cameraNotSent' };
+
+/** A calm word. */
 export interface Notice {
   id: number;
-  kind: 'joined' | 'left';
-  name: string;
+  news: News;
 }
 
 export interface MeetingState {
@@ -42,8 +47,13 @@ export class MeetingView extends Store<MeetingState> {
         this.#speaking.heard(levels, performance.now());
         this.#showSpeaking();
       }),
-      meeting.on('participantJoined', ({ id, name }) => this.#notice('joined', this.get().names.get(id) ?? name)),
-      meeting.on('participantLeft', ({ name }) => this.#notice('left', name)),
+      meeting.on('participantJoined', ({ id, name }) => {
+        this.#notice({ kind: 'joined', name: this.get().names.get(id) ?? name });
+      }),
+      meeting.on('participantLeft', ({ name }) => this.#notice({ kind: 'left', name })),
+      meeting.on('publishFailed', ({ source }) => {
+        if (source === 'mic' || source === 'camera') this.#notice({ kind: `${source}NotSent` });
+      }),
     ];
     this.#timer = setInterval(() => this.#showSpeaking(), SPEAKING_CHECK_MS);
   }
@@ -60,9 +70,9 @@ export class MeetingView extends Store<MeetingState> {
     this.update({ speaking });
   }
 
-  #notice(kind: Notice['kind'], name: string): void {
+  #notice(news: News): void {
     this.#notices += 1;
-    const notice = { id: this.#notices, kind, name };
+    const notice = { id: this.#notices, news };
     this.update({ notices: [...this.get().notices, notice].slice(-NOTICES_MAX) });
     setTimeout(() => this.update({ notices: this.get().notices.filter(({ id }) => id !== notice.id) }), NOTICE_MS);
   }

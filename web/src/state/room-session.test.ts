@@ -62,10 +62,12 @@ describe('RoomSession', () => {
     const join = vi.fn(async () => meeting);
     join.mockRejectedValueOnce(new Failure('unreachable', '', true));
     const room = session(join);
+    const start = vi.spyOn(room.media, 'start');
     await room.join('Anna');
     expect(room.get()).toEqual({ name: 'ended', code: 'unreachable', retryInSeconds: 3 });
     await vi.advanceTimersByTimeAsync(3_000);
     expect(room.get().name).toBe('meeting');
+    expect(start, 'a browser that asks first would ask at each attempt').not.toHaveBeenCalled();
   });
 
   it('does not try again by itself when it was taken over elsewhere', async () => {

@@ -121,10 +121,20 @@ export class RoomSession extends Store<Phase> {
     if (phase.name === 'meeting') phase.meeting.leave();
   }
 
-  toggle(kind: LocalKind): void {
+  /** Resolves when the device is on or off, or has a problem. */
+  async toggle(kind: LocalKind): Promise<void> {
     const on = !this.media.get()[kind].on;
     this.preferences.update(kind === 'mic' ? { micOn: on } : { cameraOn: on });
-    void this.media.setOn(kind, on).then(this.devices.refresh);
+    await this.media.setOn(kind, on);
+    void this.devices.refresh();
+  }
+
+  /** Tries again to open what has a problem. */
+  retryDevices(): void {
+    const { mic, camera } = this.media.get();
+    void this.media
+      .start({ mic: mic.problem !== undefined, camera: camera.problem !== undefined })
+      .then(this.devices.refresh);
   }
 
   choose(kind: DeviceKind, id: string): void {
@@ -176,7 +186,7 @@ export class RoomSession extends Store<Phase> {
     this.#timer = setInterval(() => {
       seconds -= 1;
       if (seconds > 0) this.set({ name: 'ended', code, retryInSeconds: seconds });
-      else void this.rejoin();
+      else void this.join(this.preferences.get().name, true);
     }, 1_000);
   }
 

@@ -1,13 +1,11 @@
 import './styles/green-room.css';
-import { CircleAlert } from 'lucide-react';
-import { type FormEvent, useState } from 'react';
-import { browserFamily } from '../state/browser';
-import type { LocalKind } from '../state/local-media';
+import { type FormEvent, useEffect, useRef, useState } from 'react';
 import { cleanName, truncateName } from '../state/names';
 import { NAME_BYTES_MAX, type RoomSession } from '../state/room-session';
 import { Avatar } from './parts/avatar';
 import { CopyLinkField } from './parts/copy-link';
 import { DevicePickers } from './parts/device-pickers';
+import { DeviceProblems } from './parts/device-problems';
 import { Logo } from './parts/logo';
 import { ToggleButtons } from './parts/toggle-buttons';
 import { VideoView } from './parts/video-view';
@@ -31,8 +29,7 @@ export function GreenRoom({ session, joining, go }: GreenRoomProps) {
       <main className="green-room">
         <section className="green-room-devices" aria-label={texts.devices.title}>
           <Preview session={session} name={name} />
-          <ProblemLine session={session} kind="camera" />
-          <ProblemLine session={session} kind="mic" />
+          <DeviceProblems session={session} joining />
           <DevicePickers session={session} />
         </section>
         <JoinForm session={session} joining={joining} name={name} setName={setName} />
@@ -60,22 +57,6 @@ function Preview({ session, name }: { session: RoomSession; name: string }) {
   );
 }
 
-function ProblemLine({ session, kind }: { session: RoomSession; kind: LocalKind }) {
-  const { problem } = useStore(session.media)[kind];
-  if (!problem) return null;
-  return (
-    <div className="problem-box" role="alert" data-testid={`${kind}-problem`}>
-      <CircleAlert aria-hidden="true" />
-      <p>
-        {texts.problems[kind][problem](browserFamily())} {texts.greenRoom.joinAnyway}
-      </p>
-      <button type="button" className="button small" onClick={() => session.toggle(kind)}>
-        {texts.greenRoom.tryAgain}
-      </button>
-    </div>
-  );
-}
-
 interface JoinFormProps {
   session: RoomSession;
   joining: boolean;
@@ -85,11 +66,21 @@ interface JoinFormProps {
 
 function JoinForm({ session, joining, name, setName }: JoinFormProps) {
   const [missing, setMissing] = useState(false);
+  const input = useRef<HTMLInputElement>(null);
+
+  useEffect(() => {
+    // Not on a touch screen, where the keyboard would cover one's own picture.
+    if (input.current?.value === '' && matchMedia('(hover: hover)').matches) input.current.focus();
+  }, []);
 
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (cleanName(name) === '') setMissing(true);
-    else void session.join(name);
+    if (cleanName(name) !== '') {
+      void session.join(name);
+      return;
+    }
+    setMissing(true);
+    input.current?.focus();
   };
 
   return (
@@ -98,6 +89,7 @@ function JoinForm({ session, joining, name, setName }: JoinFormProps) {
       <label className="field">
         <span>{texts.greenRoom.nameLabel}</span>
         <input
+          ref={input}
           className="input"
           placeholder={texts.greenRoom.namePlaceholder}
           autoComplete="name"

@@ -1,6 +1,6 @@
 import './styles/meeting.css';
 import { PhoneOff, Settings, Users, WifiOff } from 'lucide-react';
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { Meeting } from '../client';
 import { MeetingView } from '../state/meeting-view';
 import type { RoomSession } from '../state/room-session';
@@ -13,6 +13,7 @@ import { Stage } from './parts/stage';
 import { ToggleButtons } from './parts/toggle-buttons';
 import { texts } from './texts';
 import { useStore } from './use-store';
+import { useWakeLock } from './use-wake-lock';
 
 export function MeetingPage({ session, meeting }: { session: RoomSession; meeting: Meeting }) {
   const [view, setView] = useState<MeetingView>();
@@ -35,8 +36,13 @@ function OpenMeeting({ session, view }: { session: RoomSession; view: MeetingVie
   const state = useStore(view);
   const { speaker } = useStore(session.preferences);
   const [settings, setSettings] = useState(false);
+  const main = useRef<HTMLElement>(null);
   const { participants, selfId } = state;
   const away = state.connection === 'reconnecting';
+  useWakeLock();
+
+  // The page before is gone and the focus with it: keyboards and screen readers go on here.
+  useEffect(() => main.current?.focus(), []);
 
   const sounds = participants.flatMap(({ id, media }) =>
     [media.mic, media.screenAudio].flatMap((sound) =>
@@ -45,11 +51,18 @@ function OpenMeeting({ session, view }: { session: RoomSession; view: MeetingVie
   );
 
   return (
-    <main className={`meeting ${away ? 'away' : ''}`} aria-label={texts.meeting.title(session.room)}>
+    <main
+      ref={main}
+      tabIndex={-1}
+      className={`meeting ${away ? 'away' : ''}`}
+      aria-label={texts.meeting.title(session.room)}
+    >
       <Stage state={state} session={session} />
       <h1 className="meeting-name">{session.room}</h1>
-      <div className="meeting-controls" role="toolbar" aria-label={texts.controls.label}>
-        <ToggleButtons session={session} />
+      {participants.length === 1 && participants[0]?.id === selfId && <AloneCard room={session.room} />}
+      {/* biome-ignore lint/a11y/useSemanticElements: these are buttons, not the fields of a form. */}
+      <div className="meeting-controls" role="group" aria-label={texts.controls.label}>
+        <ToggleButtons session={session} onProblem={() => setSettings(true)} />
         <button
           type="button"
           className="round-button tip"
@@ -89,7 +102,6 @@ function OpenMeeting({ session, view }: { session: RoomSession; view: MeetingVie
       </div>
       <div className="meeting-corner">
         <Notices notices={state.notices} />
-        {participants.length === 1 && participants[0]?.id === selfId && <AloneCard room={session.room} />}
       </div>
       {settings && <DeviceDialog session={session} onClose={() => setSettings(false)} />}
     </main>

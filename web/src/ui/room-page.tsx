@@ -24,7 +24,7 @@ export function RoomPage({ session, go }: { session: RoomSession; go: (path: str
       const kind = { d: 'mic', e: 'camera' }[event.key.toLowerCase()] as 'mic' | 'camera' | undefined;
       if (!kind || phase.name === 'left' || phase.name === 'ended') return;
       event.preventDefault();
-      session.toggle(kind);
+      void session.toggle(kind);
     };
     window.addEventListener('keydown', pressed);
     return () => window.removeEventListener('keydown', pressed);

@@ -7,24 +7,26 @@ use protocol::{ParticipantId, RoomId};
 use room::Participant;
 
 use super::Node;
+use super::hosted::Broken;
 use super::timers::Timer;
 
 impl Node {
     /// Sees to it that a binding without a socket is held, if it is in force. The caller appends the first `Held`.
-    pub(super) fn keep_holding(&mut self, now: Instant, room: &RoomId, binding: Binding) {
+    pub(super) fn keep_holding(&mut self, now: Instant, room: &RoomId, binding: Binding, closing: bool) {
         let Some(hosted) = self.rooms.get_mut(room) else { return };
         let id = binding.participant;
         if hosted.room.participant(id).is_some_and(|participant| is_broken(participant, binding)) {
-            hosted.broken.insert(id, binding);
+            hosted.broken.insert(id, Broken { binding, closing });
             self.timers.set(now + self.config.answer_timeout, Timer::Hold(room.clone(), id));
         }
     }
 
     pub(super) fn hold_due(&mut self, now: Instant, room: &RoomId, id: ParticipantId) {
-        let Some(binding) = self.rooms.get_mut(room).and_then(|hosted| hosted.broken.remove(&id)) else { return };
+        let broken = self.rooms.get_mut(room).and_then(|hosted| hosted.broken.remove(&id));
+        let Some(Broken { binding, closing }) = broken else { return };
         if self.participant(room, id).is_some_and(|participant| is_broken(participant, binding)) {
-            self.keep_holding(now, room, binding);
-            self.append_own(room, Some(binding), RoomEvent::Held {});
+            self.keep_holding(now, room, binding, closing);
+            self.append_own(room, Some(binding), RoomEvent::Held { closing });
         }
     }
 
@@ -36,11 +38,8 @@ impl Node {
             self.timers.cancel(&Timer::Hold(room.clone(), id));
         }
         let grace = Timer::Grace(room.clone(), id);
-        match participant.held_since_ms() {
-            Some(since_ms) => {
-                let left_ms = limits.grace_ms.saturating_sub(hosted.room.time_ms().saturating_sub(since_ms));
-                self.timers.set(later(now, left_ms), grace);
-            }
+        match participant.held_until_ms() {
+            Some(until_ms) => self.timers.set(later(now, until_ms.saturating_sub(hosted.room.time_ms())), grace),
             None => self.timers.cancel(&grace),
         }
         let sources = Timer::Sources(room.clone(), id);
@@ -70,7 +69,7 @@ impl Node {
     }
 
     pub(super) fn grace_due(&mut self, now: Instant, room: RoomId, id: ParticipantId) {
-        let held = |participant: &&Participant| participant.held_since_ms().is_some();
+        let held = |participant: &&Participant| participant.held_until_ms().is_some();
         let Some(participant) = self.participant(&room, id).filter(held) else { return };
         let binding = participant.binding();
         self.append_own(&room, Some(binding), RoomEvent::GraceExpired {});
@@ -109,7 +108,7 @@ impl Node {
 
 /// Whether a binding that lost its socket still speaks for a participant who is not held.
 fn is_broken(participant: &Participant, binding: Binding) -> bool {
-    participant.binding() == binding && participant.held_since_ms().is_none()
+    participant.binding() == binding && participant.held_until_ms().is_none()
 }
 
 fn later(now: Instant, ms: u64) -> Instant {

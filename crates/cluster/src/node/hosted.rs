@@ -18,7 +18,15 @@ pub(super) struct Hosted {
     pub(super) announced: bool,
     pub(super) pending: BTreeMap<RequestKey, Pending>,
     /// Bindings without a socket that the room does not know to be held.
-    pub(super) broken: BTreeMap<ParticipantId, Binding>,
+    pub(super) broken: BTreeMap<ParticipantId, Broken>,
+}
+
+/// A binding without a socket.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Broken {
+    pub(super) binding: Binding,
+    /// Its page said that it is being closed.
+    pub(super) closing: bool,
 }
 
 /// A proposal whose record is not back yet.

@@ -64,8 +64,8 @@ impl Node {
         if matches!(record.event, RoomEvent::Joined { .. } | RoomEvent::Resumed { .. }) {
             self.announce(&room);
         }
-        if let (RoomEvent::Held {}, Some(binding)) = (&record.event, binding) {
-            self.keep_holding(now, &room, binding);
+        if let (RoomEvent::Held { closing }, Some(binding)) = (&record.event, binding) {
+            self.keep_holding(now, &room, binding, *closing);
         }
         self.append(&room, &record);
         self.wait(room, Pending { ticket, record, attempts: 1, deadline: now + self.config.answer_timeout });

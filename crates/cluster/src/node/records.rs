@@ -67,8 +67,8 @@ impl Node {
         let Some(pending) = self.take_pending(room, record.key) else {
             if let Outcome::Accepted { accepted: room::Accepted { binding: Some(binding), .. }, .. } = outcome {
                 // Its client was told `log_unavailable` and may be gone: without a socket it is held.
-                self.keep_holding(now, room, *binding);
-                self.append_own(room, Some(*binding), RoomEvent::Held {});
+                self.keep_holding(now, room, *binding, false);
+                self.append_own(room, Some(*binding), RoomEvent::Held { closing: false });
             }
             return;
         };

@@ -125,7 +125,7 @@ impl Shared {
         let transports = match creating.await {
             Ok(transports) => transports,
             Err(error) => {
-                self.insist(room.clone(), binding, RoomEvent::Held {});
+                self.insist(room.clone(), binding, RoomEvent::Held { closing: false });
                 return Err(error);
             }
         };

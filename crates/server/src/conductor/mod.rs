@@ -175,10 +175,10 @@ impl Handler for Conductor {
         self.0.requests.count(self.0.request(session, n, request).await)
     }
 
-    fn disconnected(&self, session: SessionHandle) {
+    fn disconnected(&self, session: SessionHandle, closing: bool) {
         let left = self.0.registry().drop_socket(session);
         if let Some((room, binding)) = left {
-            self.0.insist(room, binding, RoomEvent::Held {});
+            self.0.insist(room, binding, RoomEvent::Held { closing });
         }
     }
 }

@@ -133,7 +133,7 @@ impl Page {
 
     /// Breaks the socket.
     fn vanish(self) -> (String, Option<TransportId>) {
-        self.conductor.disconnected(self.handle);
+        self.conductor.disconnected(self.handle, false);
         (self.welcome.session_token, self.welcome.send_transport.map(|transport| transport.id))
     }
 }
@@ -391,7 +391,7 @@ async fn a_reload_is_the_same_participant_and_its_consumers_go_on() {
     assert_eq!(again.id(), anna.id());
     anna.hears(|n| matches!(n, Notification::ProducerAdded { .. })).await;
     while anna.next().await != Outgoing::Close(ErrorCode::Superseded) {}
-    conductor.disconnected(anna.handle);
+    conductor.disconnected(anna.handle, false);
 
     ben.hears(|n| matches!(n, Notification::ParticipantUpdated { name, .. } if name == "Anna II")).await;
     assert_eq!(again.produce(Source::Mic).await, mic);
@@ -437,7 +437,7 @@ async fn rooms_that_end_leave_nothing_behind() {
                 page.inbox.recv().await,
                 None | Some(Outgoing::Notify(Notification::ParticipantLeft { .. }))
             ) {}
-            conductor.disconnected(page.handle);
+            conductor.disconnected(page.handle, false);
         }
         let mut last = Page::join(&conductor, "room-0", "Ben").await;
         last.request(Request::Leave {}).await.expect("left");
@@ -520,7 +520,7 @@ async fn on_the_way_down_everybody_is_told_and_nobody_let_in() {
     assert_eq!(anna.next().await, Outgoing::Close(ErrorCode::Draining));
     let late = Page::try_join(&conductor, "daily", "Ben", None).await.map(drop);
     assert_eq!(late.expect_err("draining").code, ErrorCode::Draining);
-    conductor.disconnected(anna.handle);
+    conductor.disconnected(anna.handle, false);
     conductor.drained().await;
     conductor.stop().await;
 }

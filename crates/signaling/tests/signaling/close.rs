@@ -32,6 +32,17 @@ async fn the_connection_breaks() {
 }
 
 #[tokio::test]
+async fn the_page_closes() {
+    let mut server = Server::start().await;
+    let mut client = server.client().await;
+    client.send(r#"2["closing"]"#).await;
+    client.closed().await;
+    assert_eq!(server.seen().await, Seen::Closed(SessionHandle(0)));
+    server.counts("sockets_open", 0).await;
+    server.seen_nothing_else();
+}
+
+#[tokio::test]
 async fn the_client_leaves() {
     let mut server = Server::start().await;
     let mut client = server.client().await;

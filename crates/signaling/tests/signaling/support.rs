@@ -31,6 +31,8 @@ pub(crate) enum Seen {
     Connect(String),
     Request(u64),
     Disconnected(SessionHandle),
+    /// The same, of a page that said that it closes.
+    Closed(SessionHandle),
 }
 
 /// A handler that does what tokens and room names tell it.
@@ -91,8 +93,9 @@ impl Handler for Room {
         Ok(Reply::Done {})
     }
 
-    fn disconnected(&self, session: SessionHandle) {
-        let _ = self.seen.send(Seen::Disconnected(session));
+    fn disconnected(&self, session: SessionHandle, closing: bool) {
+        let seen = if closing { Seen::Closed(session) } else { Seen::Disconnected(session) };
+        let _ = self.seen.send(seen);
     }
 }
 

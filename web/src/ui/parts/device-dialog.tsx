@@ -1,15 +1,13 @@
 import { X } from 'lucide-react';
 import { useEffect, useRef } from 'react';
-import { browserFamily } from '../../state/browser';
 import type { RoomSession } from '../../state/room-session';
 import { texts } from '../texts';
-import { useStore } from '../use-store';
 import { DevicePickers } from './device-pickers';
+import { DeviceProblems } from './device-problems';
 
 /** The devices, in the middle of a meeting. */
 export function DeviceDialog({ session, onClose }: { session: RoomSession; onClose: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  const media = useStore(session.media);
 
   useEffect(() => dialog.current?.showModal(), []);
 
@@ -34,16 +32,7 @@ export function DeviceDialog({ session, onClose }: { session: RoomSession; onClo
             <X aria-hidden="true" />
           </button>
         </div>
-        {(['camera', 'mic'] as const).map((kind) => {
-          const { problem } = media[kind];
-          return (
-            problem && (
-              <p key={kind} className="problem-box" role="alert">
-                {texts.problems[kind][problem](browserFamily())}
-              </p>
-            )
-          );
-        })}
+        <DeviceProblems session={session} />
         <DevicePickers session={session} />
       </div>
     </dialog>

@@ -1,5 +1,5 @@
 import { MicOff } from 'lucide-react';
-import { memo } from 'react';
+import { memo, useState } from 'react';
 import { texts } from '../texts';
 import { Avatar } from './avatar';
 import { VideoView } from './video-view';
@@ -16,6 +16,8 @@ interface TileProps {
 /** One person. */
 export const Tile = memo(function Tile({ id, name, isSelf, track, muted, speaking }: TileProps) {
   const shownName = isSelf ? texts.meeting.nameOfSelf(name) : name;
+  // A track is there before its first picture, which comes from the network.
+  const [pictured, setPictured] = useState<MediaStreamTrack>();
   return (
     <article
       className={`tile ${speaking ? 'speaking' : ''}`}
@@ -27,7 +29,8 @@ export const Tile = memo(function Tile({ id, name, isSelf, track, muted, speakin
       data-muted={muted}
       data-self={isSelf}
     >
-      {track ? <VideoView track={track} mirrored={isSelf} /> : <Avatar name={name} />}
+      {(track === undefined || pictured !== track) && <Avatar name={name} />}
+      {track && <VideoView track={track} mirrored={isSelf} onPicture={setPictured} />}
       <div className="tile-label" aria-hidden="true">
         {muted && <MicOff />}
         <bdi>{shownName}</bdi>

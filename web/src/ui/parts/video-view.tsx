@@ -1,7 +1,14 @@
 import { useEffect, useRef, useState } from 'react';
 
+interface VideoViewProps {
+  track: MediaStreamTrack;
+  mirrored?: boolean;
+  /** The track's first picture is there. */
+  onPicture?: (track: MediaStreamTrack) => void;
+}
+
 /** Shows a video track. The sound of people is played elsewhere. */
-export function VideoView({ track, mirrored = false }: { track: MediaStreamTrack; mirrored?: boolean }) {
+export function VideoView({ track, mirrored = false, onPicture }: VideoViewProps) {
   const element = useRef<HTMLVideoElement>(null);
   const [upright, setUpright] = useState(false);
 
@@ -23,6 +30,7 @@ export function VideoView({ track, mirrored = false }: { track: MediaStreamTrack
       autoPlay
       playsInline
       disablePictureInPicture
+      onLoadedData={() => onPicture?.(track)}
       onResize={({ currentTarget }) => setUpright(currentTarget.videoHeight > currentTarget.videoWidth)}
     />
   );

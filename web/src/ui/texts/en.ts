@@ -14,14 +14,59 @@ const allowAgain: Record<BrowserFamily, (device: string) => string> = {
   safari: (device) => `Open the page settings beside the address, allow the ${device}, and try again.`,
 };
 
-const problems = (device: string): Record<Problem, (browser: BrowserFamily) => string> => ({
-  denied: (browser) => `This page may not use your ${device}. ${allowAgain[browser](device)}`,
-  deniedBySystem: () =>
-    `Your system keeps the ${device} from this browser. Allow it in the system’s privacy settings, then try again.`,
-  missing: () => `No ${device} was found. Plug one in, or choose another below.`,
-  busy: () => `Your ${device} is in use by another program. Close that program, then try again.`,
-  insecure: () => `Browsers give a ${device} only to secure pages. Open this page with https:// or on localhost.`,
-  unknown: () => `Your ${device} did not start. Unplug it and plug it in again, or choose another.`,
+/** How sentences speak of a microphone, a camera, or of both. */
+interface DeviceWords {
+  name: string;
+  some: string;
+  is: string;
+  it: string;
+  missing: string;
+  another: string;
+}
+
+const microphone: DeviceWords = {
+  name: 'microphone',
+  some: 'a microphone',
+  is: 'is',
+  it: 'it',
+  missing: 'No microphone was found. Plug one in, or choose another below.',
+  another: 'another',
+};
+const camera: DeviceWords = {
+  name: 'camera',
+  some: 'a camera',
+  is: 'is',
+  it: 'it',
+  missing: 'No camera was found. Plug one in, or choose another below.',
+  another: 'another',
+};
+const both: DeviceWords = {
+  name: 'camera and microphone',
+  some: 'camera and microphone',
+  is: 'are',
+  it: 'them',
+  missing: 'No camera and no microphone were found. Plug them in, or choose others below.',
+  another: 'others',
+};
+
+const problems = ({ name, some, is, it, missing, another }: DeviceWords) => ({
+  of: (problem: Problem, browser: BrowserFamily): string => {
+    switch (problem) {
+      case 'denied':
+        return `This page may not use your ${name}. ${allowAgain[browser](name)}`;
+      case 'deniedBySystem':
+        return `Your system keeps the ${name} from this browser. Allow ${it} in the system’s privacy settings, then try again.`;
+      case 'missing':
+        return missing;
+      case 'busy':
+        return `Your ${name} ${is} in use by another program. Close that program, then try again.`;
+      case 'insecure':
+        return `Browsers give ${some} only to secure pages. Open this page with https:// or on localhost.`;
+      case 'unknown':
+        return `Your ${name} did not start. Unplug ${it} and plug ${it} in again, or choose ${another}.`;
+    }
+  },
+  joinAnyway: `You can join without ${it}.`,
 });
 
 const otherEnd: EndText = {
@@ -92,8 +137,6 @@ export const en = {
     preview: 'Your camera',
     cameraOff: 'Camera is off',
     cameraStarting: 'Camera is starting…',
-    joinAnyway: 'You can join without it.',
-    tryAgain: 'Try again',
     microphoneLevel: 'Microphone level',
   },
   devices: {
@@ -107,6 +150,7 @@ export const en = {
     test: 'Test',
     testLabel: 'Play a test sound',
     testing: 'Playing…',
+    tryAgain: 'Try again',
     close: 'Close',
   },
   controls: {
@@ -115,6 +159,8 @@ export const en = {
     micOff: (shortcut: string) => `Turn on microphone (${shortcut})`,
     cameraOn: (shortcut: string) => `Turn off camera (${shortcut})`,
     cameraOff: (shortcut: string) => `Turn on camera (${shortcut})`,
+    micProblem: 'Microphone does not work. Show why',
+    cameraProblem: 'Camera does not work. Show why',
     settings: 'Audio and video settings',
     leave: 'Leave meeting',
     copyLink: 'Copy link',
@@ -135,6 +181,8 @@ export const en = {
     moreLabel: (count: number) => `and ${count} more`,
     joined: (name: string) => `${name} joined`,
     left: (name: string) => `${name} left`,
+    micNotSent: 'Others cannot hear you: your microphone could not be sent.',
+    cameraNotSent: 'Others cannot see you: your camera could not be sent.',
     reconnecting: 'Connection lost. Reconnecting…',
     aloneTitle: 'You are the only one here',
     alone: 'Send this link to the people you want to meet.',
@@ -153,7 +201,7 @@ export const en = {
     retryIn: (seconds: number) => (seconds === 0 ? 'Trying again…' : `Trying again in ${seconds} s`),
     of: (code: FailureCode): EndText => ends[code] ?? otherEnd,
   },
-  problems: { mic: problems('microphone'), camera: problems('camera') },
+  problems: { mic: problems(microphone), camera: problems(camera), both: problems(both) },
 };
 
 export type Texts = typeof en;

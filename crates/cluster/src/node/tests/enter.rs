@@ -64,7 +64,7 @@ fn a_repeated_join_gets_a_binding_that_an_older_hold_cannot_touch() {
     let first = bench.joined(1).binding.expect("a binding");
     // The socket broke before the client heard of it; the client repeats before that is applied.
     let ticket = bench.propose(join(1, 1));
-    bench.propose(about(first, RoomEvent::Held {}));
+    bench.propose(about(first, RoomEvent::Held { closing: false }));
     bench.deliver_all();
     let answer = bench.accepted(ticket);
     let second = answer.binding.expect("a binding");

@@ -7,7 +7,7 @@ fn who_does_not_come_back_leaves_when_the_grace_time_ends() {
     let mut bench = Bench::new();
     bench.joined(2);
     let a = bench.joined(1).binding.expect("a binding");
-    bench.say(a, RoomEvent::Held {}).expect("held");
+    bench.say(a, RoomEvent::Held { closing: false }).expect("held");
     bench.advance(29 * SECOND);
     assert_eq!(bench.under_way(), []);
     bench.advance(SECOND);
@@ -22,7 +22,7 @@ fn who_does_not_come_back_leaves_when_the_grace_time_ends() {
 fn who_resumes_within_the_grace_time_stays() {
     let mut bench = Bench::new();
     let a = bench.joined(1).binding.expect("a binding");
-    bench.say(a, RoomEvent::Held {}).expect("held");
+    bench.say(a, RoomEvent::Held { closing: false }).expect("held");
     bench.advance(29 * SECOND);
     let ticket = bench.propose(resume(1, 1));
     bench.deliver_all();
@@ -36,13 +36,29 @@ fn who_resumes_within_the_grace_time_stays() {
 fn every_hold_has_the_whole_grace_time() {
     let mut bench = Bench::new();
     let a = bench.joined(1).binding.expect("a binding");
-    bench.say(a, RoomEvent::Held {}).expect("held");
+    bench.say(a, RoomEvent::Held { closing: false }).expect("held");
     bench.advance(20 * SECOND);
     let ticket = bench.propose(resume(1, 1));
     bench.deliver_all();
     let b = bench.accepted(ticket).binding.expect("a binding");
-    bench.say(b, RoomEvent::Held {}).expect("held");
+    bench.say(b, RoomEvent::Held { closing: false }).expect("held");
     bench.advance(29 * SECOND);
+    bench.deliver_all();
+    assert_eq!(bench.people(), 1);
+    bench.advance(SECOND);
+    bench.deliver_all();
+    assert_eq!(bench.people(), 0);
+}
+
+#[test]
+fn who_closed_the_page_leaves_sooner_also_when_that_was_lost_at_first() {
+    let mut bench = Bench::new();
+    let a = bench.joined(1).binding.expect("a binding");
+    bench.propose(about(a, RoomEvent::Held { closing: true }));
+    bench.log.clear();
+    bench.advance(5 * SECOND);
+    bench.deliver_all();
+    bench.advance(4 * SECOND);
     bench.deliver_all();
     assert_eq!(bench.people(), 1);
     bench.advance(SECOND);
@@ -54,7 +70,7 @@ fn every_hold_has_the_whole_grace_time() {
 fn a_lost_expiry_is_said_again() {
     let mut bench = Bench::new();
     let a = bench.joined(1).binding.expect("a binding");
-    bench.say(a, RoomEvent::Held {}).expect("held");
+    bench.say(a, RoomEvent::Held { closing: false }).expect("held");
     bench.advance(30 * SECOND);
     bench.log.clear();
     bench.advance(5 * SECOND);
@@ -66,7 +82,7 @@ fn a_lost_expiry_is_said_again() {
 fn the_last_one_who_does_not_come_back_ends_the_room() {
     let mut bench = Bench::new();
     let a = bench.joined(1).binding.expect("a binding");
-    bench.say(a, RoomEvent::Held {}).expect("held");
+    bench.say(a, RoomEvent::Held { closing: false }).expect("held");
     bench.advance(30 * SECOND);
     bench.deliver_all();
     assert_eq!(bench.changes().last(), Some(&Change::Ended));
@@ -110,7 +126,7 @@ fn a_new_host_expires_those_who_were_held_before_it_came() {
     }
     assert_eq!(bench.changes(), [], "a room of others is not this server's business");
     let stranger = bench.node.room(&room()).and_then(|room| room.participant(ParticipantId(7))).expect("in").binding();
-    let held = RoomEvent::Held {};
+    let held = RoomEvent::Held { closing: false };
     bench.record(&room(), &Record { rules: 1, origin: other, key: own(4), binding: Some(stranger), event: held });
     assert_eq!(bench.node.poll_timeout(), None, "nor is its grace time");
     bench.joined(1);

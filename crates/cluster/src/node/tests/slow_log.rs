@@ -132,7 +132,7 @@ fn a_join_whose_announcement_was_lost_is_announced_again() {
 fn a_lost_hold_is_said_again_whatever_was_answered() {
     let mut bench = Bench::new();
     let a = bench.joined(1).binding.expect("a binding");
-    let ticket = bench.propose(about(a, RoomEvent::Held {}));
+    let ticket = bench.propose(about(a, RoomEvent::Held { closing: false }));
     bench.log.clear();
     bench.advance(5 * SECOND);
     assert_eq!(bench.result(ticket), Err(ErrorCode::LogUnavailable));
@@ -146,7 +146,7 @@ fn a_lost_hold_is_said_again_whatever_was_answered() {
 fn a_hold_that_is_out_of_date_is_not_said_again() {
     let mut bench = Bench::new();
     let a = bench.joined(1).binding.expect("a binding");
-    bench.propose(about(a, RoomEvent::Held {}));
+    bench.propose(about(a, RoomEvent::Held { closing: false }));
     bench.log.clear();
     bench.propose(resume(1, 1));
     bench.deliver_all();
