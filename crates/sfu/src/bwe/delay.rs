@@ -10,6 +10,11 @@ use crate::clock::Micros;
 const LEAP_US: Micros = 3_000_000;
 /// So many such packets in a row are the new truth.
 const LEAPS_MAX: u32 = 16;
+/// A queue that grows too slowly for a slope to show is acted on when it has stood for so long.
+const LASTING_US: Micros = 600_000;
+/// Less is sent then; this much later so much of it must be gone, or it is not our queue.
+const DRAIN_US: Micros = 1_200_000;
+const UNCHANGED_PERCENT: Micros = 70;
 
 /// The delay side of congestion control.
 #[derive(Debug, Default)]
@@ -21,6 +26,31 @@ pub(super) struct DelayDetector {
     groups: ArrivalGroups,
     trendline: Trendline,
     queue: QueueDelay,
+    standing: Standing,
+}
+
+/// A queue that stands.
+#[derive(Debug, Clone, Copy, Default)]
+enum Standing {
+    #[default]
+    No,
+    Since(Micros),
+    /// Less is sent on its account.
+    Trial {
+        excess: Micros,
+        until: Micros,
+        estimate: u64,
+    },
+}
+
+/// What to do about delay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// As this use of the path asks for.
+    Usage(Usage),
+    /// Nothing: sending less did not help, the path became longer or the queue is other people's. The estimate is
+    /// what it was before.
+    NotOurs { estimate: u64 },
 }
 
 /// What became of a packet's arrival time.
@@ -57,8 +87,34 @@ impl DelayDetector {
         Arrival::At(arrived)
     }
 
-    /// Whether a queue stands, grows or drains.
-    pub(super) fn usage(&self, is_losing: bool) -> Usage {
+    /// Judges after each feedback. `is_losing` says that it shows much loss, `estimate` is the one in force.
+    pub(super) fn judge(&mut self, now: Micros, is_losing: bool, estimate: u64) -> Verdict {
+        let usage = self.usage(is_losing);
+        let excess = self.queue.excess();
+        self.standing = match self.standing {
+            _ if !self.queue.is_standing() => Standing::No,
+            Standing::No => Standing::Since(now),
+            Standing::Since(_) if usage == Usage::Over || self.trendline.usage() == Usage::Under => {
+                Standing::Since(now)
+            }
+            Standing::Since(since) if now - since >= LASTING_US => {
+                self.standing = Standing::Trial { excess, until: now + DRAIN_US, estimate };
+                return Verdict::Usage(Usage::Over);
+            }
+            Standing::Trial { excess: before, until, estimate } if now >= until => {
+                if excess * 100 >= before * UNCHANGED_PERCENT {
+                    self.queue.accept();
+                    self.standing = Standing::No;
+                    return Verdict::NotOurs { estimate };
+                }
+                Standing::Since(now)
+            }
+            standing => standing,
+        };
+        Verdict::Usage(usage)
+    }
+
+    fn usage(&self, is_losing: bool) -> Usage {
         match (self.trendline.usage(), self.queue.is_standing()) {
             (Usage::Over, true) => Usage::Over,
             // A full queue grows no more; it drops.
@@ -101,16 +157,42 @@ mod tests {
         assert_eq!(delay.on_packet(30 * MS, 4_030 * MS), Arrival::At(30 * MS));
     }
 
+    /// A second of packets with this much delay, judged ten times.
+    fn second(delay: &mut DelayDetector, second: i64, queued: Micros, is_losing: bool) -> Vec<Verdict> {
+        let mut verdicts = Vec::new();
+        for packet in second * 100..(second + 1) * 100 {
+            delay.on_packet(packet * 10 * MS, packet * 10 * MS + queued);
+            if packet % 10 == 9 {
+                verdicts.push(delay.judge(packet * 10 * MS, is_losing, 1_000_000));
+            }
+        }
+        verdicts
+    }
+
+    const NORMAL: Verdict = Verdict::Usage(Usage::Normal);
+    const OVER: Verdict = Verdict::Usage(Usage::Over);
+
     #[test]
-    fn a_full_queue_that_drops_is_overuse() {
+    fn loss_matters_here_with_a_queue_only() {
         let mut delay = DelayDetector::default();
-        for packet in 0..1_000 {
-            delay.on_packet(packet * 10 * MS, packet * 10 * MS);
+        for at in 0..10 {
+            assert_eq!(second(&mut delay, at, 0, true), [NORMAL; 10]);
         }
-        assert_eq!(delay.usage(true), Usage::Normal, "loss without a queue is not about delay");
-        for packet in 1_000..1_200 {
-            delay.on_packet(packet * 10 * MS, (packet * 10 + 200) * MS);
+        assert!(second(&mut delay, 10, 200 * MS, true)[3..].contains(&OVER));
+        assert_eq!(second(&mut delay, 11, 200 * MS, true), [OVER; 10], "it is full");
+    }
+
+    #[test]
+    fn a_queue_that_stands_is_acted_on_once_and_then_accepted() {
+        let mut delay = DelayDetector::default();
+        for at in 0..10 {
+            second(&mut delay, at, 0, false);
         }
-        assert_eq!((delay.usage(false), delay.usage(true)), (Usage::Under, Usage::Over));
+        let verdicts: Vec<_> = (10..15).flat_map(|at| second(&mut delay, at, 150 * MS, false)).collect();
+        let judged = verdicts.iter().position(|verdict| *verdict == Verdict::NotOurs { estimate: 1_000_000 });
+        assert!(judged.is_some_and(|judged| (15..30).contains(&judged)), "{verdicts:?}");
+        assert_eq!(verdicts.last(), Some(&NORMAL));
+        assert!(verdicts[..10].contains(&OVER));
+        assert_eq!(second(&mut delay, 15, 150 * MS, false), [NORMAL; 10]);
     }
 }

@@ -18,6 +18,8 @@ mod probe;
 mod queue;
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod tests;
 mod trendline;
 
 pub use allocate::{Share, UpgradeGate, allocate};
@@ -27,7 +29,7 @@ pub use probe::ProbeCluster;
 
 use acked::AckedBitrate;
 use aimd::{Observed, RateControl};
-use delay::{Arrival, DelayDetector};
+use delay::{Arrival, DelayDetector, Verdict};
 use history::{Reported, SendHistory};
 use loss::{LossControl, LossCount};
 use probe::Prober;
@@ -163,17 +165,22 @@ impl Estimator {
     }
 
     fn update(&mut self, now: Micros, count: LossCount) {
-        let usage = self.delay.usage(self.loss.is_losing(count));
         let acked = self.acked.mean();
+        let is_losing = self.loss.is_losing(count);
+        match self.delay.judge(now, is_losing, self.rate.bps()) {
+            Verdict::Usage(usage) => {
+                let observed = Observed { usage, acked, recent: self.acked.recent(), rtt: self.rtt };
+                if self.rate.update(now, observed) {
+                    self.prober.on_decrease(now);
+                }
+            }
+            Verdict::NotOurs { estimate } => self.rate.set(now, estimate.max(self.rate.bps())),
+        }
         if !self.delay.is_queueing() {
             self.loss.on_feedback(now, count, self.rtt, acked, self.rate.bps());
         }
-        let observed = Observed { usage, acked, recent: self.acked.recent(), rtt: self.rtt };
-        if self.rate.update(now, observed) {
-            self.prober.on_decrease(now);
-        }
         // A cluster that met jitter or other traffic finds too little; what is too much shows in the delay.
-        if let Some(found) = self.prober.poll_result(now).filter(|found| *found > self.rate.bps()) {
+        if let Some(found) = self.prober.poll_result(now, self.rate.bps()) {
             self.rate.set(now, found.min(ESTIMATE_BPS_MAX));
         }
     }

@@ -11,8 +11,9 @@ use arrayvec::ArrayVec;
 use super::history::{Acked, ProbeClusterId};
 use crate::clock::Micros;
 
-/// A cluster lasts this long.
+/// A cluster lasts this long, and twice as long each time that the one before said nothing.
 const CLUSTER_US: u64 = 15_000;
+const CLUSTER_US_MAX: u64 = 120_000;
 const CLUSTER_PACKETS_MIN: u32 = 5;
 /// Of a cluster's packets and bytes, so much must have arrived.
 const ARRIVED_PERCENT: u32 = 80;
@@ -36,6 +37,10 @@ const CAP_PERCENT: u64 = 130;
 const ENOUGH_PERCENT: u64 = 115;
 /// Between probes while more is wanted.
 const INTERVAL_US: Micros = 5_000_000;
+/// After one that said nothing: jitter is longer than it was.
+const AGAIN_US: Micros = 1_000_000;
+/// A result of less than so much of the estimate says nothing.
+const CREDIBLE_PERCENT: u64 = 80;
 /// After the estimate was decreased.
 const CALM_US: Micros = 3_000_000;
 /// A cluster without a result so long after is given up.
@@ -56,8 +61,8 @@ pub struct ProbeCluster {
 }
 
 impl ProbeCluster {
-    fn new(id: ProbeClusterId, bps: u64) -> Self {
-        Self { id, bps, packets_min: CLUSTER_PACKETS_MIN, bytes_min: (bps * CLUSTER_US / 8_000_000) as u32 }
+    fn new(id: ProbeClusterId, bps: u64, duration_us: u64) -> Self {
+        Self { id, bps, packets_min: CLUSTER_PACKETS_MIN, bytes_min: (bps * duration_us / 8_000_000) as u32 }
     }
 }
 
@@ -84,6 +89,7 @@ pub(super) struct Prober {
     /// The first clusters were asked for.
     begun: bool,
     next_at: Micros,
+    duration_us: u64,
     wanted: ArrayVec<u64, 2>,
     measured: ArrayVec<Measured, CLUSTERS_MAX>,
     last_id: NonZeroU8,
@@ -96,6 +102,7 @@ impl Prober {
             start_bps,
             begun: false,
             next_at: Micros::MIN,
+            duration_us: CLUSTER_US,
             wanted: ArrayVec::new(),
             measured: ArrayVec::new(),
             last_id: NonZeroU8::MAX,
@@ -154,7 +161,7 @@ impl Prober {
             self.measured.remove(0);
         }
         self.last_id = self.last_id.checked_add(1).unwrap_or(NonZeroU8::MIN);
-        let cluster = ProbeCluster::new(ProbeClusterId(self.last_id), bps);
+        let cluster = ProbeCluster::new(ProbeClusterId(self.last_id), bps, self.duration_us);
         self.measured.push(Measured::new(cluster, now));
         Some(cluster)
     }
@@ -166,19 +173,24 @@ impl Prober {
         }
     }
 
-    /// The rate that the newest complete cluster found.
-    pub(super) fn poll_result(&mut self, now: Micros) -> Option<u64> {
-        let mut result = None;
+    /// The highest rate above the estimate that complete clusters found.
+    pub(super) fn poll_result(&mut self, now: Micros, estimate: u64) -> Option<u64> {
+        let mut best = None;
         while let Some(complete) = self.measured.iter().position(Measured::is_complete) {
             let measured = self.measured.remove(complete);
-            let Some(bps) = measured.bps() else { continue };
-            result = Some(bps);
-            let full = bps * 100 < measured.cluster.bps * FURTHER_PERCENT;
-            if !full && self.measured.is_empty() && self.lacks(bps) {
+            let Some(bps) = measured.bps().filter(|bps| bps * 100 >= estimate * CREDIBLE_PERCENT) else {
+                self.duration_us = (self.duration_us * 2).min(CLUSTER_US_MAX);
+                self.next_at = self.next_at.min(now + AGAIN_US);
+                continue;
+            };
+            self.duration_us = (self.duration_us / 2).max(CLUSTER_US);
+            best = best.max(Some(bps).filter(|bps| *bps > estimate));
+            let is_full = bps * 100 < measured.cluster.bps * FURTHER_PERCENT;
+            if !is_full && self.measured.is_empty() && self.lacks(bps) {
                 self.next_at = now;
             }
         }
-        result
+        best
     }
 
     fn lacks(&self, estimate: u64) -> bool {
@@ -266,7 +278,7 @@ mod tests {
         prober.handle_timeout(now, estimate, true);
         let cluster = prober.poll(now)?;
         send(prober, cluster, now, capacity);
-        Some((cluster.bps, prober.poll_result(now + 100 * MS)?))
+        Some((cluster.bps, prober.poll_result(now + 100 * MS, estimate)?))
     }
 
     #[test]
@@ -313,7 +325,7 @@ mod tests {
         let cluster = prober.poll(0).expect("a probe");
         prober.on_decrease(10 * MS);
         send(&mut prober, cluster, 0, 100_000_000);
-        assert_eq!((prober.poll(20 * MS), prober.poll_result(100 * MS)), (None, None));
+        assert_eq!((prober.poll(20 * MS), prober.poll_result(100 * MS, 300_000)), (None, None));
         assert!(prober.next_timeout(300_000) >= Some(CALM_US));
     }
 
@@ -327,6 +339,6 @@ mod tests {
             let acked = Acked { sent: packet * 3 * MS, bytes: 340, cluster: Some(cluster.id), was_lost: false };
             prober.on_packet(cluster.id, &acked, -packet * 100);
         }
-        assert_eq!(prober.poll_result(50 * MS), None);
+        assert_eq!(prober.poll_result(50 * MS, 300_000), None);
     }
 }

@@ -14,11 +14,11 @@ const BASE_WINDOW_US: Micros = 15_000_000;
 const GUARD_US_MIN: Micros = 12_000;
 /// What is unusual on every path.
 const GUARD_US_MAX: Micros = 100_000;
-/// So many times the usual difference is unusual.
-const UNUSUAL: Micros = 4;
+/// What differs from the fastest by so many times the usual change is unusual.
+const UNUSUAL: Micros = 6;
 /// What is usual until it is known.
-const USUAL_US_START: Micros = 10_000;
-/// A bucket counts for no more than this in what is usual, or a queue would become it.
+const USUAL_US_START: Micros = 8_000;
+/// A change counts for no more than this.
 const USUAL_US_MAX: Micros = 60_000;
 /// What is usual is the mean over 2^6 buckets.
 const USUAL_SHIFT: u32 = 6;
@@ -34,7 +34,8 @@ pub(super) struct QueueDelay {
     base_started: Micros,
     base: Micros,
     base_before: Micros,
-    /// Scaled by 2^`USUAL_SHIFT`.
+    /// How much the least delay changes from one bucket to the next, scaled by 2^`USUAL_SHIFT`: jitter does that all
+    /// the time, a queue once.
     usual: Micros,
 }
 
@@ -75,14 +76,20 @@ impl QueueDelay {
         self.before != NONE && self.excess() > self.guard()
     }
 
+    /// What stands now is the path's own delay.
+    pub(super) fn accept(&mut self) {
+        (self.base, self.base_before) = (self.bucket.min(self.before), NONE);
+        self.base_started = self.bucket_started;
+    }
+
     fn guard(&self) -> Micros {
         (GUARD_US_MIN + (self.usual * UNUSUAL >> USUAL_SHIFT)).min(GUARD_US_MAX)
     }
 
     fn next_bucket(&mut self, sent: Micros) {
         if self.bucket != NONE {
-            let excess = self.bucket - self.base.min(self.base_before);
-            self.usual += excess.min(USUAL_US_MAX) - (self.usual >> USUAL_SHIFT);
+            let change = if self.before == NONE { 0 } else { (self.bucket - self.before).abs() };
+            self.usual += change.min(USUAL_US_MAX) - (self.usual >> USUAL_SHIFT);
         }
         self.before = std::mem::replace(&mut self.bucket, NONE);
         self.bucket_started = sent;
