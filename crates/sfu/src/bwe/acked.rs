@@ -75,7 +75,7 @@ impl Window {
             return None;
         }
         let bytes: u32 = (self.newest - buckets..self.newest).map(|bucket| self.bytes[index(bucket)]).sum();
-        Some((u64::from(bytes) * 8_000_000 >> BUCKET_SHIFT) / buckets as u64)
+        Some(((u64::from(bytes) * 8_000_000) >> BUCKET_SHIFT) / buckets as u64)
     }
 }
 

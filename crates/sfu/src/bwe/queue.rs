@@ -83,7 +83,7 @@ impl QueueDelay {
     }
 
     fn guard(&self) -> Micros {
-        (GUARD_US_MIN + (self.usual * UNUSUAL >> USUAL_SHIFT)).min(GUARD_US_MAX)
+        (GUARD_US_MIN + ((self.usual * UNUSUAL) >> USUAL_SHIFT)).min(GUARD_US_MAX)
     }
 
     fn next_bucket(&mut self, sent: Micros) {

@@ -214,7 +214,8 @@ fn lied_to(arrival: impl Fn(i64) -> i64) -> u64 {
 #[test]
 fn a_receiver_that_lies_gets_no_more_than_one_and_a_half_times_what_is_sent() {
     let honest = lied_to(|packet| packet * 80 + 100);
-    let lies: [(&str, fn(i64) -> i64); 6] = [
+    type Lie = fn(i64) -> i64;
+    let lies: [(&str, Lie); 6] = [
         ("a little faster", |packet| packet * 79),
         ("twice as fast", |packet| packet * 40),
         ("all at once", |_| 7),
