@@ -238,7 +238,8 @@ impl Estimator {
         self.prober.handle_timeout(now, self.estimate(), may);
     }
 
-    /// The next probe to be sent. Packets that carry its id are sent with a [`ProbeSender`].
+    /// The next probe to be sent, with a [`ProbeSender`]. Ask after [`Estimator::handle_timeout`], and again when a
+    /// probe is complete.
     pub fn poll_probe(&mut self, now: Micros) -> Option<ProbeCluster> {
         self.prober.poll(now)
     }

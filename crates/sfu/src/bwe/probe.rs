@@ -133,14 +133,15 @@ impl Prober {
 
     /// When there is something to probe for.
     pub(super) fn next_timeout(&self, estimate: u64) -> Option<Micros> {
-        if self.wanted.is_empty() { self.lacks(estimate).then_some(self.next_at) } else { Some(Micros::MIN) }
+        self.lacks(estimate).then_some(self.next_at)
     }
 
     /// Plans what is due. `may` is false while a queue stands.
     pub(super) fn handle_timeout(&mut self, now: Micros, estimate: u64, may: bool) {
-        if now < self.next_at || !self.wanted.is_empty() || !self.lacks(estimate) {
+        if now < self.next_at || !self.lacks(estimate) {
             return;
         }
+        self.wanted.clear();
         self.next_at = now + if may { INTERVAL_US } else { INTERVAL_US / 10 };
         if !may {
             return;
@@ -291,6 +292,17 @@ mod tests {
         let rates: Vec<_> = std::iter::from_fn(|| prober.poll(0)).map(|cluster| cluster.bps).collect();
         assert_eq!(rates, [900_000, 1_800_000]);
         assert_eq!(prober.next_timeout(300_000), Some(INTERVAL_US));
+    }
+
+    #[test]
+    fn who_cannot_probe_is_not_woken_more_often() {
+        let mut prober = Prober::new(300_000);
+        prober.set_desired(0, 5_000_000);
+        prober.handle_timeout(0, 300_000, true);
+        assert_eq!(prober.next_timeout(300_000), Some(INTERVAL_US));
+        prober.handle_timeout(INTERVAL_US, 300_000, true);
+        assert_eq!(prober.next_timeout(300_000), Some(2 * INTERVAL_US));
+        assert_eq!(prober.poll(2 * INTERVAL_US).map(|cluster| cluster.bps), Some(600_000));
     }
 
     #[test]

@@ -13,7 +13,7 @@ const BASE_WINDOW_US: Micros = 15_000_000;
 /// A lesser difference is no queue on any path.
 const GUARD_US_MIN: Micros = 12_000;
 /// What is unusual on every path.
-const GUARD_US_MAX: Micros = 100_000;
+const GUARD_US_MAX: Micros = 250_000;
 /// What differs from the fastest by so many times the usual change is unusual.
 const UNUSUAL: Micros = 6;
 /// What is usual until it is known.
