@@ -9,6 +9,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 mod burst;
+pub mod bwe;
 mod clock;
 pub mod codec;
 mod consumer;
