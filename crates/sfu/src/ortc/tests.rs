@@ -199,11 +199,12 @@ fn a_client_without_the_codec_cannot_consume() {
 #[test]
 fn codecs_that_cannot_be_used_are_named_with_what_can() {
     let mut parameters = camera();
-    parameters.codecs[0].mime_type = "video/H264\r\n".to_owned();
+    parameters.codecs[0].mime_type = "video/H265\r\n".to_owned();
     let message = refusal(MediaKind::Video, &parameters).to_string();
     assert_eq!(
         message,
-        "codec video/H264\\r\\n/90000 of payload type 96 is not supported here; allowed are video/VP8/90000"
+        "codec video/H265\\r\\n/90000 of payload type 96 is not supported here; allowed are video/VP8/90000, \
+         video/H264/90000, video/VP9/90000, video/AV1/90000"
     );
     assert!(matches!(refusal(MediaKind::Audio, &camera()), UnsupportedParameters::Codec { .. }));
     parameters.codecs.clear();

@@ -1,5 +1,6 @@
 //! RTP on the wire (RFC 3550, RFC 8285): headers, header extensions, and numbers that wrap.
 
+pub mod dependency_descriptor;
 mod elements;
 mod extension;
 mod header;
