@@ -31,11 +31,18 @@ export class Publisher {
   readonly #changed = new Set<Source>();
   readonly #request: Requester;
   readonly #onFailure: (source: Source, failure: Failure) => void;
+  readonly #videoCodec: types.RtpCodecCapability | undefined;
   #transport: types.Transport | undefined;
 
-  constructor(request: Requester, onFailure: (source: Source, failure: Failure) => void) {
+  /** `videoCodec` is one that this browser encodes and the server takes; the server's first by default. */
+  constructor(
+    request: Requester,
+    onFailure: (source: Source, failure: Failure) => void,
+    videoCodec?: types.RtpCodecCapability,
+  ) {
     this.#request = request;
     this.#onFailure = onFailure;
+    this.#videoCodec = videoCodec;
   }
 
   /** The producers that exist now, for statistics. */
@@ -166,7 +173,11 @@ export class Publisher {
     const producer = await transport.produce({
       track,
       ...(track.kind === 'video'
-        ? { encodings: [VIDEO_ENCODING], codecOptions: VIDEO_CODEC }
+        ? {
+            encodings: [VIDEO_ENCODING],
+            codecOptions: VIDEO_CODEC,
+            ...(this.#videoCodec && { codec: this.#videoCodec }),
+          }
         : { codecOptions: AUDIO_CODEC }),
       // Tracks belong to who made them.
       stopTracks: false,

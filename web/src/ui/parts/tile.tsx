@@ -9,12 +9,14 @@ interface TileProps {
   name: string;
   isSelf: boolean;
   track: MediaStreamTrack | undefined;
+  /** The camera is on, and this browser cannot show it. */
+  unsupported: boolean;
   muted: boolean;
   speaking: boolean;
 }
 
 /** One person. */
-export const Tile = memo(function Tile({ id, name, isSelf, track, muted, speaking }: TileProps) {
+export const Tile = memo(function Tile({ id, name, isSelf, track, unsupported, muted, speaking }: TileProps) {
   const shownName = isSelf ? texts.meeting.nameOfSelf(name) : name;
   return (
     <article
@@ -28,6 +30,11 @@ export const Tile = memo(function Tile({ id, name, isSelf, track, muted, speakin
       data-self={isSelf}
     >
       {track ? <VideoView track={track} mirrored={isSelf} /> : <Avatar name={name} />}
+      {unsupported && (
+        <p className="tile-problem" data-testid="tile-problem">
+          {texts.meeting.unsupported(name)}
+        </p>
+      )}
       <div className="tile-label" aria-hidden="true">
         {muted && <MicOff />}
         <bdi>{shownName}</bdi>
