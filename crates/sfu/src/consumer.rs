@@ -11,8 +11,8 @@ use protocol::ConsumerId;
 
 use crate::clock::{MediaClock, Micros};
 use crate::keys::{ProducerKey, StreamKey, TransportKey};
-use crate::ring::{PacketInfo, Ring, StoredPacket};
-use crate::rtp::Extension;
+use crate::ring::{PacketInfo, Ring, StoredPacket, TWO_BYTE_TAIL};
+use crate::rtp::{self, Extension};
 
 /// How many packets back a retransmission may be asked for; a power of two.
 const INDEX_ENTRIES: usize = 512;
@@ -25,6 +25,8 @@ const OVERTAKEN_MAX: u64 = 64;
 const JUMP_MAX: u64 = 1 << 14;
 /// Longest block of header extensions that every packet carries: mid (17), transport-cc (3), abs-send-time (4).
 const FIXED_EXTENSIONS_MAX: usize = 24;
+/// More than a block of header extensions in two-byte form takes: the fixed ones, and a tail of at most 255 bytes.
+const LONG_BLOCK_MAX: usize = 320;
 
 /// What makes the packets of a consumer its own.
 #[derive(Debug, Clone)]
@@ -343,6 +345,9 @@ impl Consumer {
 
     /// How many bytes the RTP header of a packet takes.
     pub(crate) fn header_bytes(&self, packet: &StoredPacket<'_>) -> usize {
+        if is_long(packet) {
+            return 12 + self.write_long_block(&mut [0; LONG_BLOCK_MAX], packet, [0; 2], [0; 3]);
+        }
         let elements = self.fixed.len() + self.tail_bytes(packet);
         if elements == 0 { 12 } else { 16 + elements.next_multiple_of(4) }
     }
@@ -350,13 +355,20 @@ impl Consumer {
     /// Writes the RTP header of a packet, as long as [`Consumer::header_bytes`] says, and gives its length.
     /// `transport_cc` and `abs_send_time` go where the receiver wants them.
     pub(crate) fn write_header(&self, out: &mut [u8], packet: &StoredPacket<'_>, fields: &HeaderFields) -> usize {
-        let elements = self.fixed.len() + self.tail_bytes(packet);
+        let long = is_long(packet);
+        let elements = if long { 0 } else { self.fixed.len() + self.tail_bytes(packet) };
         let extended = elements > 0;
         out[0] = 0x80 | u8::from(fields.padded) << 5 | u8::from(extended) << 4;
         out[1] = u8::from(packet.info.marker) << 7 | fields.payload_type;
         out[2..4].copy_from_slice(&(fields.sequence as u16).to_be_bytes());
         out[4..8].copy_from_slice(&fields.timestamp.to_be_bytes());
         out[8..12].copy_from_slice(&fields.ssrc.to_be_bytes());
+        if long {
+            let [_, abs_send_time @ ..] = fields.abs_send_time.to_be_bytes();
+            let block = self.write_long_block(&mut out[12..], packet, fields.transport_cc.to_be_bytes(), abs_send_time);
+            out[0] |= u8::from(block > 0) << 4;
+            return 12 + block;
+        }
         if !extended {
             return 12;
         }
@@ -374,6 +386,24 @@ impl Consumer {
         let end = self.write_tail(out, tail_at, packet);
         out[end..16 + block].fill(0);
         16 + block
+    }
+
+    /// Writes the extension block of a packet that came with elements in two-byte form, and gives its length. The
+    /// only such packets are the first of keyframes with temporal or spatial layers, so this may take longer.
+    fn write_long_block(
+        &self,
+        out: &mut [u8],
+        packet: &StoredPacket<'_>,
+        transport_cc: [u8; 2],
+        abs_send_time: [u8; 3],
+    ) -> usize {
+        let fixed = rtp::elements(rtp::ONE_BYTE_PROFILE, &self.fixed).map(|(id, value)| match id {
+            id if id == Extension::TransportCc.router_id() => (id, &transport_cc[..]),
+            id if id == Extension::AbsSendTime.router_id() => (id, &abs_send_time[..]),
+            _ => (id, value),
+        });
+        let tail = rtp::elements(rtp::TWO_BYTE_PROFILE, packet.tail).filter(|&(id, _)| self.takes(id));
+        rtp::write_extensions(out, fixed.chain(tail)).unwrap_or(0)
     }
 
     fn passes_all(&self, packet: &StoredPacket<'_>) -> bool {
@@ -404,6 +434,10 @@ impl Consumer {
     }
 }
 
+fn is_long(packet: &StoredPacket<'_>) -> bool {
+    packet.info.extensions & TWO_BYTE_TAIL != 0
+}
+
 /// The parts of an RTP header that differ between a packet and its retransmission.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct HeaderFields {
@@ -432,6 +466,7 @@ fn elements(tail: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rtp::RtpHeader;
 
     const RATE: u32 = 90_000;
 
@@ -496,6 +531,36 @@ mod tests {
             ring.push(packet, &[], &[0]);
         }
         assert_eq!(read(&mut consumer, &ring), [(1000, 3000), (1001, 3000)]);
+    }
+
+    #[test]
+    fn elements_too_long_for_the_one_byte_form_are_passed_on() {
+        let mut consumer = consumer();
+        consumer.format.extensions = 1 << Extension::DependencyDescriptor.router_id();
+        let descriptor = [9; 97];
+        let tail = [&[7, 97][..], &descriptor, &[8, 1, 0xff]].concat();
+        let info = PacketInfo { extensions: 1 << 7 | 1 << 8 | TWO_BYTE_TAIL, ..info(1, 0, true) };
+        let packet = StoredPacket { info, tail: &tail, payload: &[] };
+        let fields = HeaderFields {
+            ssrc: 1,
+            payload_type: 107,
+            sequence: 1,
+            timestamp: 2,
+            padded: false,
+            transport_cc: 0x1234,
+            abs_send_time: 0,
+        };
+        let mut out = [0xee; 256];
+        let bytes = consumer.write_header(&mut out, &packet, &fields);
+        assert_eq!(bytes, consumer.header_bytes(&packet));
+        let header = RtpHeader::parse(&out[..bytes]).expect("a header");
+        assert_eq!(header.header_bytes, bytes);
+        let read: Vec<_> = header.extensions(&out[..bytes]).collect();
+        assert_eq!(
+            read,
+            [(1, &b"7"[..]), (5, &[0x12, 0x34]), (7, &descriptor)],
+            "and one that is not wanted is left out"
+        );
     }
 
     #[test]

@@ -3,6 +3,9 @@
 //! A packet is written once and read by every consumer through its slot number, which only grows. Old packets
 //! are overwritten when either the bytes or the slots run out; a reader that comes too late gets `None`.
 
+/// The bit of [`PacketInfo::extensions`] that says that the tail is in two-byte form; no extension has id 0.
+pub(crate) const TWO_BYTE_TAIL: u16 = 1;
+
 /// What is kept of a packet beside its bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct PacketInfo {
@@ -16,7 +19,7 @@ pub(crate) struct PacketInfo {
     pub(crate) marker: bool,
     /// The first packet of a keyframe; for audio every packet is.
     pub(crate) keyframe: bool,
-    /// Which header extensions the tail holds, a bit per router id.
+    /// Which header extensions the tail holds, a bit per router id, and [`TWO_BYTE_TAIL`].
     pub(crate) extensions: u16,
 }
 
@@ -25,7 +28,7 @@ pub(crate) struct PacketInfo {
 pub(crate) struct StoredPacket<'a> {
     /// What is kept beside the bytes.
     pub(crate) info: PacketInfo,
-    /// Header extension elements in one-byte form with the router's ids, not padded.
+    /// Header extension elements with the router's ids, not padded: in one-byte form, or all in two-byte form.
     pub(crate) tail: &'a [u8],
     /// RTP payload without padding.
     pub(crate) payload: &'a [u8],

@@ -41,35 +41,36 @@ mod tests {
     use super::*;
     use crate::rtp::fuzz;
 
-    const SEQUENCE_HEADER: u8 = 0b0_0001_000;
-    const FRAME: u8 = 0b0_0110_000;
+    // Headers of open bitstream units.
+    const SEQUENCE_HEADER: u8 = 0b0000_1000;
+    const FRAME: u8 = 0b0011_0000;
 
     // The vectors of these tests are from libwebrtc's video_rtp_depacketizer_av1_unittest.cc.
     #[test]
     fn headers_are_read_as_libwebrtc_reads_them() {
         let one = AggregationHeader { continues: false, continued: false, elements: Some(1), new_sequence: false };
         let parse = |first, second| AggregationHeader::parse(&[first, second]);
-        assert_eq!(parse(0b00_01_0000, FRAME), Some(one));
-        assert_eq!(parse(0b10_01_0000, FRAME), Some(AggregationHeader { continues: true, ..one }));
-        assert_eq!(parse(0b01_01_0000, FRAME), Some(AggregationHeader { continued: true, ..one }));
-        assert_eq!(parse(0b00_01_1000, SEQUENCE_HEADER), Some(AggregationHeader { new_sequence: true, ..one }));
-        let many = AggregationHeader::parse(&[0b01_00_0000, 2, SEQUENCE_HEADER, 10, 5, FRAME, 40]);
+        assert_eq!(parse(0b0001_0000, FRAME), Some(one));
+        assert_eq!(parse(0b1001_0000, FRAME), Some(AggregationHeader { continues: true, ..one }));
+        assert_eq!(parse(0b0101_0000, FRAME), Some(AggregationHeader { continued: true, ..one }));
+        assert_eq!(parse(0b0001_1000, SEQUENCE_HEADER), Some(AggregationHeader { new_sequence: true, ..one }));
+        let many = AggregationHeader::parse(&[0b0100_0000, 2, SEQUENCE_HEADER, 10, 5, FRAME, 40]);
         assert_eq!(many, Some(AggregationHeader { continued: true, elements: None, ..one }));
-        assert_eq!(parse(0b10_01_1000, SEQUENCE_HEADER), None, "a new sequence with the rest of a unit");
+        assert_eq!(parse(0b1001_1000, SEQUENCE_HEADER), None, "a new sequence with the rest of a unit");
         assert_eq!(AggregationHeader::parse(&[]), None);
-        assert_eq!(AggregationHeader::parse(&[0b00_01_1000]), None, "no element");
+        assert_eq!(AggregationHeader::parse(&[0b0001_1000]), None, "no element");
     }
 
     #[test]
     fn a_keyframe_is_told_by_its_first_packet() {
-        assert!(is_keyframe(&[0b00_01_1000, SEQUENCE_HEADER]));
-        assert!(!is_keyframe(&[0b00_01_0000, SEQUENCE_HEADER]), "an interframe may repeat the sequence header");
-        assert!(!is_keyframe(&[0b10_01_0000, 40]));
+        assert!(is_keyframe(&[0b0001_1000, SEQUENCE_HEADER]));
+        assert!(!is_keyframe(&[0b0001_0000, SEQUENCE_HEADER]), "an interframe may repeat the sequence header");
+        assert!(!is_keyframe(&[0b1001_0000, 40]));
     }
 
     #[test]
     fn damaged_payloads_never_panic() {
-        fuzz::damaged(7, &[&[0b01_10_1000, 2, SEQUENCE_HEADER, 10, FRAME, 20, 30]], |payload| {
+        fuzz::damaged(7, &[&[0b0110_1000, 2, SEQUENCE_HEADER, 10, FRAME, 20, 30]], |payload| {
             is_keyframe(payload);
             AggregationHeader::parse(payload);
         });
