@@ -34,6 +34,8 @@ export interface PersonOptions {
   videoCodec?: string;
   /** A video codec that the browser is to be without, as `VP9`. */
   lacks?: string;
+  /** The layers of the video that the page sends, as `L1T3`. */
+  scalabilityMode?: string;
 }
 
 const WIDTH = 320;
@@ -118,6 +120,16 @@ function prefer(videoCodec: string): void {
   localStorage.setItem('hyperion.preferences', JSON.stringify({ videoCodec }));
 }
 
+/** Sends video in layers. Chromium offers the dependency descriptor only where they are asked for from the start. */
+function sendLayers(scalabilityMode: string): void {
+  const { addTransceiver } = RTCPeerConnection.prototype;
+  RTCPeerConnection.prototype.addTransceiver = function (track, init) {
+    const layered = init?.sendEncodings?.map((encoding) => Object.assign(encoding, { scalabilityMode }));
+    const isVideo = typeof track !== 'string' && track.kind === 'video';
+    return addTransceiver.call(this, track, isVideo && layered ? { ...init, sendEncodings: layered } : init);
+  };
+}
+
 /** Hides a video codec from the page, which learns what there is from offers. */
 function hideCodec(name: string): void {
   interface Connection {
@@ -156,7 +168,7 @@ export class Person {
   /** Opens the room's green room. */
   static async open(browser: Browser, room: string, look: Look, options: PersonOptions = {}): Promise<Person> {
     const { viewport = { width: 1280, height: 720 }, colorScheme = 'light', link, portrait } = options;
-    const { videoCodec, lacks } = options;
+    const { videoCodec, lacks, scalabilityMode } = options;
     const context = await browser.newContext({
       viewport,
       colorScheme,
@@ -167,6 +179,7 @@ export class Person {
     await link?.leadMediaOf(page);
     if (videoCodec) await page.addInitScript(prefer, videoCodec);
     if (lacks) await page.addInitScript(hideCodec, lacks);
+    if (scalabilityMode) await page.addInitScript(sendLayers, scalabilityMode);
     await page.addInitScript(keepPeerConnections);
     page.on('pageerror', (error) => console.error(`${look.name}'s page: ${error.message}`));
     if (portrait) await page.addInitScript(sitForPortrait, portrait);

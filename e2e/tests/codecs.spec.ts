@@ -24,6 +24,17 @@ for (const codec of ['VP8', 'H264', 'VP9', 'AV1']) {
   });
 }
 
+test('AV1 with temporal layers is decoded, whose keyframes have long dependency descriptors', async ({ room }) => {
+  const anna = await room.join(ANNA, { videoCodec: 'AV1', scalabilityMode: 'L1T3' });
+  test.skip(!(await bothWays(anna.page, 'AV1')), 'this browser lacks AV1');
+  const ben = await room.join(BEN);
+  await ben.sees(ANNA);
+  const sending = (await statsOf(anna.page, 'sendTransport')).find(
+    ({ type, kind }) => type === 'outbound-rtp' && kind === 'video',
+  );
+  expect(sending?.scalabilityMode).toBe('L1T3');
+});
+
 test('whoever lacks a codec reads so on the tile, hears everybody, and sends another', async ({ room }) => {
   const anna = await room.join(ANNA, { videoCodec: 'VP9' });
   const ben = await room.join(BEN, { videoCodec: 'VP9', lacks: 'VP9' });

@@ -8,6 +8,17 @@ use crate::rtp::fuzz;
 /// and in mediasoup's TestDependencyDescriptor.cpp.
 const L1T3: [u8; 16] = [0x80, 0x01, 0x2f, 0x80, 0x02, 0x14, 0xea, 0xa8, 0x60, 0x41, 0x4d, 0x14, 0x10, 0x20, 0x84, 0x26];
 
+/// The same from Chromium 156, which adds the size of the picture.
+const L1T3_SIZED: [u8; 20] = [
+    0x80, 0x00, 0x01, 0x80, 0x02, 0x14, 0xea, 0xa8, 0x60, 0x41, 0x4d, 0x14, 0x10, 0x20, 0x84, 0x27, 0x04, 0xff, 0x02,
+    0xcf,
+];
+/// L2T3_KEY from Chromium 156.
+const L2T3_KEY: [u8; 49] = [
+    128, 0, 1, 128, 5, 20, 133, 58, 170, 168, 1, 128, 4, 0, 64, 2, 160, 42, 0, 96, 1, 0, 21, 211, 69, 20, 23, 77, 20,
+    76, 112, 8, 116, 50, 22, 81, 17, 133, 67, 39, 104, 19, 248, 11, 56, 39, 248, 22, 120,
+];
+
 /// L3T3 from "traffic capture", as are [`FOLLOWING`], in LiveKit's dependencydescriptorextension_test.go.
 const L3T3: &str = "c1017280081485214eafffaaaa863cf0430c10c302afc0aaa0063c00430010c002a000a80006000040001d954926e082b04a0941b8\
                     20ac1282503157f974000ca864330e222222eca8655304224230eca877530077004200ef008601df010d";
@@ -80,6 +91,17 @@ fn a_structure_is_read_as_its_sender_meant_it() {
             size: None,
         }
     );
+}
+
+#[test]
+fn the_sizes_of_the_layers_are_read() {
+    let sizes = |value: &[u8]| {
+        let mut structure = Structure::default();
+        DependencyDescriptor::parse(value, &mut structure).expect("a descriptor");
+        structure.sizes.iter().map(|size| (size.width, size.height)).collect::<Vec<_>>()
+    };
+    assert_eq!(sizes(&L1T3_SIZED), [(1280, 720)]);
+    assert_eq!(sizes(&L2T3_KEY), [(640, 360), (1280, 720)]);
 }
 
 #[test]
