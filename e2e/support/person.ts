@@ -30,6 +30,12 @@ export interface PersonOptions {
   link?: Link;
   /** Somebody to look at in place of a colour. */
   portrait?: Portrait;
+  /** What to send video with, as `VP9`; the browser's and server's first by default. */
+  videoCodec?: string;
+  /** A video codec that the browser is to be without, as `VP9`. */
+  lacks?: string;
+  /** The layers of the video that the page sends, as `L1T3`. */
+  scalabilityMode?: string;
 }
 
 const WIDTH = 320;
@@ -109,6 +115,41 @@ function keepPeerConnections(): void {
   };
 }
 
+/** Chooses what the page sends video with. */
+function prefer(videoCodec: string): void {
+  localStorage.setItem('hyperion.preferences', JSON.stringify({ videoCodec }));
+}
+
+/** Sends video in layers. Chromium offers the dependency descriptor only where they are asked for from the start. */
+function sendLayers(scalabilityMode: string): void {
+  const { addTransceiver } = RTCPeerConnection.prototype;
+  RTCPeerConnection.prototype.addTransceiver = function (track, init) {
+    const layered = init?.sendEncodings?.map((encoding) => Object.assign(encoding, { scalabilityMode }));
+    const isVideo = typeof track !== 'string' && track.kind === 'video';
+    return addTransceiver.call(this, track, isVideo && layered ? { ...init, sendEncodings: layered } : init);
+  };
+}
+
+/** Hides a video codec from the page, which learns what there is from offers. */
+function hideCodec(name: string): void {
+  interface Connection {
+    createOffer(options?: unknown): Promise<RTCSessionDescriptionInit>;
+    setLocalDescription(description?: RTCSessionDescriptionInit): Promise<void>;
+  }
+  const connection = RTCPeerConnection.prototype as unknown as Connection;
+  const { createOffer, setLocalDescription } = connection;
+  const replaced = ({ type, sdp = '' }: RTCSessionDescriptionInit, from: string, to: string) => ({
+    type,
+    sdp: sdp.replaceAll(from, to),
+  });
+  connection.createOffer = async function (this: Connection, options) {
+    return replaced(await createOffer.call(this, options), `${name}/90000`, 'hidden/90000');
+  };
+  connection.setLocalDescription = function (this: Connection, description) {
+    return setLocalDescription.call(this, description && replaced(description, 'hidden/90000', `${name}/90000`));
+  };
+}
+
 /** One person at one browser page. */
 export class Person {
   private constructor(
@@ -127,6 +168,7 @@ export class Person {
   /** Opens the room's green room. */
   static async open(browser: Browser, room: string, look: Look, options: PersonOptions = {}): Promise<Person> {
     const { viewport = { width: 1280, height: 720 }, colorScheme = 'light', link, portrait } = options;
+    const { videoCodec, lacks, scalabilityMode } = options;
     const context = await browser.newContext({
       viewport,
       colorScheme,
@@ -135,6 +177,9 @@ export class Person {
     });
     const page = await context.newPage();
     await link?.leadMediaOf(page);
+    if (videoCodec) await page.addInitScript(prefer, videoCodec);
+    if (lacks) await page.addInitScript(hideCodec, lacks);
+    if (scalabilityMode) await page.addInitScript(sendLayers, scalabilityMode);
     await page.addInitScript(keepPeerConnections);
     page.on('pageerror', (error) => console.error(`${look.name}'s page: ${error.message}`));
     if (portrait) await page.addInitScript(sitForPortrait, portrait);

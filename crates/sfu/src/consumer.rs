@@ -356,6 +356,8 @@ impl Consumer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ring::TWO_BYTE_TAIL;
+    use crate::rtp::{Extension, RtpHeader};
 
     const RATE: u32 = 90_000;
 
@@ -430,6 +432,36 @@ mod tests {
             ring.push(packet, &[], &[0]);
         }
         assert_eq!(read(&mut consumer, &ring), [(1000, 3000), (1001, 3000)]);
+    }
+
+    #[test]
+    fn elements_too_long_for_the_one_byte_form_are_passed_on() {
+        let extensions = 1 << Extension::DependencyDescriptor.router_id();
+        let header = HeaderWriter::new(&ConsumerFormat { extensions, ..consumer().format });
+        let descriptor = [9; 97];
+        let tail = [&[7, 97][..], &descriptor, &[8, 1, 0xff]].concat();
+        let info = PacketInfo { extensions: 1 << 7 | 1 << 8 | TWO_BYTE_TAIL, ..info(1, 0, true) };
+        let packet = StoredPacket { info, tail: &tail, payload: &[] };
+        let fields = HeaderFields {
+            ssrc: 1,
+            payload_type: 107,
+            sequence: 1,
+            timestamp: 2,
+            padded: false,
+            transport_cc: 0x1234,
+            abs_send_time: 0,
+        };
+        let mut out = [0xee; 256];
+        let bytes = header.write(&mut out, &packet, &fields);
+        assert_eq!(bytes, header.bytes(&packet));
+        let header = RtpHeader::parse(&out[..bytes]).expect("a header");
+        assert_eq!(header.header_bytes, bytes);
+        let read: Vec<_> = header.extensions(&out[..bytes]).collect();
+        assert_eq!(
+            read,
+            [(1, &b"7"[..]), (5, &[0x12, 0x34]), (7, &descriptor)],
+            "and one that is not wanted is left out"
+        );
     }
 
     #[test]

@@ -6,6 +6,9 @@
 use crate::clock::Micros;
 use crate::codec::PictureNumbers;
 
+/// The bit of [`PacketInfo::extensions`] that says that the tail is in two-byte form; no extension has id 0.
+pub(crate) const TWO_BYTE_TAIL: u16 = 1;
+
 /// What is kept of a packet beside its bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct PacketInfo {
@@ -21,7 +24,7 @@ pub(crate) struct PacketInfo {
     pub(crate) keyframe: bool,
     /// The codec's own running numbers, if the payload has any.
     pub(crate) picture: Option<PictureNumbers>,
-    /// Which header extensions the tail holds, a bit per router id.
+    /// Which header extensions the tail holds, a bit per router id, and [`TWO_BYTE_TAIL`].
     pub(crate) extensions: u16,
 }
 
@@ -30,7 +33,7 @@ pub(crate) struct PacketInfo {
 pub(crate) struct StoredPacket<'a> {
     /// What is kept beside the bytes.
     pub(crate) info: PacketInfo,
-    /// Header extension elements in one-byte form with the router's ids, not padded.
+    /// Header extension elements with the router's ids, not padded: in one-byte form, or all in two-byte form.
     pub(crate) tail: &'a [u8],
     /// RTP payload without padding.
     pub(crate) payload: &'a [u8],

@@ -10,14 +10,15 @@ use crate::keyframe::KeyframeGate;
 use crate::keys::{ProducerKey, TransportKey};
 use crate::nack::NackGenerator;
 use crate::reception::Reception;
-use crate::ring::{PacketInfo, Ring};
-use crate::rtp::{AbsCaptureTime, AudioLevel, Extension, ExtensionMap, RtpHeader};
+use crate::ring::{PacketInfo, Ring, TWO_BYTE_TAIL};
+use crate::rtp::{AbsCaptureTime, AudioLevel, Extension, ExtensionBlock, ExtensionMap, RtpHeader};
 use crate::sequence::SequenceMap;
 
 /// Longest payload that is taken, so that it fits a datagram again with our header and the tag.
 const PAYLOAD_BYTES_MAX: usize = 1_400;
-/// Room for the header extension elements that are passed on.
-const TAIL_BYTES_MAX: usize = 64;
+/// Room for the header extension elements that are passed on: the dependency descriptor of a keyframe with three
+/// spatial and three temporal layers takes 97 bytes.
+const TAIL_BYTES_MAX: usize = 160;
 
 /// One incoming stream.
 pub(crate) struct Stream {
@@ -124,7 +125,7 @@ impl Stream {
             return Stored::Padding;
         }
 
-        let mut tail = Tail::default();
+        let mut tail = Tail::new(header.extension.is_some_and(ExtensionBlock::is_two_byte));
         let mut level = None;
         let mut captured = None;
         for (id, value) in header.extensions(packet) {
@@ -166,20 +167,18 @@ impl Stream {
     }
 }
 
-/// The header extension elements that are passed on, in one-byte form with the router's ids.
+/// The header extension elements that are passed on, in the form in which they came, with the router's ids.
 struct Tail {
     buffer: [u8; TAIL_BYTES_MAX],
     used: usize,
     extensions: u16,
 }
 
-impl Default for Tail {
-    fn default() -> Self {
-        Self { buffer: [0; TAIL_BYTES_MAX], used: 0, extensions: 0 }
-    }
-}
-
 impl Tail {
+    fn new(two_byte: bool) -> Self {
+        Self { buffer: [0; TAIL_BYTES_MAX], used: 0, extensions: if two_byte { TWO_BYTE_TAIL } else { 0 } }
+    }
+
     fn bytes(&self) -> &[u8] {
         &self.buffer[..self.used]
     }
@@ -191,13 +190,41 @@ impl Tail {
             Extension::Mid | Extension::Rid | Extension::RepairedRid | Extension::AbsSendTime | Extension::TransportCc
         );
         let id = extension.router_id();
-        let fits = (1..=16).contains(&value.len()) && self.used + 1 + value.len() <= TAIL_BYTES_MAX;
-        if own || !fits || self.extensions >> id & 1 == 1 {
+        if own || self.extensions >> id & 1 == 1 {
             return;
         }
-        self.buffer[self.used] = id << 4 | (value.len() - 1) as u8;
-        self.buffer[self.used + 1..self.used + 1 + value.len()].copy_from_slice(value);
-        self.used += 1 + value.len();
+        let head = match (self.extensions & TWO_BYTE_TAIL != 0, u8::try_from(value.len())) {
+            (true, Ok(bytes)) => &[id, bytes][..],
+            (false, Ok(bytes @ 1..=16)) => &[id << 4 | (bytes - 1)],
+            _ => return,
+        };
+        let end = self.used + head.len() + value.len();
+        let Some(element) = self.buffer.get_mut(self.used..end) else { return };
+        element[..head.len()].copy_from_slice(head);
+        element[head.len()..].copy_from_slice(value);
+        self.used = end;
         self.extensions |= 1 << id;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tail_keeps_the_form_in_which_its_elements_came() {
+        let mut tail = Tail::new(false);
+        tail.push(Extension::DependencyDescriptor, &[1; 16]);
+        tail.push(Extension::VideoOrientation, &[2; 17]);
+        assert_eq!(tail.bytes(), [&[0x7f][..], &[1; 16]].concat(), "one that does not fit the form is left out");
+        assert_eq!(tail.extensions, 1 << 7);
+
+        let mut tail = Tail::new(true);
+        tail.push(Extension::Mid, b"0");
+        tail.push(Extension::DependencyDescriptor, &[1; 97]);
+        tail.push(Extension::VideoOrientation, &[2]);
+        tail.push(Extension::PlayoutDelay, &[3; 97]);
+        assert_eq!(tail.bytes(), [&[7, 97][..], &[1; 97], &[8, 1, 2]].concat(), "and what there is no room for");
+        assert_eq!(tail.extensions, 1 << 7 | 1 << 8 | TWO_BYTE_TAIL);
     }
 }

@@ -26,6 +26,8 @@ export interface JoinOptions {
   origin?: string;
   /** `sessionToken` of an earlier stay: come back as the same participant, as after a reload. */
   resumeToken?: string | undefined;
+  /** What to send video with, as `VP9`. A codec that this browser cannot encode leaves it at the server's first, VP8. */
+  videoCodec?: string | undefined;
 }
 
 export interface MeetingEvents {
@@ -59,7 +61,11 @@ export async function joinMeeting(options: JoinOptions): Promise<Meeting> {
   }
 }
 
-async function join({ room, name }: JoinOptions, origin: string, resumeToken: string | undefined): Promise<Meeting> {
+async function join(
+  { room, name, videoCodec }: JoinOptions,
+  origin: string,
+  resumeToken: string | undefined,
+): Promise<Meeting> {
   const place = await joinPlace(origin, room, resumeToken === undefined ? {} : { resumeToken });
   const device = await Device.factory().catch(() => {
     throw new Failure('unsupported_browser', 'this browser cannot take part in meetings');
@@ -67,7 +73,7 @@ async function join({ room, name }: JoinOptions, origin: string, resumeToken: st
   await device.load({ routerRtpCapabilities: place.routerRtpCapabilities });
   const rtpCapabilities = device.recvRtpCapabilities;
   const connection = new Connection({ origin, room, place, join: { name, rtpCapabilities } });
-  const meeting = new Meeting(room, device, connection);
+  const meeting = new Meeting(room, device, connection, videoCodec);
   await connection.start();
   return meeting;
 }
@@ -87,17 +93,29 @@ export class Meeting extends Emitter<MeetingEvents> {
   #recvTransport: types.Transport | undefined;
 
   /** Use `joinMeeting`. */
-  constructor(room: string, device: Device, connection: Connection) {
+  constructor(room: string, device: Device, connection: Connection, videoCodec?: string) {
     super();
     this.room = room;
     this.#device = device;
     this.#connection = connection;
     const request = connection.request.bind(connection);
-    this.#publisher = new Publisher(request, (source, failure) => this.emit('publishFailed', { source, failure }));
-    this.#subscriber = new Subscriber(request, (producerId, track) => {
-      this.#roster.setTrack(producerId, track);
-      this.emit('participants', this.participants);
-    });
+    const mimeType = `video/${videoCodec}`.toLowerCase();
+    this.#publisher = new Publisher(
+      request,
+      (source, failure) => this.emit('publishFailed', { source, failure }),
+      device.sendRtpCapabilities.codecs?.find((codec) => codec.mimeType.toLowerCase() === mimeType),
+    );
+    this.#subscriber = new Subscriber(
+      request,
+      (producerId, track) => {
+        this.#roster.setTrack(producerId, track);
+        this.emit('participants', this.participants);
+      },
+      (producerId, unsupported) => {
+        this.#roster.setUnsupported(producerId, unsupported);
+        this.emit('participants', this.participants);
+      },
+    );
     connection.on('welcome', (welcome) => this.#welcomed(welcome));
     connection.on('notification', ({ event, data }) => {
       if (event === 'audioLevels') this.emit('audioLevels', data.levels);

@@ -44,19 +44,40 @@ function transport() {
   return { producers, produce, as: { closed: false, produce } as unknown as types.Transport };
 }
 
-function server() {
+function server(videoCodec?: types.RtpCodecCapability) {
   const requests: string[] = [];
   const request = vi.fn(async (event: string) => {
     requests.push(event);
     return {};
   });
   const onFailure = vi.fn();
-  return { requests, request, onFailure, publisher: new Publisher(request as unknown as Requester, onFailure) };
+  return {
+    requests,
+    request,
+    onFailure,
+    publisher: new Publisher(request as unknown as Requester, onFailure, videoCodec),
+  };
 }
 
 const settled = () => new Promise((resolve) => setTimeout(resolve));
 
 describe('Publisher', () => {
+  it('sends video with the chosen codec, and sound with its own', async () => {
+    const videoCodec: types.RtpCodecCapability = {
+      kind: 'video',
+      mimeType: 'video/VP9',
+      clockRate: 90_000,
+      preferredPayloadType: 98,
+    };
+    const { publisher } = server(videoCodec);
+    const sending = transport();
+    publisher.attach(sending.as);
+    publisher.publish('camera', track('video'), false);
+    publisher.publish('mic', track(), false);
+    await settled();
+    expect(sending.produce.mock.calls.map(([options]) => options.codec)).toEqual([videoCodec, undefined]);
+  });
+
   it('is silent at once and tells the server', async () => {
     const { publisher, requests } = server();
     const sending = transport();

@@ -22,6 +22,8 @@ const CAMERA_ENCODINGS: types.RtpEncodingParameters[] = [
   { scaleResolutionDownBy: 2, maxBitrate: 500_000 },
   { scaleResolutionDownBy: 1, maxBitrate: 1_200_000 },
 ];
+/** The codecs of which several sizes are sent as streams of their own. */
+const LAYERED = /vp8|h264/i;
 const SCREEN_ENCODINGS: types.RtpEncodingParameters[] = [{ maxBitrate: 2_500_000 }];
 
 /**
@@ -37,11 +39,18 @@ export class Publisher {
   readonly #changed = new Set<Source>();
   readonly #request: Requester;
   readonly #onFailure: (source: Source, failure: Failure) => void;
+  readonly #videoCodec: types.RtpCodecCapability | undefined;
   #transport: types.Transport | undefined;
 
-  constructor(request: Requester, onFailure: (source: Source, failure: Failure) => void) {
+  /** `videoCodec` is one that this browser encodes and the server takes; the server's first by default. */
+  constructor(
+    request: Requester,
+    onFailure: (source: Source, failure: Failure) => void,
+    videoCodec?: types.RtpCodecCapability,
+  ) {
     this.#request = request;
     this.#onFailure = onFailure;
+    this.#videoCodec = videoCodec;
   }
 
   /** The producers that exist now, for statistics. */
@@ -170,6 +179,11 @@ export class Publisher {
     return false;
   }
 
+  #encodings(source: Source): types.RtpEncodingParameters[] {
+    if (source !== 'camera') return SCREEN_ENCODINGS;
+    return LAYERED.test(this.#videoCodec?.mimeType ?? 'video/VP8') ? CAMERA_ENCODINGS : CAMERA_ENCODINGS.slice(-1);
+  }
+
   async #produce(
     source: Source,
     publication: Publication,
@@ -180,7 +194,11 @@ export class Publisher {
     const producer = await transport.produce({
       track,
       ...(track.kind === 'video'
-        ? { encodings: source === 'camera' ? CAMERA_ENCODINGS : SCREEN_ENCODINGS, codecOptions: VIDEO_CODEC }
+        ? {
+            encodings: this.#encodings(source),
+            codecOptions: VIDEO_CODEC,
+            ...(this.#videoCodec && { codec: this.#videoCodec }),
+          }
         : { codecOptions: AUDIO_CODEC }),
       // Tracks belong to who made them.
       stopTracks: false,

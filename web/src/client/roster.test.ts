@@ -47,7 +47,7 @@ describe('Roster', () => {
     roster.setTrack(`${anna}-mic`, track);
     const producers = [{ id: `${anna}-mic`, kind: 'audio' as const, paused: true }];
     roster.reset({ roomId: 'r', seq: 9, participants: [{ id: anna, name: 'Anna', producers }] });
-    expect(roster.get(anna)?.media.mic).toEqual({ producerId: `${anna}-mic`, paused: true, track });
+    expect(roster.get(anna)?.media.mic).toEqual({ producerId: `${anna}-mic`, paused: true, track, unsupported: false });
     roster.setTrack(`${anna}-mic`, undefined);
     expect(roster.get(anna)?.media.mic?.track).toBeUndefined();
   });

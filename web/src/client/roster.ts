@@ -16,6 +16,8 @@ export interface Media {
   readonly paused: boolean;
   /** What is received of it; absent for one's own, and until it is consumed. */
   readonly track: MediaStreamTrack | undefined;
+  /** This browser cannot receive it: most likely it lacks the codec. */
+  readonly unsupported: boolean;
 }
 
 /** A person in the room. Immutable: a change makes a new object. */
@@ -29,6 +31,7 @@ export interface Participant {
 export class Roster {
   #participants = new Map<ParticipantId, Participant>();
   readonly #tracks = new Map<ProducerId, MediaStreamTrack>();
+  readonly #unsupported = new Set<ProducerId>();
   #list: readonly Participant[] = [];
 
   /** In the order in which they joined. The same array until something changes. */
@@ -57,6 +60,13 @@ export class Roster {
     if (track) this.#tracks.set(producerId, track);
     else this.#tracks.delete(producerId);
     this.updateMedia(producerId, (media) => ({ ...media, track }));
+    this.#changed();
+  }
+
+  setUnsupported(producerId: ProducerId, unsupported: boolean): void {
+    if (unsupported) this.#unsupported.add(producerId);
+    else this.#unsupported.delete(producerId);
+    this.updateMedia(producerId, (media) => ({ ...media, unsupported }));
     this.#changed();
   }
 
@@ -91,7 +101,8 @@ export class Roster {
   }
 
   #media(view: ProducerView): Media {
-    return { producerId: view.id, paused: view.paused, track: this.#tracks.get(view.id) };
+    const { id, paused } = view;
+    return { producerId: id, paused, track: this.#tracks.get(id), unsupported: this.#unsupported.has(id) };
   }
 
   #changed(): void {

@@ -6,6 +6,7 @@ import { Subscriber } from './subscriber';
 function setUp(refuse: (producerId: string) => string | undefined = () => undefined) {
   const requests: [string, unknown][] = [];
   const tracks = new Map<string, unknown>();
+  const unsupported = new Set<string>();
   const request = async (event: string, data: { producerIds?: string[] }) => {
     requests.push([event, data]);
     if (event !== 'consume') return {};
@@ -18,11 +19,18 @@ function setUp(refuse: (producerId: string) => string | undefined = () => undefi
       }),
     };
   };
-  const subscriber = new Subscriber(request as unknown as Requester, (producerId, track) => {
-    if (track) tracks.set(producerId, track);
-    else tracks.delete(producerId);
-  });
-  return { requests, tracks, subscriber };
+  const subscriber = new Subscriber(
+    request as unknown as Requester,
+    (producerId, track) => {
+      if (track) tracks.set(producerId, track);
+      else tracks.delete(producerId);
+    },
+    (producerId, is) => {
+      if (is) unsupported.add(producerId);
+      else unsupported.delete(producerId);
+    },
+  );
+  return { requests, tracks, unsupported, subscriber };
 }
 
 function transport() {
@@ -64,6 +72,23 @@ describe('Subscriber', () => {
     await settled();
     expect([...tracks.keys()]).toEqual(['b']);
     expect(requests.filter(([event]) => event === 'consume')).toHaveLength(1);
+  });
+
+  it('says what cannot be played, until it is gone, and tries again when it comes back', async () => {
+    let lacksCodec = true;
+    const { tracks, unsupported, subscriber } = setUp((id) =>
+      id === 'a' && lacksCodec ? 'unsupported_media' : undefined,
+    );
+    subscriber.attach(transport());
+    subscriber.want(new Set(['a', 'b']));
+    await settled();
+    expect([...unsupported]).toEqual(['a']);
+    subscriber.want(new Set(['b']));
+    expect([...unsupported]).toEqual([]);
+    lacksCodec = false;
+    subscriber.want(new Set(['a', 'b']));
+    await settled();
+    expect([...tracks.keys()].sort()).toEqual(['a', 'b']);
   });
 
   it('asks for everything again on a new transport', async () => {

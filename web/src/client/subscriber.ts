@@ -23,18 +23,24 @@ const HIGHEST = 255;
 export class Subscriber {
   readonly #request: Requester;
   readonly #onTrack: (producerId: ProducerId, track: MediaStreamTrack | undefined) => void;
+  readonly #onUnsupported: (producerId: ProducerId, unsupported: boolean) => void;
   readonly #receptions = new Map<ProducerId, Reception>();
   readonly #views = new Map<ProducerId, View>();
   readonly #asked = new Set<ProducerId>();
-  /** What this browser cannot receive. */
-  readonly #impossible = new Set<ProducerId>();
+  /** What this browser cannot receive: most likely it lacks the codec. */
+  readonly #unsupported = new Set<ProducerId>();
   #wanted: ReadonlySet<ProducerId> = new Set();
   #transport: types.Transport | undefined;
   #scheduled = false;
 
-  constructor(request: Requester, onTrack: (producerId: ProducerId, track: MediaStreamTrack | undefined) => void) {
+  constructor(
+    request: Requester,
+    onTrack: (producerId: ProducerId, track: MediaStreamTrack | undefined) => void,
+    onUnsupported: (producerId: ProducerId, unsupported: boolean) => void,
+  ) {
     this.#request = request;
     this.#onTrack = onTrack;
+    this.#onUnsupported = onUnsupported;
   }
 
   /** The consumers that exist now, for statistics. */
@@ -51,6 +57,10 @@ export class Subscriber {
     for (const producerId of this.#views.keys()) {
       if (!producerIds.has(producerId)) this.#views.delete(producerId);
     }
+    for (const producerId of this.#unsupported) {
+      // Should it come again, it may come with another codec.
+      if (!producerIds.has(producerId)) this.#setUnsupported(producerId, false);
+    }
     this.#schedule();
   }
 
@@ -66,7 +76,7 @@ export class Subscriber {
   attach(transport: types.Transport): void {
     this.#transport = transport;
     this.#asked.clear();
-    this.#impossible.clear();
+    for (const producerId of this.#unsupported) this.#setUnsupported(producerId, false);
     for (const producerId of this.#receptions.keys()) this.#drop(producerId);
     this.#schedule();
   }
@@ -110,21 +120,21 @@ export class Subscriber {
   }
 
   #missing(producerIds: ProducerId[]): ProducerId[] {
-    return producerIds.filter((id) => this.#wanted.has(id) && !this.#receptions.has(id) && !this.#impossible.has(id));
+    return producerIds.filter((id) => this.#wanted.has(id) && !this.#receptions.has(id) && !this.#unsupported.has(id));
   }
 
   /** Never rejects: one producer that cannot be received must not take the others with it. */
   async #accept(transport: types.Transport, result: ConsumeResult): Promise<void> {
     const { producerId } = result;
     if ('error' in result) {
-      if (result.error.code === 'unsupported_media') this.#impossible.add(producerId);
+      if (result.error.code === 'unsupported_media') this.#setUnsupported(producerId, true);
       return;
     }
     let consumer: types.Consumer;
     try {
       consumer = await transport.consume(result);
     } catch {
-      if (!transport.closed) this.#impossible.add(producerId);
+      if (!transport.closed) this.#setUnsupported(producerId, true);
       return;
     }
     const close = () => this.#request('closeConsumer', { consumerId: consumer.id }).catch(() => {});
@@ -168,6 +178,12 @@ export class Subscriber {
     } finally {
       reception.adjusting = false;
     }
+  }
+
+  #setUnsupported(producerId: ProducerId, unsupported: boolean): void {
+    if (unsupported) this.#unsupported.add(producerId);
+    else this.#unsupported.delete(producerId);
+    this.#onUnsupported(producerId, unsupported);
   }
 
   #drop(producerId: ProducerId): void {

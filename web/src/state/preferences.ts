@@ -9,10 +9,20 @@ export interface Preferences {
   mic: string;
   camera: string;
   speaker: string;
+  /** What to send video with, as `VP9`; empty for VP8, which every browser has. */
+  videoCodec: string;
 }
 
 const KEY = 'hyperion.preferences';
-const DEFAULTS: Preferences = { name: '', micOn: true, cameraOn: true, mic: '', camera: '', speaker: '' };
+const DEFAULTS: Preferences = {
+  name: '',
+  micOn: true,
+  cameraOn: true,
+  mic: '',
+  camera: '',
+  speaker: '',
+  videoCodec: '',
+};
 
 /** What a person chose, remembered in this browser. */
 export class PreferenceStore extends Store<Preferences> {

@@ -95,7 +95,8 @@ export class RoomSession extends Store<Phase> {
     this.set(before.name === 'ended' ? { ...before, retryInSeconds: 0 } : { name: 'joining', again });
     try {
       const resumeToken = tabSession(this.room)?.token;
-      const meeting = await this.#join({ room: this.room, name: cleaned, resumeToken });
+      const { videoCodec } = this.preferences.get();
+      const meeting = await this.#join({ room: this.room, name: cleaned, resumeToken, videoCodec });
       this.#joining = false;
       this.#joined(meeting);
     } catch (thrown) {

@@ -1,7 +1,10 @@
 //! What must be known of a codec to forward it: where a receiver can begin, and little more.
 
+pub mod av1;
+pub mod h264;
 pub mod opus;
 pub mod vp8;
+pub mod vp9;
 
 /// A codec whose payload is read. Any other is forwarded as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -10,6 +13,12 @@ pub enum Codec {
     Opus,
     /// RFC 7741.
     Vp8,
+    /// RFC 6184.
+    H264,
+    /// RFC 9628.
+    Vp9,
+    /// The AV1 RTP specification of the Alliance for Open Media.
+    Av1,
 }
 
 impl Codec {
@@ -17,7 +26,7 @@ impl Codec {
     pub fn clock_rate(self) -> u32 {
         match self {
             Self::Opus => 48_000,
-            Self::Vp8 => 90_000,
+            Self::Vp8 | Self::H264 | Self::Vp9 | Self::Av1 => 90_000,
         }
     }
 
@@ -26,22 +35,25 @@ impl Codec {
         match self {
             Self::Opus => true,
             Self::Vp8 => vp8::is_keyframe(payload),
+            Self::H264 => h264::is_keyframe(payload),
+            Self::Vp9 => vp9::is_keyframe(payload),
+            Self::Av1 => av1::is_keyframe(payload),
         }
     }
 
     /// The running numbers of a packet, where the codec has them and the payload can be read.
     pub fn picture_numbers(self, payload: &[u8]) -> Option<PictureNumbers> {
         match self {
-            Self::Opus => None,
             Self::Vp8 => vp8::picture_numbers(payload),
+            Self::Opus | Self::H264 | Self::Vp9 | Self::Av1 => None,
         }
     }
 
     /// Adds to the running numbers of a packet, in place and in the widths that it has.
     pub fn shift_picture(self, payload: &mut [u8], shift: PictureNumbers) {
         match self {
-            Self::Opus => {}
             Self::Vp8 => vp8::shift_picture(payload, shift),
+            Self::Opus | Self::H264 | Self::Vp9 | Self::Av1 => {}
         }
     }
 }

@@ -112,13 +112,13 @@ impl Descriptor {
     }
 }
 
-fn take(rest: &mut &[u8]) -> Option<u8> {
+pub(super) fn take(rest: &mut &[u8]) -> Option<u8> {
     let (first, after) = rest.split_first()?;
     *rest = after;
     Some(*first)
 }
 
-fn take_picture_id(rest: &mut &[u8]) -> Option<PictureId> {
+pub(super) fn take_picture_id(rest: &mut &[u8]) -> Option<PictureId> {
     let first = take(rest)?;
     if first & 0x80 == 0 {
         return Some(PictureId::Short(first));

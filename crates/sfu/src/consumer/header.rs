@@ -4,11 +4,13 @@
 use arrayvec::ArrayVec;
 
 use super::ConsumerFormat;
-use crate::ring::StoredPacket;
-use crate::rtp::Extension;
+use crate::ring::{StoredPacket, TWO_BYTE_TAIL};
+use crate::rtp::{self, Extension};
 
 /// Longest block of header extensions that every packet carries: mid (17), transport-cc (3), abs-send-time (4).
 const FIXED_EXTENSIONS_MAX: usize = 24;
+/// More than a block of header extensions in two-byte form takes: the fixed ones, and a tail of at most 255 bytes.
+const LONG_BLOCK_MAX: usize = 320;
 
 /// Writes the headers of one consumer.
 #[derive(Debug)]
@@ -40,6 +42,9 @@ impl HeaderWriter {
 
     /// How many bytes the RTP header of a packet takes.
     pub(crate) fn bytes(&self, packet: &StoredPacket<'_>) -> usize {
+        if is_long(packet) {
+            return 12 + self.write_long_block(&mut [0; LONG_BLOCK_MAX], packet, [0; 2], [0; 3]);
+        }
         let elements = self.fixed.len() + self.tail_bytes(packet);
         if elements == 0 { 12 } else { 16 + elements.next_multiple_of(4) }
     }
@@ -47,13 +52,20 @@ impl HeaderWriter {
     /// Writes the RTP header of a packet, as long as [`HeaderWriter::bytes`] says, and gives its length.
     /// `transport_cc` and `abs_send_time` go where the receiver wants them.
     pub(crate) fn write(&self, out: &mut [u8], packet: &StoredPacket<'_>, fields: &HeaderFields) -> usize {
-        let elements = self.fixed.len() + self.tail_bytes(packet);
+        let long = is_long(packet);
+        let elements = if long { 0 } else { self.fixed.len() + self.tail_bytes(packet) };
         let extended = elements > 0;
         out[0] = 0x80 | u8::from(fields.padded) << 5 | u8::from(extended) << 4;
         out[1] = u8::from(packet.info.marker) << 7 | fields.payload_type;
         out[2..4].copy_from_slice(&(fields.sequence as u16).to_be_bytes());
         out[4..8].copy_from_slice(&fields.timestamp.to_be_bytes());
         out[8..12].copy_from_slice(&fields.ssrc.to_be_bytes());
+        if long {
+            let [_, abs_send_time @ ..] = fields.abs_send_time.to_be_bytes();
+            let block = self.write_long_block(&mut out[12..], packet, fields.transport_cc.to_be_bytes(), abs_send_time);
+            out[0] |= u8::from(block > 0) << 4;
+            return 12 + block;
+        }
         if !extended {
             return 12;
         }
@@ -71,6 +83,24 @@ impl HeaderWriter {
         let end = self.write_tail(out, tail_at, packet);
         out[end..16 + block].fill(0);
         16 + block
+    }
+
+    /// Writes the extension block of a packet that came with elements in two-byte form, and gives its length. The
+    /// only such packets are the first of keyframes with temporal or spatial layers, so this may take longer.
+    fn write_long_block(
+        &self,
+        out: &mut [u8],
+        packet: &StoredPacket<'_>,
+        transport_cc: [u8; 2],
+        abs_send_time: [u8; 3],
+    ) -> usize {
+        let fixed = rtp::elements(rtp::ONE_BYTE_PROFILE, &self.fixed).map(|(id, value)| match id {
+            id if id == Extension::TransportCc.router_id() => (id, &transport_cc[..]),
+            id if id == Extension::AbsSendTime.router_id() => (id, &abs_send_time[..]),
+            _ => (id, value),
+        });
+        let tail = rtp::elements(rtp::TWO_BYTE_PROFILE, packet.tail).filter(|&(id, _)| self.takes(id));
+        rtp::write_extensions(out, fixed.chain(tail)).unwrap_or(0)
     }
 
     fn passes_all(&self, packet: &StoredPacket<'_>) -> bool {
@@ -99,6 +129,10 @@ impl HeaderWriter {
     fn takes(&self, id: u8) -> bool {
         self.passed >> id & 1 == 1
     }
+}
+
+fn is_long(packet: &StoredPacket<'_>) -> bool {
+    packet.info.extensions & TWO_BYTE_TAIL != 0
 }
 
 /// The parts of an RTP header that differ between a packet and its retransmission.

@@ -101,8 +101,23 @@ mod tests {
     fn each_video_codec_is_followed_by_its_rtx() {
         let codecs = router_capabilities().codecs;
         let listed: Vec<_> = codecs.iter().map(|c| (c.mime_type.as_str(), c.preferred_payload_type)).collect();
-        assert_eq!(listed, [("audio/opus", Some(100)), ("video/VP8", Some(101)), ("video/rtx", Some(102))]);
-        assert_eq!(codecs[2].parameters, rtx_settings(101));
+        assert_eq!(
+            listed,
+            [
+                ("audio/opus", Some(100)),
+                ("video/VP8", Some(101)),
+                ("video/rtx", Some(102)),
+                ("video/H264", Some(103)),
+                ("video/rtx", Some(104)),
+                ("video/VP9", Some(105)),
+                ("video/rtx", Some(106)),
+                ("video/AV1", Some(107)),
+                ("video/rtx", Some(108)),
+            ]
+        );
+        for pair in codecs[1..].chunks(2) {
+            assert_eq!(pair[1].parameters, rtx_settings(pair[0].preferred_payload_type.expect("one")));
+        }
     }
 
     #[test]

@@ -54,8 +54,11 @@ pub enum Variant {
 const VIDEO_FEEDBACK: &[(&str, &str)] =
     &[("nack", ""), ("nack", "pli"), ("ccm", "fir"), ("goog-remb", ""), ("transport-cc", "")];
 
-/// What the router offers, the preferred first.
-pub static OFFERED: [CodecRow; 2] = [
+/// What the router offers, the preferred first: a client that does not choose sends the first of a kind that it has.
+///
+/// One variant of each codec, the one that Chromium and Firefox both encode and decode: more would be more codecs in
+/// each description and no more pairs of clients that understand each other.
+pub static OFFERED: [CodecRow; 5] = [
     CodecRow {
         codec: Codec::Opus,
         kind: MediaKind::Audio,
@@ -68,18 +71,52 @@ pub static OFFERED: [CodecRow; 2] = [
         feedback: &[("transport-cc", "")],
         variant: Variant::Any,
     },
+    CodecRow { codec: Codec::Vp8, mime_type: "video/VP8", ..VIDEO },
     CodecRow {
-        codec: Codec::Vp8,
-        kind: MediaKind::Video,
-        mime_type: "video/VP8",
-        clock_rate: 90_000,
-        channels: None,
-        settings: &[],
-        stream_settings: &[],
-        feedback: VIDEO_FEEDBACK,
-        variant: Variant::Any,
+        codec: Codec::H264,
+        mime_type: "video/H264",
+        // RFC 7742 6.2 makes Constrained Baseline everybody's; packetization mode 0 could not send a slice that is
+        // larger than a packet. The level is what a client can receive: 3.1 is 1280x720, and none is held to it.
+        settings: &[
+            ("packetization-mode", Setting::Number(1)),
+            ("profile-level-id", Setting::Text("42e01f")),
+            ("level-asymmetry-allowed", Setting::Number(1)),
+        ],
+        stream_settings: &["packetization-mode", "profile-level-id", "level-asymmetry-allowed"],
+        variant: Variant::H264,
+        ..VIDEO
+    },
+    CodecRow {
+        codec: Codec::Vp9,
+        mime_type: "video/VP9",
+        // 8 bits, 4:2:0. Profile 2 has 10 bits, for which browsers have no camera.
+        settings: &[("profile-id", Setting::Number(0))],
+        stream_settings: &["profile-id"],
+        variant: Variant::Vp9,
+        ..VIDEO
+    },
+    CodecRow {
+        codec: Codec::Av1,
+        mime_type: "video/AV1",
+        // Profile 0 (Main) is the default. It is not said, because `mediasoup-client` would not compare it.
+        stream_settings: &["level-idx", "profile", "tier"],
+        variant: Variant::Av1,
+        ..VIDEO
     },
 ];
+
+/// What all video codecs have in common.
+const VIDEO: CodecRow = CodecRow {
+    codec: Codec::Vp8,
+    kind: MediaKind::Video,
+    mime_type: "",
+    clock_rate: 90_000,
+    channels: None,
+    settings: &[],
+    stream_settings: &[],
+    feedback: VIDEO_FEEDBACK,
+    variant: Variant::Any,
+};
 
 /// A row with the payload types that every router gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,12 +235,16 @@ mod tests {
         let codecs: Vec<_> = router_codecs().collect();
         assert_eq!(codecs.len(), OFFERED.len());
         let types: Vec<_> = codecs.iter().map(|codec| (codec.payload_type, codec.rtx_payload_type)).collect();
-        assert_eq!(types, [(100, None), (101, Some(102))]);
+        assert_eq!(
+            types,
+            [(100, None), (101, Some(102)), (103, Some(104)), (105, Some(106)), (107, Some(108))],
+            "each video codec has its rtx, and 127 stays free for the probator"
+        );
     }
 
     #[test]
     fn names_match_without_regard_to_case_and_channels_matter_for_audio_only() {
-        let [opus, vp8] = &OFFERED;
+        let [opus, vp8, ..] = &OFFERED;
         let none = CodecSettings::new();
         assert!(opus.matches("AUDIO/Opus", 48_000, Some(2), &none));
         assert!(!opus.matches("audio/opus", 48_000, None, &none));

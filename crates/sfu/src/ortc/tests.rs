@@ -118,6 +118,50 @@ fn a_camera_is_consumed_with_the_routers_numbers_and_retransmissions() {
 }
 
 #[test]
+fn every_codec_of_a_browser_is_produced_and_consumed() {
+    for (name, codec, theirs, ours) in [
+        ("h264", Codec::H264, (108, 109), (103, 104)),
+        ("vp9", Codec::Vp9, (98, 99), (105, 106)),
+        ("av1", Codec::Av1, (45, 46), (107, 108)),
+    ] {
+        let mapping = producer_mapping(MediaKind::Video, &parameters(name)).expect("a producer");
+        assert_eq!(mapping.codec.row.codec, codec);
+        assert_eq!((mapping.payload_type, mapping.rtx_payload_type), (theirs.0, Some(theirs.1)));
+        let got = consumed(name, MediaKind::Video, &capabilities());
+        let types: Vec<_> = got.codecs.iter().map(|codec| codec.payload_type).collect();
+        assert_eq!(types, [ours.0, ours.1]);
+        assert_eq!(got.codecs[1].parameters, capabilities::rtx_settings(ours.0));
+        assert_eq!(got.codecs[0].parameters, parameters(name).codecs[0].parameters, "as the publisher says");
+        assert_eq!(feedback(&got), [("nack", ""), ("nack", "pli"), ("ccm", "fir"), ("transport-cc", "")]);
+        assert!(got.encodings[0].rtx.is_some());
+    }
+}
+
+#[test]
+fn another_profile_is_another_codec() {
+    for (name, setting, value) in [
+        ("h264", "profile-level-id", json!("640c1f")),
+        ("h264", "packetization-mode", json!(0)),
+        ("vp9", "profile-id", json!(2)),
+        ("av1", "profile", json!(1)),
+    ] {
+        let mut other = chromium()[name].clone();
+        other["codecs"][0]["parameters"][setting] = value.clone();
+        let other: RtpParameters = serde_json::from_value(other).expect("parameters");
+        assert!(matches!(refusal(MediaKind::Video, &other), UnsupportedParameters::Codec { .. }), "{setting}");
+
+        let producer = producer_mapping(MediaKind::Video, &parameters(name)).expect("a producer");
+        let mut able = chromium()["recvRtpCapabilities"].clone();
+        for codec in able["codecs"].as_array_mut().expect("codecs") {
+            if codec["parameters"].get(setting).is_some() {
+                codec["parameters"][setting] = value.clone();
+            }
+        }
+        assert!(!can_consume(&producer, &serde_json::from_value(able).expect("capabilities")), "{setting}");
+    }
+}
+
+#[test]
 fn a_microphone_is_consumed_without_nack_and_with_extensions_that_the_client_lists_for_video() {
     let got = consumed("mic", MediaKind::Audio, &capabilities());
     assert_eq!(got.codecs.len(), 1);
@@ -199,11 +243,12 @@ fn a_client_without_the_codec_cannot_consume() {
 #[test]
 fn codecs_that_cannot_be_used_are_named_with_what_can() {
     let mut parameters = camera();
-    parameters.codecs[0].mime_type = "video/H264\r\n".to_owned();
+    parameters.codecs[0].mime_type = "video/H265\r\n".to_owned();
     let message = refusal(MediaKind::Video, &parameters).to_string();
     assert_eq!(
         message,
-        "codec video/H264\\r\\n/90000 of payload type 96 is not supported here; allowed are video/VP8/90000"
+        "codec video/H265\\r\\n/90000 of payload type 96 is not supported here; allowed are video/VP8/90000, \
+         video/H264/90000, video/VP9/90000, video/AV1/90000"
     );
     assert!(matches!(refusal(MediaKind::Audio, &camera()), UnsupportedParameters::Codec { .. }));
     parameters.codecs.clear();
@@ -314,7 +359,7 @@ fn mutated_parameters_never_panic_and_what_is_accepted_is_sound() {
     let (mut accepted, mut consumed) = (0, 0);
     for seed in 0..5_000 {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let name = ["mic", "camera", "simulcast"][rng.random_range(0..3)];
+        let name = ["mic", "camera", "simulcast", "h264", "vp9", "av1"][rng.random_range(0..6)];
         let kind = if rng.random_bool(0.9) == (name == "mic") { MediaKind::Audio } else { MediaKind::Video };
         let mut brought = fixture[name].clone();
         let mut able = fixture["recvRtpCapabilities"].clone();

@@ -2,8 +2,10 @@
 
 use super::extension::ONE_BYTE_ID_MAX;
 
-const ONE_BYTE_PROFILE: u16 = 0xbede;
-const TWO_BYTE_PROFILE: u16 = 0x1000;
+/// What marks a block of the one-byte form (RFC 8285 section 4.2).
+pub const ONE_BYTE_PROFILE: u16 = 0xbede;
+/// What marks a block of the two-byte form, but for its lower four bits (RFC 8285 section 4.3).
+pub const TWO_BYTE_PROFILE: u16 = 0x1000;
 const ONE_BYTE_VALUE_MAX: usize = 16;
 const BLOCK_HEADER_BYTES: usize = 4;
 

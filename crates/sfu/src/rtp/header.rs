@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::elements::{Elements, elements};
+use super::elements::{Elements, TWO_BYTE_PROFILE, elements};
 
 const FIXED_BYTES: usize = 12;
 
@@ -18,6 +18,11 @@ pub struct ExtensionBlock {
 }
 
 impl ExtensionBlock {
+    /// Whether its elements are in two-byte form (RFC 8285 section 4.3).
+    pub fn is_two_byte(self) -> bool {
+        self.profile & 0xfff0 == TWO_BYTE_PROFILE
+    }
+
     fn range(self) -> Range<usize> {
         self.start..self.start + self.bytes
     }

@@ -36,6 +36,7 @@ export function Stage({ state, session }: { state: MeetingState; session: RoomSe
         name={names.get(id) ?? participant.name}
         isSelf={isSelf}
         track={isSelf ? local.camera.track : camera}
+        unsupported={!isSelf && media.camera?.paused === false && media.camera.unsupported}
         muted={isSelf ? !local.mic.on : (media.mic?.paused ?? true)}
         speaking={speaking.has(id) && (!isSelf || local.mic.on)}
       />

@@ -9,12 +9,14 @@ interface TileProps {
   name: string;
   isSelf: boolean;
   track: MediaStreamTrack | undefined;
+  /** The camera is on, and this browser cannot show it. */
+  unsupported: boolean;
   muted: boolean;
   speaking: boolean;
 }
 
 /** One person. */
-export const Tile = memo(function Tile({ id, name, isSelf, track, muted, speaking }: TileProps) {
+export const Tile = memo(function Tile({ id, name, isSelf, track, unsupported, muted, speaking }: TileProps) {
   const shownName = isSelf ? texts.meeting.nameOfSelf(name) : name;
   // A track is there before its first picture, which comes from the network.
   const [pictured, setPictured] = useState<MediaStreamTrack>();
@@ -31,6 +33,11 @@ export const Tile = memo(function Tile({ id, name, isSelf, track, muted, speakin
     >
       {(track === undefined || pictured !== track) && <Avatar name={name} />}
       {track && <VideoView track={track} mirrored={isSelf} onPicture={setPictured} />}
+      {unsupported && (
+        <p className="tile-problem" data-testid="tile-problem">
+          {texts.meeting.unsupported(name)}
+        </p>
+      )}
       <div className="tile-label" aria-hidden="true">
         {muted && <MicOff />}
         <bdi>{shownName}</bdi>
