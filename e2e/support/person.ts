@@ -30,6 +30,8 @@ export interface PersonOptions {
   link?: Link;
   /** Somebody to look at in place of a colour. */
   portrait?: Portrait;
+  /** The size of the picture that the camera gives; so small that it is sent in one size only by default. */
+  camera?: { width: number; height: number };
   /** What to send video with, as `VP9`; the browser's and server's first by default. */
   videoCodec?: string;
   /** A video codec that the browser is to be without, as `VP9`. */
@@ -183,7 +185,7 @@ export class Person {
     await page.addInitScript(keepPeerConnections);
     page.on('pageerror', (error) => console.error(`${look.name}'s page: ${error.message}`));
     if (portrait) await page.addInitScript(sitForPortrait, portrait);
-    const size = portrait ? { width: 2 * WIDTH, height: 2 * HEIGHT } : { width: WIDTH, height: HEIGHT };
+    const size = options.camera ?? { width: WIDTH * (portrait ? 2 : 1), height: HEIGHT * (portrait ? 2 : 1) };
     await page.addInitScript(devices, { ...look, ...size, fps: FPS });
     await page.goto(room);
     return new Person(look, page, context);

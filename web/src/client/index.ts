@@ -4,3 +4,4 @@ export { Failure, type FailureCode } from './failure';
 export { type JoinOptions, joinMeeting, type Meeting, type MeetingEvents } from './meeting';
 export type { AudioLevel, ParticipantId, ProducerId, Source } from './protocol';
 export { type Media, type Participant, participantOf, sourceOf } from './roster';
+export type { View } from './subscriber';

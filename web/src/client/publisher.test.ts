@@ -9,7 +9,7 @@ interface FakeTrack {
 }
 
 function track(kind = 'audio'): MediaStreamTrack {
-  return { kind, enabled: true } as FakeTrack as MediaStreamTrack;
+  return { kind, enabled: true, getSettings: () => ({ height: 180 }) } as FakeTrack as MediaStreamTrack;
 }
 
 class FakeProducer {

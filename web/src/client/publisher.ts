@@ -1,4 +1,5 @@
 import type { types } from 'mediasoup-client';
+import { cameraEncodings, SCREEN_ENCODINGS } from './encodings';
 import { Failure } from './failure';
 import type { ProducerId, RequestData, RequestEvent, RequestReply, Source } from './protocol';
 
@@ -16,16 +17,6 @@ interface Publication {
 const AUDIO_CODEC: types.ProducerCodecOptions = { opusFec: true, opusDtx: true, opusStereo: false };
 /** Without a hint the browser begins at 300 kbit/s, and the first seconds look like it. */
 const VIDEO_CODEC: types.ProducerCodecOptions = { videoGoogleStartBitrate: 1_000 };
-/** A person, in three sizes: each viewer gets the one that fits its tile and its network. */
-const CAMERA_ENCODINGS: types.RtpEncodingParameters[] = [
-  { scaleResolutionDownBy: 4, maxBitrate: 150_000 },
-  { scaleResolutionDownBy: 2, maxBitrate: 500_000 },
-  { scaleResolutionDownBy: 1, maxBitrate: 1_200_000 },
-];
-/** The codecs of which several sizes are sent as streams of their own. */
-const LAYERED = /vp8|h264/i;
-const SCREEN_ENCODINGS: types.RtpEncodingParameters[] = [{ maxBitrate: 2_500_000 }];
-
 /**
  * What this client sends. Callers say what should be (`publish`, `setPaused`, `replaceTrack`, `unpublish`); per
  * source one loop at a time makes it so, on whatever transport there is. What must be instant (silence) is done
@@ -179,11 +170,6 @@ export class Publisher {
     return false;
   }
 
-  #encodings(source: Source): types.RtpEncodingParameters[] {
-    if (source !== 'camera') return SCREEN_ENCODINGS;
-    return LAYERED.test(this.#videoCodec?.mimeType ?? 'video/VP8') ? CAMERA_ENCODINGS : CAMERA_ENCODINGS.slice(-1);
-  }
-
   async #produce(
     source: Source,
     publication: Publication,
@@ -195,7 +181,10 @@ export class Publisher {
       track,
       ...(track.kind === 'video'
         ? {
-            encodings: this.#encodings(source),
+            encodings:
+              source === 'camera'
+                ? cameraEncodings(track.getSettings().height ?? 0, this.#videoCodec?.mimeType ?? 'video/VP8')
+                : SCREEN_ENCODINGS,
             codecOptions: VIDEO_CODEC,
             ...(this.#videoCodec && { codec: this.#videoCodec }),
           }

@@ -1,4 +1,4 @@
-import type { Failure, FailureCode, JoinOptions, Meeting } from '../client';
+import type { Failure, FailureCode, JoinOptions, Meeting, ProducerId, View } from '../client';
 import { captureSize } from './capture';
 import { DeviceList } from './devices';
 import { type LocalKind, LocalMedia } from './local-media';
@@ -141,6 +141,12 @@ export class RoomSession extends Store<Phase> {
   choose(kind: DeviceKind, id: string): void {
     this.preferences.update({ [kind]: id });
     if (kind !== 'speaker') void this.media.deviceChanged(kind);
+  }
+
+  /** How large a picture is shown, or that it is not. */
+  view(producerId: ProducerId, view: View): void {
+    const phase = this.get();
+    if (phase.name === 'meeting') phase.meeting.view(producerId, view);
   }
 
   /** The page is left for another. */

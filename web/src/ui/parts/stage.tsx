@@ -1,8 +1,9 @@
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import type { Participant } from '../../client';
 import { layOutGrid } from '../../state/grid';
 import type { MeetingState } from '../../state/meeting-view';
 import type { RoomSession } from '../../state/room-session';
+import { viewLayer } from '../../state/view-layer';
 import { texts } from '../texts';
 import { useStore } from '../use-store';
 import { Tile } from './tile';
@@ -24,6 +25,15 @@ export function Stage({ state, session }: { state: MeetingState; session: RoomSe
   const hidden = participants.length - shown;
   const count = shown + (hidden > 0 ? 1 : 0);
   const grid = layOutGrid(count, width, height, width < height ? PORTRAIT : LANDSCAPE);
+
+  const tabShown = useTabShown();
+  const layer = viewLayer(grid.width, grid.height, devicePixelRatio);
+  useEffect(() => {
+    participants.forEach(({ media }, place) => {
+      const seen = tabShown && width > 0 && place < shown;
+      if (media.camera) session.view(media.camera.producerId, seen ? layer : 'hidden');
+    });
+  }, [session, participants, shown, layer, tabShown, width]);
 
   const tile = (participant: Participant) => {
     const { id, media } = participant;
@@ -63,6 +73,17 @@ export function Stage({ state, session }: { state: MeetingState; session: RoomSe
         )}
       </div>
     </section>
+  );
+}
+
+/** False while another tab is in front, or the window is minimised. */
+function useTabShown(): boolean {
+  return useSyncExternalStore(
+    (changed) => {
+      document.addEventListener('visibilitychange', changed);
+      return () => document.removeEventListener('visibilitychange', changed);
+    },
+    () => document.visibilityState !== 'hidden',
   );
 }
 

@@ -1,0 +1,25 @@
+import type { types } from 'mediasoup-client';
+
+/** The codecs of which several sizes are sent, each as a stream of its own. */
+const LAYERED = /vp8|h264/i;
+
+/** From how many lines a camera is sent in three and in two sizes. Below that Chromium would leave the larger out. */
+const THREE_FROM = 540;
+const TWO_FROM = 270;
+
+/** In bit/s, from the smallest picture to the largest. */
+const BITRATES = [150_000, 500_000, 1_200_000];
+
+/** A screen is sent in one size: text that is scaled cannot be read. */
+export const SCREEN_ENCODINGS: types.RtpEncodingParameters[] = [{ maxBitrate: 2_500_000 }];
+
+/** The sizes in which a camera of `height` lines is sent, the smallest first: each viewer gets the one that fits. */
+export function cameraEncodings(height: number, mimeType: string): types.RtpEncodingParameters[] {
+  const sizes = height >= THREE_FROM ? 3 : height >= TWO_FROM ? 2 : 1;
+  const bitrates = sizes === 1 ? BITRATES.slice(1, 2) : BITRATES.slice(0, sizes);
+  const encodings = bitrates.map((maxBitrate, layer) => ({
+    scaleResolutionDownBy: 2 ** (bitrates.length - 1 - layer),
+    maxBitrate,
+  }));
+  return LAYERED.test(mimeType) ? encodings : encodings.slice(-1);
+}
