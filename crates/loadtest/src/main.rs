@@ -4,6 +4,7 @@ mod cpu;
 mod drive;
 mod floor;
 mod forward;
+mod meeting;
 mod server;
 mod signaling;
 
@@ -37,11 +38,18 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// People who meet in a room of a running server: each sends microphone and camera and receives the others.
+    Meeting(meeting::Options),
 }
 
 fn main() -> ExitCode {
-    let Command::Forward { server, receivers, seconds, json } = Arguments::parse().command;
-    match forward::run(&server, &receivers, Duration::from_secs(seconds.max(1)), json) {
+    let done = match Arguments::parse().command {
+        Command::Forward { server, receivers, seconds, json } => {
+            forward::run(&server, &receivers, Duration::from_secs(seconds.max(1)), json)
+        }
+        Command::Meeting(options) => meeting::run(&options),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("hyperion-loadtest: {error:#}");

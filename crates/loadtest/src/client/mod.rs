@@ -66,6 +66,7 @@ struct Publication {
     ssrc: Ssrc,
     payload_type: u8,
     sequence: u64,
+    packets: u64,
     sending: bool,
 }
 
@@ -206,6 +207,7 @@ impl Client {
             payload_type: parameters::sent_payload_type(kind),
             // Below 2^15, as browsers begin.
             sequence: u64::from(publisher.wrapping_mul(0x85eb_ca6b) >> 17),
+            packets: 0,
             sending: true,
         });
         self.timeout = self.now;
@@ -222,6 +224,17 @@ impl Client {
     /// How many keyframes the publication that was produced as the `index`th has sent.
     pub fn keyframes_sent(&self, index: usize) -> u64 {
         self.publications.get(index).map_or(0, |publication| publication.source.keyframes)
+    }
+
+    /// How many media packets were sent so far, retransmissions left out.
+    pub fn packets_sent(&self) -> u64 {
+        self.publications.iter().map(|publication| publication.packets).sum()
+    }
+
+    /// When the next frame is to be sent; none before there is a connection.
+    pub fn next_capture(&self) -> Option<Instant> {
+        let sources = self.publications.iter().map(|publication| publication.source.next_at());
+        sources.min().filter(|_| self.connected)
     }
 
     /// Expects the media of a consumer, and gives its SSRC, the key of its report.
@@ -291,10 +304,8 @@ impl Client {
 
     /// When [`Client::handle_timeout`] is due next.
     pub fn poll_timeout(&self) -> Instant {
-        let sources = self.publications.iter().map(|publication| publication.source.next_at());
         let streams = self.streams.values().filter_map(ReceivedStream::next_timeout);
-        let sources = sources.filter(|_| self.connected);
-        sources.chain(streams).fold(self.timeout, Instant::min)
+        streams.chain(self.next_capture()).fold(self.timeout, Instant::min)
     }
 
     /// The next datagram to be sent.
@@ -321,6 +332,7 @@ impl Client {
                     let write = RtpWrite::new(pt, sequence, packet.timestamp, packet.captured, packet.payload);
                     stream.write_rtp(write.marker(packet.marker).ext_vals(values).nackable(level.is_none()));
                     publication.sequence += 1;
+                    publication.packets += 1;
                 }
             }
         }

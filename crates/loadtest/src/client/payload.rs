@@ -7,10 +7,15 @@ use std::time::Duration;
 const STAMP_BYTES: usize = 26;
 /// X and I set, then a picture id of 15 bits (RFC 7741 section 4.2).
 const DESCRIPTOR_BYTES: usize = 4;
-/// The frame header of a keyframe's first packet (RFC 7741 section 4.3): tag, start code, width and height.
-const KEYFRAME_HEADER: [u8; 10] = [0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0x68, 0x01];
+/// The first partition: zeros, which say the simplest in every field (one token partition, no segments, no filter,
+/// probabilities as they are), so that decoders take what follows, the stamp, for a grey picture's noise.
+const PARTITION_BYTES: usize = 64;
+/// The frame header of a keyframe's first packet (RFC 7741 section 4.3, RFC 6386 section 9.1): tag with the first
+/// partition's size, start code, width 160 and height 90, the first partition.
+const KEYFRAME_HEADER: [u8; 10 + PARTITION_BYTES] =
+    with_partition([0x10, (PARTITION_BYTES >> 3) as u8, 0x00, 0x9d, 0x01, 0x2a, 0xa0, 0x00, 0x5a, 0x00]);
 /// The frame header of any other frame's first packet.
-const DELTA_HEADER: [u8; 3] = [0x11, 0x02, 0x00];
+const DELTA_HEADER: [u8; 3 + PARTITION_BYTES] = with_partition([0x11, (PARTITION_BYTES >> 3) as u8, 0x00]);
 /// Opus, 20 ms, fullband, one frame (RFC 6716 section 3.1).
 const OPUS_TOC: u8 = 0xF8;
 
@@ -81,6 +86,12 @@ pub(super) fn read_video(payload: &[u8]) -> Result<Stamp, PayloadError> {
     let stamp = read_stamp(rest)?;
     let fits = descriptor[0] & !0x10 == 0x80 && descriptor[1] == 0x80 && descriptor[2] & 0x80 != 0;
     if fits && header == frame_header(&stamp) { Ok(stamp) } else { Err(PayloadError::Descriptor) }
+}
+
+const fn with_partition<const TAG: usize, const HEADER: usize>(tag: [u8; TAG]) -> [u8; HEADER] {
+    let mut header = [0; HEADER];
+    header.split_at_mut(TAG).0.copy_from_slice(&tag);
+    header
 }
 
 fn frame_header(stamp: &Stamp) -> &'static [u8] {
