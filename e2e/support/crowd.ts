@@ -23,7 +23,7 @@ export class Crowd {
   static async join(serverUrl: string, room: string, people: number): Promise<Crowd> {
     const binary = process.env.HYPERION_LOADTEST_BINARY;
     if (!binary) throw new Error('HYPERION_LOADTEST_BINARY is not set: run the tests by script/test');
-    const camera = ['--fps', '10', '--packets', '2', '--bytes', '500'];
+    const camera = ['--fps', '10', '--packets', '2', '--bytes', '500', '--verify-every', '1'];
     const flags = ['meeting', '--url', serverUrl, '--room', room, '--publishers', `${people}`, ...camera, '--json'];
     const child = spawn(binary, flags, { stdio: ['pipe', 'pipe', 'pipe'] });
     const crowd = new Crowd(child, [], []);

@@ -49,8 +49,8 @@ export class Room {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#people.map(({ context }) => context.close()));
     await Promise.all(this.#crowds.map((crowd) => crowd.leave()));
+    await Promise.all(this.#people.map(({ context }) => context.close()));
     await Promise.all(this.#links.map((link) => link.close()));
   }
 }

@@ -8,13 +8,16 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use loadtest::client::{Client, ClientError, Fault};
+use loadtest::client::ClientError;
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use protocol::request::ConsumerOptions;
 use protocol::transport::{IceProtocol, TransportOptions};
 use socket2::{Domain, Socket, Type};
 use tokio::sync::oneshot;
+
+use crate::endpoint::Endpoint;
+use crate::totals::Totals;
 
 /// How often the clients' timers are looked at.
 const TICK: Duration = Duration::from_millis(5);
@@ -25,39 +28,18 @@ const COMMANDS: Token = Token(usize::MAX);
 
 /// A client and its socket.
 pub(crate) struct Participant {
-    client: Client,
+    client: Endpoint,
     socket: UdpSocket,
     datagrams: u64,
     bytes: u64,
-    first_media: Option<Instant>,
+    /// When somebody began to wait for media, and how long it took.
+    waits_since: Option<Instant>,
+    waited: Option<Duration>,
 }
 
 /// A client of a drive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ClientId(usize);
-
-/// What all clients of a drive have done so far.
-#[derive(Debug, Default)]
-pub(crate) struct Totals {
-    /// Clients, and those of them that are connected.
-    pub(crate) clients: usize,
-    pub(crate) connected: usize,
-    /// Streams that are consumed, and those of them of which something came.
-    pub(crate) streams: usize,
-    pub(crate) heard: usize,
-    /// Media packets sent by publishers, once each.
-    pub(crate) sent: u64,
-    /// Media packets received.
-    pub(crate) packets: u64,
-    /// Datagrams that carry media, and their bytes.
-    pub(crate) datagrams: u64,
-    pub(crate) bytes: u64,
-    /// Packets that never came.
-    pub(crate) lost: u64,
-    /// Faults that the checks found, and one of them.
-    pub(crate) faults: u64,
-    pub(crate) fault: Option<Fault>,
-}
 
 /// A thread with clients; it ends with this value.
 pub(crate) struct Drive {
@@ -145,13 +127,6 @@ impl Drop for Drive {
     }
 }
 
-impl Totals {
-    /// Clients that are not connected.
-    pub(crate) fn unconnected(&self) -> usize {
-        self.clients - self.connected
-    }
-}
-
 fn run(mut poll: Poll, commands: &Receiver<Command>) {
     let mut participants = Participants::new();
     let mut events = Events::with_capacity(1024);
@@ -187,12 +162,11 @@ fn carry_out(commands: &Receiver<Command>, participants: &mut Participants, regi
             }
             Ok(Command::Consume(id, consumer, done)) => {
                 let participant = participants.get_mut(&id.0)?;
-                let consumed = participant.client.consume(consumer.kind, &consumer.rtp_parameters);
-                let _ = done.send(consumed.map(|_| ()));
+                let _ = done.send(participant.client.consume(&consumer));
             }
             Ok(Command::Totals(answer)) => {
-                let mut totals = Totals::default();
-                participants.values().for_each(|participant| participant.add_to(&mut totals));
+                let (now, mut totals) = (Instant::now(), Totals::default());
+                participants.values().for_each(|participant| participant.add_to(now, &mut totals));
                 let _ = answer.send(totals);
             }
             Err(TryRecvError::Empty) => return Some(()),
@@ -218,8 +192,14 @@ fn tick(participants: &mut Participants) -> Instant {
 }
 
 impl Participant {
-    pub(crate) fn new(client: Client, socket: UdpSocket) -> Self {
-        Self { client, socket, datagrams: 0, bytes: 0, first_media: None }
+    pub(crate) fn new(client: impl Into<Endpoint>, socket: UdpSocket) -> Self {
+        Self { client: client.into(), socket, datagrams: 0, bytes: 0, waits_since: None, waited: None }
+    }
+
+    /// Of somebody who has waited for media since then.
+    pub(crate) fn waiting_since(mut self, at: Instant) -> Self {
+        self.waits_since = Some(at);
+        self
     }
 
     fn flush(&mut self) {
@@ -236,26 +216,17 @@ impl Participant {
             if matches!(datagram, [128..=191, kind, ..] if !(192..224).contains(kind)) {
                 self.datagrams += 1;
                 self.bytes += bytes as u64;
-                self.first_media.get_or_insert(now);
+                self.waited = self.waited.or(self.waits_since.map(|since| now - since));
             }
             self.client.handle_datagram(now, source, datagram);
         }
         self.flush();
     }
 
-    fn add_to(&self, totals: &mut Totals) {
-        totals.clients += 1;
-        totals.connected += usize::from(self.client.is_connected() && !self.client.is_closed());
-        totals.sent += self.client.packets_sent();
+    fn add_to(&self, now: Instant, totals: &mut Totals) {
         totals.datagrams += self.datagrams;
         totals.bytes += self.bytes;
-        for (_, report) in self.client.reports() {
-            totals.streams += 1;
-            totals.heard += usize::from(report.packets > 0);
-            totals.packets += report.packets;
-            totals.lost += report.lost;
-            totals.faults += report.faults;
-            totals.fault = totals.fault.or(report.first_fault);
-        }
+        totals.first_packets.extend(self.waited);
+        self.client.add_to(now, totals);
     }
 }

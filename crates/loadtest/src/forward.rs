@@ -67,7 +67,7 @@ pub(crate) fn run(server: &Path, receivers: &[usize], duration: Duration, json: 
 }
 
 async fn measure(program: &Path, receivers: usize, duration: Duration) -> anyhow::Result<Measurement> {
-    let server = Server::start(program)?;
+    let server = Server::start(program, 1)?;
     let epoch = Instant::now();
     let (publishing, publisher, producer) = publish(&server, epoch).await.context("the publisher")?;
     let (publishers, clients) = (Drive::start()?, Drive::start()?);

@@ -1,5 +1,6 @@
 //! One transport of a synthetic participant, sans-IO: a publisher or a receiver.
 
+mod latency;
 mod parameters;
 mod payload;
 mod source;
@@ -21,6 +22,7 @@ use str0m::net::{Protocol, Receive};
 use str0m::rtp::{ExtensionValues, RtpWrite, Ssrc};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 
+pub use latency::Latencies;
 pub use parameters::receive_capabilities;
 pub use payload::PayloadError;
 pub use source::{AudioConfig, VideoConfig};
@@ -249,7 +251,7 @@ impl Client {
         let stream = direct.expect_stream_rx(ssrc.into(), encoding.rtx.map(|rtx| rtx.ssrc.into()), mid, None);
         // Browsers ask for packets again only where `nack` was negotiated, which it is not for audio.
         stream.suppress_nack(encoding.rtx.is_none());
-        self.streams.insert(ssrc, ReceivedStream::new(kind));
+        self.streams.insert(ssrc, ReceivedStream::new(kind, self.epoch));
         Ok(ssrc)
     }
 

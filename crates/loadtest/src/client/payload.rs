@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 /// Length of a written [`Stamp`].
-const STAMP_BYTES: usize = 26;
+const STAMP_BYTES: usize = 34;
 /// X and I set, then a picture id of 15 bits (RFC 7741 section 4.2).
 const DESCRIPTOR_BYTES: usize = 4;
 /// The first partition: zeros, which say the simplest in every field (one token partition, no segments, no filter,
@@ -34,6 +34,8 @@ pub(super) struct Stamp {
     pub(super) keyframe: bool,
     /// When the frame was captured, since the epoch that all clients share.
     pub(super) captured: Duration,
+    /// When the packet was sent for the first time, since the same epoch.
+    pub(super) sent: Duration,
 }
 
 /// Why a payload is not what a client sent.
@@ -111,6 +113,7 @@ fn write_stamp(stamp: &Stamp, bytes: usize, payload: &mut Vec<u8>) {
     payload.extend_from_slice(&stamp.packets.to_be_bytes());
     payload.extend_from_slice(&[u8::from(stamp.keyframe), 0]);
     payload.extend_from_slice(&(stamp.captured.as_micros() as u64).to_be_bytes());
+    payload.extend_from_slice(&(stamp.sent.as_micros() as u64).to_be_bytes());
     while payload.len() < bytes {
         payload.push((payload.len() as u32).wrapping_mul(31).wrapping_add(stamp.frame) as u8);
     }
@@ -122,6 +125,7 @@ fn read_stamp(bytes: &[u8]) -> Result<Stamp, PayloadError> {
     let stamp: &[u8; STAMP_BYTES] = bytes.first_chunk().ok_or(PayloadError::TooShort)?;
     let u16_at = |at: usize| u16::from_be_bytes([stamp[at], stamp[at + 1]]);
     let u32_at = |at: usize| u32::from(u16_at(at)) << 16 | u32::from(u16_at(at + 2));
+    let micros_at = |at: usize| Duration::from_micros(u64::from(u32_at(at)) << 32 | u64::from(u32_at(at + 4)));
     if u32_at(0) != checksum(&bytes[4..]) {
         return Err(PayloadError::Checksum);
     }
@@ -131,7 +135,8 @@ fn read_stamp(bytes: &[u8]) -> Result<Stamp, PayloadError> {
         packet: u16_at(12),
         packets: u16_at(14),
         keyframe: stamp[16] == 1,
-        captured: Duration::from_micros(u64::from(u32_at(18)) << 32 | u64::from(u32_at(22))),
+        captured: micros_at(18),
+        sent: micros_at(26),
     })
 }
 
@@ -146,7 +151,8 @@ mod tests {
 
     fn stamp(packet: u16, keyframe: bool) -> Stamp {
         let captured = Duration::from_micros(5_000_000_123);
-        Stamp { publisher: 77, frame: 70_000, packet, packets: 3, keyframe, captured }
+        let sent = captured + Duration::from_micros(456);
+        Stamp { publisher: 77, frame: 70_000, packet, packets: 3, keyframe, captured, sent }
     }
 
     #[test]

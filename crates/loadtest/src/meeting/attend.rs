@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use loadtest::client::{AudioConfig, Client, VideoConfig};
+use loadtest::light::{Identity, LightClient};
 use protocol::{Notification, ProducerId, Source, TransportId};
 use tokio::sync::{mpsc, watch};
 
@@ -24,6 +25,8 @@ pub(super) struct Seat {
     /// Capture times count from here.
     pub(super) epoch: Instant,
     pub(super) publishes: Option<Media>,
+    /// Of a light receiver; without it everything is decrypted and verified.
+    pub(super) identity: Option<Arc<Identity>>,
 }
 
 /// What somebody publishes.
@@ -51,15 +54,18 @@ async fn take_part(
     entered: mpsc::Sender<()>,
     mut leaving: watch::Receiver<()>,
 ) -> anyhow::Result<()> {
+    let started = Instant::now();
     let (session, mut notifications) = Session::join(seat.server, &seat.room, name).await?;
     if let Some(media) = seat.publishes {
         publish(seat, media, &session, drive).await?;
     }
-    let mut viewer = Viewer::connect(seat, &session, drive).await?;
     let own = session.welcome.participant_id;
     let others = session.welcome.room.participants.iter().filter(|participant| participant.id != own);
     let producers = others.flat_map(|participant| &participant.producers).filter(|producer| !producer.paused);
-    viewer.consume(producers.map(|producer| producer.id).collect(), &session, drive).await?;
+    let producers: Vec<_> = producers.map(|producer| producer.id).collect();
+    let waits_since = (!producers.is_empty()).then_some(started);
+    let mut viewer = Viewer::connect(seat, waits_since, &session, drive).await?;
+    viewer.consume(producers, &session, drive).await?;
     entered.send(()).await?;
 
     loop {
@@ -111,14 +117,29 @@ struct Viewer {
 }
 
 impl Viewer {
-    async fn connect(seat: &Seat, session: &Session, drive: &Drive) -> anyhow::Result<Self> {
+    /// `waits_since` is when somebody asked who has something to receive at once.
+    async fn connect(
+        seat: &Seat,
+        waits_since: Option<Instant>,
+        session: &Session,
+        drive: &Drive,
+    ) -> anyhow::Result<Self> {
         let options = reachable(session.welcome.recv_transport.clone())?;
         let (socket, local) = bind()?;
         let router = &session.place.router_rtp_capabilities;
-        let mut client = Client::receiver(Instant::now(), seat.epoch, local, &options, router)?;
-        session.connect(options.id, client.dtls_parameters()).await?;
-        let client = drive.add(Participant::new(client, socket))?;
-        Ok(Self { transport: options.id, client, consumed: BTreeSet::new() })
+        let mut participant = if let Some(identity) = &seat.identity {
+            let client = LightClient::new(Instant::now(), identity, local, &options, router)?;
+            session.connect(options.id, client.dtls_parameters()).await?;
+            Participant::new(client, socket)
+        } else {
+            let mut client = Client::receiver(Instant::now(), seat.epoch, local, &options, router)?;
+            session.connect(options.id, client.dtls_parameters()).await?;
+            Participant::new(client, socket)
+        };
+        if let Some(since) = waits_since {
+            participant = participant.waiting_since(since);
+        }
+        Ok(Self { transport: options.id, client: drive.add(participant)?, consumed: BTreeSet::new() })
     }
 
     async fn consume(&mut self, wanted: Vec<ProducerId>, session: &Session, drive: &Drive) -> anyhow::Result<()> {
