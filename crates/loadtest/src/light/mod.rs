@@ -187,8 +187,9 @@ impl LightClient {
         while let Some(event) = self.ice.poll_event() {
             match event {
                 IceAgentEvent::NominatedSend { destination, .. } => {
+                    let first = self.remote.replace(destination).is_none();
                     // The handshake begins with the first path.
-                    if self.remote.replace(destination).is_none() {
+                    if first {
                         self.handle_dtls(now, None);
                     }
                 }
