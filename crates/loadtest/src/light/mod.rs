@@ -107,6 +107,11 @@ impl LightClient {
         DtlsParameters { role: DtlsRole::Client, fingerprints: vec![fingerprint] }
     }
 
+    /// What a server needs to check the client's own ICE messages, if it is no lite agent that ignores them.
+    pub fn ice_credentials(&self) -> IceCreds {
+        self.ice.local_credentials().clone()
+    }
+
     /// Expects the media of a consumer.
     pub fn consume(&mut self, kind: MediaKind, parameters: &RtpParameters) -> Result<(), ClientError> {
         let encoding = parameters.encodings.first().ok_or(ClientError::RtpParameters("no encoding"))?;
