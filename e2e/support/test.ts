@@ -1,4 +1,5 @@
 import { type Browser, test as base } from '@playwright/test';
+import { Crowd } from './crowd.js';
 import { Link } from './link.js';
 import { type Look, Person, type PersonOptions } from './person.js';
 import { Server } from './server.js';
@@ -7,6 +8,7 @@ import { Server } from './server.js';
 export class Room {
   readonly #people: Person[] = [];
   readonly #links: Link[] = [];
+  readonly #crowds: Crowd[] = [];
 
   constructor(
     private readonly browser: Browser,
@@ -32,6 +34,13 @@ export class Room {
     return person;
   }
 
+  /** So many synthetic people more in the room. */
+  async joinCrowd(people: number): Promise<Crowd> {
+    const crowd = await Crowd.join(this.server.url, this.name, people);
+    this.#crowds.push(crowd);
+    return crowd;
+  }
+
   /** A way to the server for one person, that the test can make bad. */
   async link(): Promise<Link> {
     const link = await Link.open();
@@ -40,6 +49,7 @@ export class Room {
   }
 
   async close(): Promise<void> {
+    await Promise.all(this.#crowds.map((crowd) => crowd.leave()));
     await Promise.all(this.#people.map(({ context }) => context.close()));
     await Promise.all(this.#links.map((link) => link.close()));
   }

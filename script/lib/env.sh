@@ -105,3 +105,15 @@ build_server() {
   step "Building the server"
   (cd "$ROOT" && cargo build --locked --release --quiet -p hyperion)
 }
+
+build_loadtest() {
+  need_rust
+  step "Building the synthetic participants"
+  (cd "$ROOT" && cargo build --locked --release --quiet -p loadtest)
+}
+
+# browser_tests ARGUMENT...: runs Playwright with the built programs.
+browser_tests() {
+  (cd "$ROOT/e2e" && HYPERION_BINARY="$CARGO_TARGET_DIR/release/hyperion" \
+    HYPERION_LOADTEST_BINARY="$CARGO_TARGET_DIR/release/hyperion-loadtest" npm run --silent test -- "$@")
+}

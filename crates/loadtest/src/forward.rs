@@ -1,17 +1,14 @@
 //! One camera, many receivers: what the server's process takes for each packet that it forwards.
 
 use std::path::Path;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use loadtest::client::{Client, VideoConfig};
-use protocol::request::{ConsumeResult, Reply, Request};
-use protocol::transport::TransportOptions;
-use protocol::{MediaKind, ProducerId, Source, TransportId};
+use protocol::{ProducerId, Source};
 use serde::Serialize;
 
-use crate::drive::{Drive, Participant, bind};
+use crate::drive::{Drive, Participant, bind, reachable};
 use crate::floor::{self, Load};
 use crate::server::Server;
 use crate::signaling::Session;
@@ -70,21 +67,20 @@ pub(crate) fn run(server: &Path, receivers: &[usize], duration: Duration, json: 
 }
 
 async fn measure(program: &Path, receivers: usize, duration: Duration) -> anyhow::Result<Measurement> {
-    let server = Server::start(program)?;
+    let server = Server::start(program, 1)?;
     let epoch = Instant::now();
     let (publishing, publisher, producer) = publish(&server, epoch).await.context("the publisher")?;
-    let publisher = Drive::start(vec![publisher])?;
-    let (mut sessions, mut participants) = (vec![publishing], Vec::new());
+    let (publishers, clients) = (Drive::start()?, Drive::start()?);
+    publishers.add(publisher)?;
+    let mut sessions = vec![publishing];
     for index in 0..receivers {
         let (session, participant) =
             receive(&server, epoch, producer).await.with_context(|| format!("receiver {index}"))?;
         sessions.push(session);
-        participants.push(participant);
+        clients.add(participant)?;
     }
-    let clients = Drive::start(participants)?;
-    let received = &clients.received;
     let deadline = Instant::now() + CONNECT_MAX;
-    while received.unconnected.load(Ordering::Relaxed) + publisher.received.unconnected.load(Ordering::Relaxed) > 0 {
+    while publishers.totals()?.unconnected() + clients.totals()?.unconnected() > 0 {
         if Instant::now() > deadline {
             bail!("not everybody is connected after {CONNECT_MAX:?}");
         }
@@ -92,15 +88,13 @@ async fn measure(program: &Path, receivers: usize, duration: Duration) -> anyhow
     }
     tokio::time::sleep(WARM_UP).await;
 
-    let count = || [&received.packets, &received.datagrams, &received.bytes].map(|n| n.load(Ordering::Relaxed));
-    let (cpu, counts, started) = (server.cpu()?, count(), Instant::now());
-    let (lost, faults) = (received.lost.load(Ordering::Relaxed), received.faults.load(Ordering::Relaxed));
+    let (cpu, before, started) = (server.cpu()?, clients.totals()?, Instant::now());
     tokio::time::sleep(duration).await;
-    let (cpu, passed) = (server.cpu()?.saturating_sub(cpu), started.elapsed());
-    let [packets, datagrams, bytes] = std::array::from_fn(|i| count()[i] - counts[i]);
-    let lost = received.lost.load(Ordering::Relaxed) - lost;
-    let faults = received.faults.load(Ordering::Relaxed) - faults;
-    drop((clients, publisher, sessions, server));
+    let (cpu, after, passed) = (server.cpu()?.saturating_sub(cpu), clients.totals()?, started.elapsed());
+    let packets = after.packets - before.packets;
+    let (datagrams, bytes) = (after.datagrams - before.datagrams, after.bytes - before.bytes);
+    let (lost, faults) = (after.lost - before.lost, after.faults - before.faults);
+    drop((clients, publishers, sessions, server));
 
     let packet_bytes = bytes / datagrams.max(1);
     let load = Load {
@@ -125,48 +119,27 @@ async fn measure(program: &Path, receivers: usize, duration: Duration) -> anyhow
 }
 
 async fn publish(server: &Server, epoch: Instant) -> anyhow::Result<(Session, Participant, ProducerId)> {
-    let session = Session::join(server.address, ROOM, "publisher").await?;
+    let (session, _) = Session::join(server.address, ROOM, "publisher").await?;
     let options = reachable(session.welcome.send_transport.clone())?;
     let (socket, local) = bind()?;
     let mut client = Client::publisher(Instant::now(), epoch, local, &options)?;
-    connect(&session, &mut client, options.id).await?;
+    session.connect(options.id, client.dtls_parameters()).await?;
     let rtp_parameters = client.produce_video(Instant::now(), 1, VIDEO);
-    let produce = Request::Produce {
-        transport_id: options.id,
-        source: Source::Camera,
-        kind: MediaKind::Video,
-        rtp_parameters,
-        paused: false,
-    };
-    session.request(&produce).await?;
+    session.produce(options.id, Source::Camera, rtp_parameters).await?;
     let producer = ProducerId { participant: session.welcome.participant_id, source: Source::Camera };
     Ok((session, Participant::new(client, socket), producer))
 }
 
 async fn receive(server: &Server, epoch: Instant, producer: ProducerId) -> anyhow::Result<(Session, Participant)> {
-    let session = Session::join(server.address, ROOM, "receiver").await?;
+    let (session, _) = Session::join(server.address, ROOM, "receiver").await?;
     let options = reachable(session.welcome.recv_transport.clone())?;
     let (socket, local) = bind()?;
     let router = &session.place.router_rtp_capabilities;
     let mut client = Client::receiver(Instant::now(), epoch, local, &options, router)?;
-    connect(&session, &mut client, options.id).await?;
-    let consume = Request::Consume { transport_id: options.id, producer_ids: vec![producer] };
-    let Reply::Consume { consumers } = session.request(&consume).await? else { bail!("not the answer to consume") };
-    let Some(ConsumeResult::Consumer(consumer)) = consumers.into_iter().next() else { bail!("it was refused") };
+    session.connect(options.id, client.dtls_parameters()).await?;
+    let consumers = session.consume(options.id, vec![producer]).await?;
+    let consumer = consumers.into_iter().next().context("the producer is gone")?;
     client.consume(consumer.kind, &consumer.rtp_parameters)?;
-    session.request(&Request::ResumeConsumer { consumer_id: consumer.id }).await?;
+    session.resume(consumer.id).await?;
     Ok((session, Participant::new(client, socket)))
-}
-
-async fn connect(session: &Session, client: &mut Client, transport_id: TransportId) -> anyhow::Result<()> {
-    let dtls_parameters = client.dtls_parameters();
-    session.request(&Request::ConnectWebRtcTransport { transport_id, dtls_parameters }).await?;
-    Ok(())
-}
-
-/// Only the candidates that a socket on loopback reaches.
-fn reachable(options: Option<TransportOptions>) -> anyhow::Result<TransportOptions> {
-    let mut options = options.context("the welcome has no transport")?;
-    options.ice_candidates.retain(|candidate| candidate.ip.is_loopback());
-    Ok(options)
 }

@@ -2,6 +2,7 @@
 //! never our own code.
 //!
 //! [`client::Client`] is one transport of a participant, sans-IO: simulation drives it in virtual time, a load
-//! test with sockets.
+//! test with sockets. [`light::LightClient`] is a receiver that checks less and costs less.
 
 pub mod client;
+pub mod light;

@@ -11,14 +11,14 @@ use anyhow::{Context as _, bail};
 /// What the server prints when it takes requests.
 const READY: &str = "Hyperion is ready: http://";
 
-/// A server on loopback with one worker; it ends with this value.
+/// A server on loopback; it ends with this value.
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
 }
 
 impl Server {
-    pub(crate) fn start(program: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn start(program: &Path, workers: usize) -> anyhow::Result<Self> {
         let settings = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("HYPERION_"));
         let mut command = Command::new(program);
         for (name, _) in settings {
@@ -26,7 +26,8 @@ impl Server {
             command.env_remove(name);
         }
         let mut child = command
-            .args(["--listen", "127.0.0.1:0", "--media-port", "0", "--workers", "1", "--log-level", "warn"])
+            .args(["--listen", "127.0.0.1:0", "--media-port", "0", "--log-level", "warn"])
+            .args(["--workers", &workers.to_string()])
             // All participants are of one address.
             .args(["--limits-joins-per-second-per-address", "100000"])
             .stdout(Stdio::piped())
@@ -44,8 +45,12 @@ impl Server {
         bail!("the server ended without saying that it is ready");
     }
 
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
-        crate::cpu::of_process(self.child.id())
+        crate::cpu::of_process(self.process())
     }
 }
 

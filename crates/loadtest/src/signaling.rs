@@ -2,17 +2,27 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use futures_util::{SinkExt as _, StreamExt as _};
-use protocol::request::{Ack, Join, JoinPlaceReply, Reply, Request, Welcome};
+use protocol::request::{Ack, ConsumeResult, ConsumerOptions, Join, JoinPlaceReply, Reply, Request, Welcome};
+use protocol::transport::DtlsParameters;
+use protocol::{ConsumerId, ErrorBody, ErrorCode, Notification, ProducerId, RtpParameters, Source, TransportId};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, client_async};
+
+/// Notifications that wait to be read; a session whose reader is further behind ends.
+const NOTIFICATIONS_MAX: usize = 4096;
+/// How often a request that may succeed later is sent, and how long after the time before.
+const TRIES: usize = 20;
+const RETRY_WAIT: Duration = Duration::from_millis(500);
 
 struct Call {
     event: Value,
@@ -28,8 +38,13 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Joins a room of the server.
-    pub(crate) async fn join(server: SocketAddr, room: &str, name: &str) -> anyhow::Result<Self> {
+    /// Joins a room of the server. What the room tells comes by the receiver, which closes with the session's
+    /// socket and may be dropped.
+    pub(crate) async fn join(
+        server: SocketAddr,
+        room: &str,
+        name: &str,
+    ) -> anyhow::Result<(Self, mpsc::Receiver<Notification>)> {
         let place = join_place(server, room).await.context("the place to join")?;
         let stream = TcpStream::connect(server).await?;
         let url = format!("ws://{server}{}?EIO=4&transport=websocket", place.path);
@@ -47,28 +62,95 @@ impl Session {
             } else if let Some(event) = packet.strip_prefix("42") {
                 let (name, argument): (String, Value) = serde_json::from_str(event)?;
                 if name == "welcome" {
-                    break accepted(argument)?;
+                    break acknowledged::<Welcome>(argument)??;
                 }
             }
         };
         let (calls, waiting) = mpsc::channel(16);
-        tokio::spawn(run(socket, waiting));
-        Ok(Self { place, welcome, calls })
+        let (tell, notifications) = mpsc::channel(NOTIFICATIONS_MAX);
+        tokio::spawn(run(socket, waiting, tell));
+        Ok((Self { place, welcome, calls }, notifications))
     }
 
-    /// Sends a request and waits for its result.
-    pub(crate) async fn request(&self, request: &Request) -> anyhow::Result<Reply> {
+    /// Sends a request and waits for its result, again if it was refused for now.
+    async fn request(&self, request: &Request) -> anyhow::Result<Reply> {
         let mut request = serde_json::to_value(request)?;
         let (event, data) = (request["event"].take(), request["data"].take());
-        let (answer, answered) = oneshot::channel();
-        let gone = || anyhow!("the socket closed");
-        self.calls.send(Call { event: event.clone(), data, answer }).await.map_err(|_| gone())?;
-        accepted(answered.await.map_err(|_| gone())?).with_context(|| format!("request {event}"))
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let (answer, answered) = oneshot::channel();
+            let gone = || anyhow!("the socket closed");
+            let call = Call { event: event.clone(), data: data.clone(), answer };
+            self.calls.send(call).await.map_err(|_| gone())?;
+            match acknowledged(answered.await.map_err(|_| gone())?)? {
+                Ok(reply) => return Ok(reply),
+                Err(error) if error.retryable && tries < TRIES => tokio::time::sleep(RETRY_WAIT).await,
+                Err(error) => return Err(error).with_context(|| format!("request {event}")),
+            }
+        }
+    }
+
+    /// Tells the server whom to expect on a transport.
+    pub(crate) async fn connect(
+        &self,
+        transport_id: TransportId,
+        dtls_parameters: DtlsParameters,
+    ) -> anyhow::Result<()> {
+        self.request(&Request::ConnectWebRtcTransport { transport_id, dtls_parameters }).await?;
+        Ok(())
+    }
+
+    /// Publishes a source.
+    pub(crate) async fn produce(
+        &self,
+        transport_id: TransportId,
+        source: Source,
+        rtp_parameters: RtpParameters,
+    ) -> anyhow::Result<()> {
+        let produce = Request::Produce { transport_id, source, kind: source.kind(), rtp_parameters, paused: false };
+        self.request(&produce).await?;
+        Ok(())
+    }
+
+    /// Consumers for these producers, paused; none for those that are gone meanwhile.
+    pub(crate) async fn consume(
+        &self,
+        transport_id: TransportId,
+        producer_ids: Vec<ProducerId>,
+    ) -> anyhow::Result<Vec<ConsumerOptions>> {
+        let consume = Request::Consume { transport_id, producer_ids };
+        let Reply::Consume { consumers } = self.request(&consume).await? else { bail!("not the answer to consume") };
+        let mut options = Vec::new();
+        for consumer in consumers {
+            match consumer {
+                ConsumeResult::Consumer(consumer) => options.push(*consumer),
+                ConsumeResult::Refused { error, .. } if error.code == ErrorCode::NotFound => {}
+                ConsumeResult::Refused { error, .. } => return Err(error).context("a consumer"),
+            }
+        }
+        Ok(options)
+    }
+
+    /// Leaves for good.
+    pub(crate) async fn leave(&self) -> anyhow::Result<()> {
+        self.request(&Request::Leave {}).await?;
+        Ok(())
+    }
+
+    /// Lets a consumer's media flow.
+    pub(crate) async fn resume(&self, consumer_id: ConsumerId) -> anyhow::Result<()> {
+        self.request(&Request::ResumeConsumer { consumer_id }).await?;
+        Ok(())
     }
 }
 
-/// Answers pings and matches acknowledgements to requests.
-async fn run(mut socket: WebSocketStream<TcpStream>, mut calls: mpsc::Receiver<Call>) {
+/// Answers pings, matches acknowledgements to requests and passes notifications on.
+async fn run(
+    mut socket: WebSocketStream<TcpStream>,
+    mut calls: mpsc::Receiver<Call>,
+    tell: mpsc::Sender<Notification>,
+) {
     let mut n: u64 = 0;
     let mut waiting = HashMap::new();
     loop {
@@ -89,6 +171,11 @@ async fn run(mut socket: WebSocketStream<TcpStream>, mut calls: mpsc::Receiver<C
                     Ok(())
                 } else if packet == "2" {
                     socket.send(text("3".to_owned())).await
+                } else if let Some(notification) = packet.strip_prefix("42").and_then(notification) {
+                    if matches!(tell.try_send(notification), Err(TrySendError::Full(_))) {
+                        return;
+                    }
+                    Ok(())
                 } else {
                     Ok(())
                 }
@@ -128,9 +215,15 @@ fn text(packet: String) -> Message {
     Message::Text(packet.into())
 }
 
-fn accepted<T: DeserializeOwned>(ack: Value) -> anyhow::Result<T> {
-    match serde_json::from_value(ack).context("not an acknowledgement")? {
+/// A notification that is known here; others may be added.
+fn notification(event: &str) -> Option<Notification> {
+    let (name, argument): (String, Value) = serde_json::from_str(event).ok()?;
+    serde_json::from_value(json!({ "event": name, "data": argument })).ok()
+}
+
+fn acknowledged<T: DeserializeOwned>(ack: Value) -> anyhow::Result<Result<T, ErrorBody>> {
+    Ok(match serde_json::from_value(ack).context("not an acknowledgement")? {
         Ack::Ok { data, .. } => Ok(data),
-        Ack::Err { error, .. } => bail!("{error:?}"),
-    }
+        Ack::Err { error, .. } => Err(error),
+    })
 }

@@ -4,6 +4,7 @@ import { Failure } from './failure';
 import { Publisher, type Requester } from './publisher';
 
 interface FakeTrack {
+  getSettings?: () => MediaTrackSettings;
   kind: string;
   enabled: boolean;
 }

@@ -1,5 +1,6 @@
 //! One transport of a synthetic participant, sans-IO: a publisher or a receiver.
 
+mod latency;
 mod parameters;
 mod payload;
 mod source;
@@ -21,6 +22,7 @@ use str0m::net::{Protocol, Receive};
 use str0m::rtp::{ExtensionValues, RtpWrite, Ssrc};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 
+pub use latency::Latencies;
 pub use parameters::receive_capabilities;
 pub use payload::PayloadError;
 pub use source::{AudioConfig, VideoConfig};
@@ -68,6 +70,7 @@ struct Publication {
     ssrc: Ssrc,
     payload_type: u8,
     sequence: u64,
+    packets: u64,
     sending: bool,
 }
 
@@ -227,6 +230,7 @@ impl Client {
             payload_type: parameters::sent_payload_type(kind),
             // Below 2^15, as browsers begin.
             sequence: u64::from(publisher.wrapping_mul(0x85eb_ca6b) >> 17),
+            packets: 0,
             sending: true,
         });
         self.timeout = self.now;
@@ -245,6 +249,17 @@ impl Client {
         self.publications.get(index).map_or(0, |publication| publication.source.keyframes)
     }
 
+    /// How many media packets were sent so far, retransmissions left out.
+    pub fn packets_sent(&self) -> u64 {
+        self.publications.iter().map(|publication| publication.packets).sum()
+    }
+
+    /// When the next frame is to be sent; none before there is a connection.
+    pub fn next_capture(&self) -> Option<Instant> {
+        let sources = self.publications.iter().map(|publication| publication.source.next_at());
+        sources.min().filter(|_| self.connected)
+    }
+
     /// Expects the media of a consumer, and gives its SSRC, the key of its report.
     pub fn consume(&mut self, kind: MediaKind, parameters: &RtpParameters) -> Result<u32, ClientError> {
         let unusable = ClientError::RtpParameters;
@@ -257,7 +272,7 @@ impl Client {
         let stream = direct.expect_stream_rx(ssrc.into(), encoding.rtx.map(|rtx| rtx.ssrc.into()), mid, None);
         // Browsers ask for packets again only where `nack` was negotiated, which it is not for audio.
         stream.suppress_nack(encoding.rtx.is_none());
-        self.streams.insert(ssrc, ReceivedStream::new(kind));
+        self.streams.insert(ssrc, ReceivedStream::new(kind, self.epoch));
         Ok(ssrc)
     }
 
@@ -312,10 +327,8 @@ impl Client {
 
     /// When [`Client::handle_timeout`] is due next.
     pub fn poll_timeout(&self) -> Instant {
-        let sources = self.publications.iter().map(|publication| publication.source.next_at());
         let streams = self.streams.values().filter_map(ReceivedStream::next_timeout);
-        let sources = sources.filter(|_| self.connected);
-        sources.chain(streams).fold(self.timeout, Instant::min)
+        streams.chain(self.next_capture()).fold(self.timeout, Instant::min)
     }
 
     /// The next datagram to be sent.
@@ -342,6 +355,7 @@ impl Client {
                     let write = RtpWrite::new(pt, sequence, packet.timestamp, packet.captured, packet.payload);
                     stream.write_rtp(write.marker(packet.marker).ext_vals(values).nackable(level.is_none()));
                     publication.sequence += 1;
+                    publication.packets += 1;
                 }
             }
         }

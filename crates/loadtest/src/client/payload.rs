@@ -4,13 +4,18 @@
 use std::time::Duration;
 
 /// Length of a written [`Stamp`].
-const STAMP_BYTES: usize = 26;
+const STAMP_BYTES: usize = 34;
 /// X and I set, then a picture id of 15 bits (RFC 7741 section 4.2).
 const DESCRIPTOR_BYTES: usize = 4;
-/// The frame header of a keyframe's first packet (RFC 7741 section 4.3): tag, start code, width and height.
-const KEYFRAME_HEADER: [u8; 10] = [0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0x68, 0x01];
+/// The first partition: zeros, which say the simplest in every field (one token partition, no segments, no filter,
+/// probabilities as they are), so that decoders take what follows, the stamp, for a grey picture's noise.
+const PARTITION_BYTES: usize = 64;
+/// The frame header of a keyframe's first packet (RFC 7741 section 4.3, RFC 6386 section 9.1): tag with the first
+/// partition's size, start code, width 160 and height 90, the first partition.
+const KEYFRAME_HEADER: [u8; 10 + PARTITION_BYTES] =
+    with_partition([0x10, (PARTITION_BYTES >> 3) as u8, 0x00, 0x9d, 0x01, 0x2a, 0xa0, 0x00, 0x5a, 0x00]);
 /// The frame header of any other frame's first packet.
-const DELTA_HEADER: [u8; 3] = [0x11, 0x02, 0x00];
+const DELTA_HEADER: [u8; 3 + PARTITION_BYTES] = with_partition([0x11, (PARTITION_BYTES >> 3) as u8, 0x00]);
 /// Opus, 20 ms, fullband, one frame (RFC 6716 section 3.1).
 const OPUS_TOC: u8 = 0xF8;
 
@@ -29,6 +34,8 @@ pub(super) struct Stamp {
     pub(super) keyframe: bool,
     /// When the frame was captured, since the epoch that all clients share.
     pub(super) captured: Duration,
+    /// When the packet was sent for the first time, since the same epoch.
+    pub(super) sent: Duration,
 }
 
 /// Why a payload is not what a client sent.
@@ -83,6 +90,12 @@ pub(super) fn read_video(payload: &[u8]) -> Result<Stamp, PayloadError> {
     if fits && header == frame_header(&stamp) { Ok(stamp) } else { Err(PayloadError::Descriptor) }
 }
 
+const fn with_partition<const TAG: usize, const HEADER: usize>(tag: [u8; TAG]) -> [u8; HEADER] {
+    let mut header = [0; HEADER];
+    header.split_at_mut(TAG).0.copy_from_slice(&tag);
+    header
+}
+
 fn frame_header(stamp: &Stamp) -> &'static [u8] {
     match (stamp.packet, stamp.keyframe) {
         (0, true) => &KEYFRAME_HEADER,
@@ -100,6 +113,7 @@ fn write_stamp(stamp: &Stamp, bytes: usize, payload: &mut Vec<u8>) {
     payload.extend_from_slice(&stamp.packets.to_be_bytes());
     payload.extend_from_slice(&[u8::from(stamp.keyframe), 0]);
     payload.extend_from_slice(&(stamp.captured.as_micros() as u64).to_be_bytes());
+    payload.extend_from_slice(&(stamp.sent.as_micros() as u64).to_be_bytes());
     while payload.len() < bytes {
         payload.push((payload.len() as u32).wrapping_mul(31).wrapping_add(stamp.frame) as u8);
     }
@@ -111,6 +125,7 @@ fn read_stamp(bytes: &[u8]) -> Result<Stamp, PayloadError> {
     let stamp: &[u8; STAMP_BYTES] = bytes.first_chunk().ok_or(PayloadError::TooShort)?;
     let u16_at = |at: usize| u16::from_be_bytes([stamp[at], stamp[at + 1]]);
     let u32_at = |at: usize| u32::from(u16_at(at)) << 16 | u32::from(u16_at(at + 2));
+    let micros_at = |at: usize| Duration::from_micros(u64::from(u32_at(at)) << 32 | u64::from(u32_at(at + 4)));
     if u32_at(0) != checksum(&bytes[4..]) {
         return Err(PayloadError::Checksum);
     }
@@ -120,7 +135,8 @@ fn read_stamp(bytes: &[u8]) -> Result<Stamp, PayloadError> {
         packet: u16_at(12),
         packets: u16_at(14),
         keyframe: stamp[16] == 1,
-        captured: Duration::from_micros(u64::from(u32_at(18)) << 32 | u64::from(u32_at(22))),
+        captured: micros_at(18),
+        sent: micros_at(26),
     })
 }
 
@@ -135,7 +151,8 @@ mod tests {
 
     fn stamp(packet: u16, keyframe: bool) -> Stamp {
         let captured = Duration::from_micros(5_000_000_123);
-        Stamp { publisher: 77, frame: 70_000, packet, packets: 3, keyframe, captured }
+        let sent = captured + Duration::from_micros(456);
+        Stamp { publisher: 77, frame: 70_000, packet, packets: 3, keyframe, captured, sent }
     }
 
     #[test]

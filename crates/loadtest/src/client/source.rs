@@ -124,7 +124,7 @@ impl Source {
         self.next += self.interval();
         match self.kind {
             SourceKind::Audio(config) => {
-                let stamp = self.stamp(captured, 0, 1, false);
+                let stamp = self.stamp(now, captured, 0, 1, false);
                 packets.push(self.packet(captured, true, write_audio(&stamp, config.bytes)));
             }
             SourceKind::Video(config) => {
@@ -133,7 +133,7 @@ impl Source {
                 let count = if keyframe { config.keyframe_packets } else { config.packets };
                 for packet in 0..count {
                     let last = packet + 1 == count;
-                    let stamp = self.stamp(captured, packet, count, keyframe);
+                    let stamp = self.stamp(now, captured, packet, count, keyframe);
                     let payload = write_video(&stamp, config.bytes + usize::from(last));
                     packets.push(self.packet(captured, last, payload));
                 }
@@ -143,9 +143,9 @@ impl Source {
         true
     }
 
-    fn stamp(&self, captured: Instant, packet: u16, packets: u16, keyframe: bool) -> Stamp {
-        let captured = captured.saturating_duration_since(self.epoch);
-        Stamp { publisher: self.publisher, frame: self.frame, packet, packets, keyframe, captured }
+    fn stamp(&self, now: Instant, captured: Instant, packet: u16, packets: u16, keyframe: bool) -> Stamp {
+        let [captured, sent] = [captured, now].map(|at| at.saturating_duration_since(self.epoch));
+        Stamp { publisher: self.publisher, frame: self.frame, packet, packets, keyframe, captured, sent }
     }
 
     fn packet(&self, captured: Instant, marker: bool, payload: Vec<u8>) -> SourcePacket {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use protocol::MediaKind;
 
+use super::latency::Latencies;
 use super::payload::{PayloadError, Stamp, read_audio, read_video};
 
 /// Packets that may still overtake the first are waited for this long.
@@ -119,6 +120,10 @@ pub struct StreamReport {
     pub capture_offset_us: Option<i64>,
     /// Sender reports received.
     pub sender_reports: u64,
+    /// When the newest packet came.
+    pub newest_at: Option<Instant>,
+    /// From the first sending of a packet to its arrival, of all packets.
+    pub latencies: Latencies,
     /// How many things went wrong.
     pub faults: u64,
     /// The first of them.
@@ -147,6 +152,8 @@ struct Last {
 #[derive(Debug)]
 pub(super) struct ReceivedStream {
     kind: MediaKind,
+    /// Times of stamps count from here.
+    epoch: Instant,
     waiting: BTreeMap<u64, Packet>,
     expected: Option<u64>,
     highest: u64,
@@ -162,9 +169,10 @@ pub(super) struct ReceivedStream {
 }
 
 impl ReceivedStream {
-    pub(super) fn new(kind: MediaKind) -> Self {
+    pub(super) fn new(kind: MediaKind, epoch: Instant) -> Self {
         Self {
             kind,
+            epoch,
             waiting: BTreeMap::new(),
             expected: None,
             highest: 0,
@@ -180,6 +188,7 @@ impl ReceivedStream {
 
     pub(super) fn on_packet(&mut self, now: Instant, sequence: u64, timestamp: u32, marker: bool, payload: &[u8]) {
         self.first_at.get_or_insert(now);
+        self.report.newest_at = Some(now);
         self.report.packets += 1;
         self.report.bytes += payload.len() as u64;
         let read = match self.kind {
@@ -190,6 +199,8 @@ impl ReceivedStream {
             Ok(stamp) => stamp,
             Err(error) => return self.fault(Fault::Payload { sequence, error }),
         };
+        let latency = now.saturating_duration_since(self.epoch).saturating_sub(stamp.sent);
+        self.report.latencies.record(latency);
         if sequence < self.highest {
             self.report.reordered += 1;
         }
@@ -397,7 +408,7 @@ mod tests {
     /// publisher's unless `close_gaps`.
     fn run(keep: impl Fn(u32, u16) -> bool, close_gaps: bool) -> StreamReport {
         let start = Instant::now();
-        let mut stream = ReceivedStream::new(MediaKind::Video);
+        let mut stream = ReceivedStream::new(MediaKind::Video, start);
         let mut sequence = 100;
         for frame in 0..60 {
             let now = start + ms(50) * frame;
@@ -406,7 +417,7 @@ mod tests {
             for packet in 0..2 {
                 let sent = keep(frame, packet);
                 if sent {
-                    let stamp = Stamp { publisher: 1, frame, packet, packets: 2, keyframe, captured };
+                    let stamp = Stamp { publisher: 1, frame, packet, packets: 2, keyframe, captured, sent: captured };
                     stream.on_packet(now, sequence, frame * 4500, packet == 1, &write_video(&stamp, 100));
                 }
                 sequence += u64::from(sent || !close_gaps);

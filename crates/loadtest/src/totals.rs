@@ -1,0 +1,41 @@
+//! What came of all clients of a drive.
+
+use std::time::Duration;
+
+use loadtest::client::{Fault, Latencies};
+
+/// Sums over all clients since they were added.
+#[derive(Debug, Default)]
+pub(crate) struct Totals {
+    /// Clients, and those of them that are connected.
+    pub(crate) clients: usize,
+    pub(crate) connected: usize,
+    /// Streams that are consumed, those of which something came, and those of which nothing came lately.
+    pub(crate) streams: usize,
+    pub(crate) heard: usize,
+    pub(crate) silent: usize,
+    /// Media packets sent by publishers, once each.
+    pub(crate) sent: u64,
+    /// Media packets received, and those of them that were decrypted and checked.
+    pub(crate) packets: u64,
+    pub(crate) verified: u64,
+    /// Datagrams that carry media, and their bytes.
+    pub(crate) datagrams: u64,
+    pub(crate) bytes: u64,
+    /// Packets that never came.
+    pub(crate) lost: u64,
+    /// Faults that the checks found, and one of them.
+    pub(crate) faults: u64,
+    pub(crate) fault: Option<Fault>,
+    /// From sending to arrival, of packets that were decrypted.
+    pub(crate) latencies: Latencies,
+    /// From the first request of each participant who waited for media to its first packet.
+    pub(crate) first_packets: Vec<Duration>,
+}
+
+impl Totals {
+    /// Clients that are not connected.
+    pub(crate) fn unconnected(&self) -> usize {
+        self.clients - self.connected
+    }
+}
