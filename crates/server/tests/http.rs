@@ -93,16 +93,43 @@ async fn health_readiness_and_metrics() {
     for line in [
         "# TYPE hyperion_joins_total counter",
         "hyperion_rooms 0",
+        "# TYPE hyperion_join_duration_seconds histogram",
+        "hyperion_join_duration_seconds_bucket{le=\"+Inf\"} 0",
+        "hyperion_worker_deaths_total{worker=\"0\"} 0",
         "hyperion_worker_transports{worker=\"0\"} 0",
         "hyperion_worker_dropped_total{worker=\"0\",cause=\"refused\"} 0",
         "hyperion_signaling_sockets_open 0",
     ] {
         assert!(metrics.body.lines().any(|found| found == line), "no '{line}' in\n{}", metrics.body);
     }
+    let through_a_proxy = ask(&server, "GET", "/metrics", "x-forwarded-for: 192.0.2.1\r\n", "").await;
+    assert_eq!(through_a_proxy.status, 403);
     // Every family once, every sample below its family.
     let families: Vec<&str> = metrics.body.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
     let names: std::collections::BTreeSet<&str> = families.iter().filter_map(|line| line.split(' ').next()).collect();
     assert_eq!(names.len(), families.len());
+    server.stop().await.expect("it stops");
+}
+
+#[tokio::test]
+async fn without_a_media_worker_it_is_not_ready() {
+    let server = start().await;
+    server.conductor().pool().stop();
+    let answer = get(&server, "/readyz").await;
+    assert_eq!((answer.status, answer.body.as_str()), (503, "{\"status\":\"broken\"}"));
+    assert_eq!(get(&server, "/healthz").await.status, 200);
+    server.stop().await.expect("it stops");
+}
+
+#[tokio::test]
+async fn http_2_is_not_spoken() {
+    let server = start().await;
+    let mut stream = TcpStream::connect(server.listen()).await.expect("it listens");
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.expect("sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("an end");
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
     server.stop().await.expect("it stops");
 }
 
