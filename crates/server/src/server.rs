@@ -11,8 +11,6 @@ use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use cluster::log::MemoryLogConfig;
 use cluster::{MemoryLog, NodeConfig, RoomService, ServiceConfig};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use hyper_util::server::conn::auto::Builder as HttpBuilder;
 use protocol::Incarnation;
 use sfu::dtls::Identity;
 use sfu_io::{PoolConfig, WorkerPool};
@@ -136,9 +134,7 @@ fn serve(
     handle: Handle<SocketAddr>,
 ) -> anyhow::Result<JoinHandle<std::io::Result<()>>> {
     let mut server = axum_server::from_tcp(listener).context("the listening socket")?.handle(handle);
-    // WebSocket needs HTTP/1.1 and the page is a handful of files: HTTP/2 would add nothing but its own attacks.
-    *server.http_builder() = HttpBuilder::new(TokioExecutor::new()).http1_only();
-    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(REQUEST_HEAD_TIMEOUT);
+    server.http_builder().http1().header_read_timeout(REQUEST_HEAD_TIMEOUT);
     let server = server.first_request_timeout(REQUEST_HEAD_TIMEOUT).accept_error_handler(not_accepted);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     Ok(match tls {

@@ -122,18 +122,6 @@ async fn without_a_media_worker_it_is_not_ready() {
 }
 
 #[tokio::test]
-async fn http_2_is_not_spoken() {
-    let server = start().await;
-    let mut stream = TcpStream::connect(server.listen()).await.expect("it listens");
-    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.expect("sent");
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.expect("an end");
-    let answer = String::from_utf8_lossy(&answer);
-    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
-    server.stop().await.expect("it stops");
-}
-
-#[tokio::test]
 async fn the_join_call_answers_its_own_pages_only() {
     let server = start().await;
     let port = server.listen().port();

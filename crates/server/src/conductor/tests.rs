@@ -567,7 +567,9 @@ async fn who_arrives_while_the_worker_dies_is_sent_back_for_new_transports() {
     let (token, _) = Page::join(&conductor, "daily", "Anna").await.vanish();
     let worker = conductor.pool().workers().first().expect("a worker").clone();
     let (release, held) = std::sync::mpsc::channel::<()>();
-    drop(worker.call(move |_, _| held.recv()));
+    let (entered, inside) = tokio::sync::oneshot::channel();
+    drop(worker.call(move |_, _| (entered.send(()), held.recv())));
+    inside.await.expect("the worker is occupied");
     let arriving = {
         let (conductor, token) = (conductor.clone(), token.clone());
         tokio::spawn(async move { Page::resume(&conductor, &token).await })
