@@ -264,7 +264,11 @@ test('a repeated number gets the same answer and is not carried out again', asyn
   for (let i = 0; i < 64; i += 1) await anna.request('restartIce', { transportId: transport.id });
   expect(await anna.refusal('restartIce', { transportId: transport.id }, 3)).toBe('request_expired');
   expect(ben.heard('producerAdded')).toHaveLength(1);
-  for (const client of [anna, ben]) client.socket.disconnect();
+
+  expect(await anna.request('leave', {}, 1), 'who wants to go, goes').toEqual({});
+  await anna.isClosed();
+  await ben.hears('participantLeft', { participantId: anna.welcome.participantId });
+  ben.socket.disconnect();
 });
 
 test('a broken socket: the session goes on where it was, and nobody sees it', async () => {

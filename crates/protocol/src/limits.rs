@@ -10,7 +10,8 @@ pub struct Limits {
     pub message_bytes_max: usize,
     /// Requests per second that one socket may send on average; bursts of four times that are taken.
     pub requests_per_second: u32,
-    /// Joins per second that one address may try on average; bursts of ten times that are taken.
+    /// Joins per second that one address may try on average; bursts of ten times that are taken. A whole company may
+    /// be behind one address and come at nine o'clock, so the default only stops what no crowd of people does.
     pub joins_per_second_per_address: u32,
     /// Sockets that one address may hold at a time.
     pub sockets_per_address_max: usize,
@@ -31,7 +32,7 @@ impl Default for Limits {
         Self {
             message_bytes_max: 64 * 1024,
             requests_per_second: 50,
-            joins_per_second_per_address: 20,
+            joins_per_second_per_address: 200,
             sockets_per_address_max: 1000,
             participants_per_room_max: 1000,
             rooms_per_node_max: 10_000,

@@ -2,6 +2,8 @@
 
 use std::fmt::{Display, Write as _};
 
+use crate::histogram::Histogram;
+
 /// What a number does over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -41,6 +43,18 @@ impl Exposition {
         let _ = writeln!(self.text, "{close} {value}");
     }
 
+    /// Adds a family of one histogram.
+    pub fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) {
+        let _ = write!(self.text, "# HELP {name} {help}\n# TYPE {name} histogram\n");
+        let (mut count, sum) = (0, histogram.sum().as_secs_f64());
+        for (bound, in_bucket) in histogram.buckets() {
+            count += in_bucket;
+            let bound = bound.map_or("+Inf".to_owned(), |bound| bound.as_secs_f64().to_string());
+            let _ = writeln!(self.text, "{name}_bucket{{le=\"{bound}\"}} {count}");
+        }
+        let _ = writeln!(self.text, "{name}_sum {sum}\n{name}_count {count}");
+    }
+
     /// The whole text.
     pub fn finish(self) -> String {
         self.text
@@ -49,7 +63,25 @@ impl Exposition {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    #[test]
+    fn buckets_of_a_histogram_add_up() {
+        let histogram = Histogram::default();
+        for ms in [1, 3, 70_000] {
+            histogram.observe(Duration::from_millis(ms));
+        }
+        let mut text = Exposition::default();
+        text.histogram("join_seconds", "Joins.", &histogram);
+        let text = text.finish();
+        let head = "# HELP join_seconds Joins.\n# TYPE join_seconds histogram\njoin_seconds_bucket{le=\"0.001\"} 1\n";
+        assert!(text.starts_with(head), "{text}");
+        assert!(text.contains("\njoin_seconds_bucket{le=\"0.005\"} 2\njoin_seconds_bucket{le=\"0.01\"} 2\n"), "{text}");
+        let tail = "join_seconds_bucket{le=\"+Inf\"} 3\njoin_seconds_sum 70.004\njoin_seconds_count 3\n";
+        assert!(text.ends_with(tail), "{text}");
+    }
 
     #[test]
     fn families_have_a_head_and_samples_have_labels() {

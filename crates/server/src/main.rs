@@ -1,11 +1,14 @@
 //! The `hyperion` command.
 
+mod allocator;
+
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use hyperion::config::{self, Config, LoadError, Loaded, Log, LogFormat};
 use hyperion::server::Server;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
         }
     };
     start_logging(&config.log);
+    raise_descriptor_limit();
     for name in unknown {
         tracing::warn!(name, "this variable looks like a setting but is none");
     }
@@ -52,6 +56,17 @@ fn start_logging(log: &Log) {
     match log.format {
         LogFormat::Text => subscriber.init(),
         LogFormat::Json => subscriber.json().init(),
+    }
+}
+
+/// Each socket is a descriptor, and the usual soft limit of 1,024 is for programs that call `select`; this one may
+/// have as many as the hard limit allows.
+fn raise_descriptor_limit() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map(|()| hard));
+    match raised {
+        Ok(descriptors) => tracing::debug!(descriptors, "the limit of open files"),
+        Err(error) => tracing::warn!(%error, "the limit of open files (ulimit -n) stays as it is"),
     }
 }
 

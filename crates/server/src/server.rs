@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::phase::{Phase, PhaseCell};
 use crate::tls::{Tls, tls};
 use crate::tokens::Tokens;
-use crate::{addresses, banner, http, origins};
+use crate::{addresses, banner, http, origins, tcp};
 
 /// How long a client may take to send a request's head, TLS handshake apart.
 const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -46,8 +46,7 @@ impl Server {
         let media_addresses = addresses::media_addresses(&config)?;
         let reachable = addresses::told(&media_addresses);
         let tls = if config.tls() { Some(tls(&config, &reachable)?) } else { None };
-        let listener =
-            TcpListener::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
+        let listener = tcp::listen(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
         let listen = listener.local_addr().context("the listening socket has no address")?;
 
         let mut pool_config = PoolConfig::new(
@@ -101,6 +100,11 @@ impl Server {
         &self.media
     }
 
+    /// What is behind the sockets.
+    pub fn conductor(&self) -> &Conductor {
+        &self.conductor
+    }
+
     /// Where a browser finds the start page.
     pub fn url(&self) -> String {
         banner::url(self.tls.is_some(), self.listen, &self.reachable)
@@ -131,7 +135,7 @@ fn serve(
 ) -> anyhow::Result<JoinHandle<std::io::Result<()>>> {
     let mut server = axum_server::from_tcp(listener).context("the listening socket")?.handle(handle);
     server.http_builder().http1().header_read_timeout(REQUEST_HEAD_TIMEOUT);
-    let server = server.first_request_timeout(REQUEST_HEAD_TIMEOUT);
+    let server = server.first_request_timeout(REQUEST_HEAD_TIMEOUT).accept_error_handler(not_accepted);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     Ok(match tls {
         None => tokio::spawn(server.serve(service)),
@@ -140,6 +144,14 @@ fn serve(
             tokio::spawn(server.acceptor(acceptor).serve(service))
         }
     })
+}
+
+/// A peer whose TLS handshake failed is nobody's business; a connection that could not be taken is the operator's.
+fn not_accepted(peer: Option<&SocketAddr>, error: &std::io::Error) {
+    match peer {
+        Some(peer) => tracing::debug!(%peer, %error, "a connection ended before its first request"),
+        None => tracing::warn!(%error, "a connection cannot be taken; too many open files? see ulimit -n"),
+    }
 }
 
 fn unix_millis() -> u64 {

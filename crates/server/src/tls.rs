@@ -45,7 +45,8 @@ pub fn tls(config: &Config, addresses: &[IpAddr]) -> anyhow::Result<Tls> {
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .with_context(|| format!("{} and its key do not fit together", cert.display()))?;
-    // WebSocket needs HTTP/1.1 and the page is a handful of files: HTTP/2 would add nothing but its own attacks.
+    // WebSocket needs HTTP/1.1 and the page is a handful of files: browsers are not to choose HTTP/2. Who speaks it
+    // unasked is answered all the same: hyper offers no way to refuse it where connections can be upgraded.
     server_config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Tls { server_config: Arc::new(server_config), fingerprint, self_signed })
 }

@@ -93,16 +93,31 @@ async fn health_readiness_and_metrics() {
     for line in [
         "# TYPE hyperion_joins_total counter",
         "hyperion_rooms 0",
+        "# TYPE hyperion_join_duration_seconds histogram",
+        "hyperion_join_duration_seconds_bucket{le=\"+Inf\"} 0",
+        "hyperion_worker_deaths_total{worker=\"0\"} 0",
         "hyperion_worker_transports{worker=\"0\"} 0",
         "hyperion_worker_dropped_total{worker=\"0\",cause=\"refused\"} 0",
         "hyperion_signaling_sockets_open 0",
     ] {
         assert!(metrics.body.lines().any(|found| found == line), "no '{line}' in\n{}", metrics.body);
     }
+    let through_a_proxy = ask(&server, "GET", "/metrics", "x-forwarded-for: 192.0.2.1\r\n", "").await;
+    assert_eq!(through_a_proxy.status, 403);
     // Every family once, every sample below its family.
     let families: Vec<&str> = metrics.body.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
     let names: std::collections::BTreeSet<&str> = families.iter().filter_map(|line| line.split(' ').next()).collect();
     assert_eq!(names.len(), families.len());
+    server.stop().await.expect("it stops");
+}
+
+#[tokio::test]
+async fn without_a_media_worker_it_is_not_ready() {
+    let server = start().await;
+    server.conductor().pool().stop();
+    let answer = get(&server, "/readyz").await;
+    assert_eq!((answer.status, answer.body.as_str()), (503, "{\"status\":\"broken\"}"));
+    assert_eq!(get(&server, "/healthz").await.status, 200);
     server.stop().await.expect("it stops");
 }
 

@@ -86,7 +86,7 @@ impl WorkerHandle {
 
     /// Whether its thread runs.
     pub fn is_alive(&self) -> bool {
-        !self.counters.dead.load(Ordering::Relaxed)
+        self.counters.is_alive()
     }
 
     fn queue(&self, command: Command) -> Result<(), CallError> {

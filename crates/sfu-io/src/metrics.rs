@@ -32,7 +32,8 @@ const DROP_CAUSES: usize = 6;
 /// per packet.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    pub(crate) dead: AtomicBool,
+    dead: AtomicBool,
+    deaths: AtomicU64,
     pub(crate) transports: AtomicU32,
     pub(crate) busy_permille: AtomicU32,
     pub(crate) command_depth: AtomicUsize,
@@ -63,6 +64,30 @@ pub(crate) fn add(counter: &AtomicU64, count: usize) {
 }
 
 impl Counters {
+    /// Those of a worker that died so often before.
+    pub(crate) fn after(deaths: u64) -> Self {
+        Self { deaths: deaths.into(), ..Self::default() }
+    }
+
+    /// The thread ended by a fault.
+    pub(crate) fn died(&self) {
+        add(&self.deaths, 1);
+        self.ended();
+    }
+
+    /// The thread ended.
+    pub(crate) fn ended(&self) {
+        self.dead.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        !self.dead.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn deaths(&self) -> u64 {
+        self.deaths.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn drop_datagrams(&self, cause: DropCause, count: usize) {
         add(&self.dropped[cause as usize], count);
     }
@@ -91,7 +116,8 @@ impl Counters {
         let dropped = |cause: DropCause| read(&self.dropped[cause as usize]);
         WorkerMetrics {
             worker,
-            alive: !self.dead.load(Ordering::Relaxed),
+            alive: self.is_alive(),
+            deaths: self.deaths(),
             load: self.load(),
             busy_permille: self.busy_permille.load(Ordering::Relaxed),
             command_depth: self.command_depth.load(Ordering::Relaxed),
@@ -129,13 +155,15 @@ fn bucket(messages: usize) -> usize {
     (messages.max(1).ilog2() as usize).min(BATCH_BUCKETS - 1)
 }
 
-/// One worker's figures at one moment; counters count from the start.
+/// One worker's figures at one moment; counters count from the start of its thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerMetrics {
     /// Which worker.
     pub worker: WorkerIndex,
     /// Whether its thread runs.
     pub alive: bool,
+    /// How often its thread ended by a fault. Unlike this, the counters below begin again with each new thread.
+    pub deaths: u64,
     /// What [`WorkerPool::least_loaded`](crate::WorkerPool::least_loaded) compares: transports plus busy thousandths.
     pub load: u32,
     /// Thousandths of the last second that the thread did not sleep.

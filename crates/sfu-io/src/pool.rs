@@ -1,13 +1,14 @@
 //! All workers of a process: one thread each.
 
 use std::any::Any;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -21,7 +22,7 @@ use tracing::{error, info, warn};
 use crate::affinity::pin_current_thread;
 use crate::driver::{Driver, Link};
 use crate::handle::{WorkerHandle, WorkerIndex};
-use crate::metrics::WorkerMetrics;
+use crate::metrics::{Counters, WorkerMetrics};
 use crate::outbox::{self, EventReceiver, Outbox, PoolEvent};
 use crate::socket::MediaSocket;
 
@@ -96,13 +97,20 @@ pub enum StartError {
 }
 
 /// The workers of a process.
-#[derive(Debug)]
 pub struct WorkerPool {
-    workers: Vec<WorkerHandle>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    config: PoolConfig,
     stop: Arc<AtomicBool>,
     /// Where the search for the least loaded begins, so that equals take turns.
     next: AtomicUsize,
+    running: Mutex<Running>,
+}
+
+/// What changes when a worker gets a new thread.
+struct Running {
+    workers: Vec<WorkerHandle>,
+    threads: Vec<JoinHandle<()>>,
+    /// For the threads; `None` once the pool was stopped.
+    events: Option<mpsc::Sender<PoolEvent>>,
 }
 
 impl WorkerPool {
@@ -110,85 +118,118 @@ impl WorkerPool {
     pub fn start(config: &PoolConfig) -> Result<(Self, EventReceiver), StartError> {
         let count = worker_count(config)?;
         check_addresses(&config.listen, count)?;
-        let seats = (0..count).map(|worker| Seat::prepare(config, worker)).collect::<Result<Vec<_>, _>>()?;
+        let seats = (0..count).map(|worker| Seat::first(config, worker)).collect::<Result<Vec<_>, _>>()?;
         let (events, receiver) = outbox::channel(config.events_max);
-        let stop = Arc::new(AtomicBool::new(false));
+        let running = Running { workers: Vec::with_capacity(count), threads: Vec::new(), events: Some(events) };
         // From here on dropping the pool ends the threads that were started.
-        let mut pool = Self {
-            workers: Vec::with_capacity(count),
-            threads: Mutex::new(Vec::with_capacity(count)),
-            stop: Arc::clone(&stop),
-            next: AtomicUsize::new(0),
-        };
+        let pool =
+            Self { config: config.clone(), stop: Arc::default(), next: AtomicUsize::new(0), running: running.into() };
         for seat in seats {
-            pool.spawn(seat, config, &events, &stop)?;
+            let mut running = pool.running();
+            let handle = pool.spawn(&mut running, seat, 0)?;
+            running.workers.push(handle);
         }
-        info!(workers = count, addresses = ?pool.workers.first().map(WorkerHandle::local_addresses), "media workers run");
+        info!(workers = count, addresses = ?pool.workers().first().map(WorkerHandle::local_addresses), "media workers run");
         Ok((pool, receiver))
     }
 
-    /// All workers, in the order of their index; also those that died.
-    pub fn workers(&self) -> &[WorkerHandle] {
-        &self.workers
-    }
-
-    /// One worker.
-    pub fn worker(&self, index: WorkerIndex) -> Option<&WorkerHandle> {
-        self.workers.get(usize::from(index.0))
+    /// All workers, in the order of their index; also those that died and were not restarted.
+    pub fn workers(&self) -> Vec<WorkerHandle> {
+        self.running().workers.clone()
     }
 
     /// The living worker with the fewest transports and the most idle time; `None` when all died.
-    pub fn least_loaded(&self) -> Option<&WorkerHandle> {
-        let start = self.next.fetch_add(1, Ordering::Relaxed) % self.workers.len().max(1);
-        let (before, after) = self.workers.split_at(start);
-        after.iter().chain(before).filter(|worker| worker.is_alive()).min_by_key(|worker| worker.counters.load())
+    pub fn least_loaded(&self) -> Option<WorkerHandle> {
+        let running = self.running();
+        let start = self.next.fetch_add(1, Ordering::Relaxed) % running.workers.len().max(1);
+        let (before, after) = running.workers.split_at(start);
+        let alive = after.iter().chain(before).filter(|worker| worker.is_alive());
+        alive.min_by_key(|worker| worker.counters.load()).cloned()
+    }
+
+    /// Whether any worker lives.
+    pub fn is_alive(&self) -> bool {
+        self.running().workers.iter().any(WorkerHandle::is_alive)
     }
 
     /// The figures of all workers, in the order of their index.
     pub fn metrics(&self) -> Vec<WorkerMetrics> {
-        self.workers.iter().map(WorkerHandle::metrics).collect()
+        self.running().workers.iter().map(WorkerHandle::metrics).collect()
+    }
+
+    /// Starts a new worker in place of one that died, on the same addresses and with nothing on it. Handles of the
+    /// dead one stay dead. Does nothing if it lives, if there is none of this index, or after [`WorkerPool::stop`].
+    ///
+    /// Errors: [`StartError::Bind`] or [`StartError::System`]; it may be tried again.
+    pub fn restart(&self, worker: WorkerIndex) -> Result<(), StartError> {
+        let mut running = self.running();
+        let Some(dead) = running.workers.get(usize::from(worker.0)).filter(|worker| !worker.is_alive()) else {
+            return Ok(());
+        };
+        if running.events.is_none() {
+            return Ok(());
+        }
+        let deaths = dead.counters.deaths();
+        let seat = Seat::again(&self.config, worker, &dead.local_addresses, deaths)?;
+        let handle = self.spawn(&mut running, seat, deaths)?;
+        if let Some(place) = running.workers.get_mut(usize::from(worker.0)) {
+            *place = handle;
+        }
+        Ok(())
     }
 
     /// Ends all threads and waits for them: a few milliseconds, in which each does what is queued and sends what is
     /// due, as far as one turn goes. Calls made later fail with [`CallError::WorkerGone`](crate::CallError).
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
-        self.workers.iter().for_each(WorkerHandle::wake);
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let threads = {
+            let mut running = self.running();
+            running.workers.iter().for_each(WorkerHandle::wake);
+            running.events = None;
+            std::mem::take(&mut running.threads)
+        };
         for thread in threads {
             // A panic was caught and told at the thread's top.
             let _ = thread.join();
         }
     }
 
-    fn spawn(
-        &mut self,
-        seat: Seat,
-        config: &PoolConfig,
-        events: &mpsc::Sender<PoolEvent>,
-        stop: &Arc<AtomicBool>,
-    ) -> Result<(), StartError> {
-        let (commands, queue) = sync_channel(config.commands_max.max(1));
+    fn running(&self) -> MutexGuard<'_, Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts the thread of a worker that died so often before.
+    fn spawn(&self, running: &mut Running, seat: Seat, deaths: u64) -> Result<WorkerHandle, StartError> {
+        let Some(events) = running.events.clone() else {
+            return Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
+        };
+        let (commands, queue) = sync_channel(self.config.commands_max.max(1));
         let handle = WorkerHandle {
             index: seat.index,
             local_addresses: seat.sockets.iter().map(|socket| socket.local).collect(),
             commands,
             waker: Arc::clone(&seat.waker),
-            counters: Arc::default(),
+            counters: Arc::new(Counters::after(deaths)),
         };
         let link = Link {
             commands: queue,
             outbox: Outbox::new(seat.index, events.clone()),
             counters: Arc::clone(&handle.counters),
-            stop: Arc::clone(stop),
+            stop: Arc::clone(&self.stop),
         };
-        let (pin, events) = (config.pin, events.clone());
+        let pin = self.config.pin;
         let thread = thread::Builder::new()
             .name(format!("hyperion-worker-{}", seat.index))
             .spawn(move || run_thread(seat, link, pin, &events))?;
-        self.workers.push(handle);
-        self.threads.get_mut().unwrap_or_else(PoisonError::into_inner).push(thread);
-        Ok(())
+        running.threads.retain(|thread| !thread.is_finished());
+        running.threads.push(thread);
+        Ok(handle)
+    }
+}
+
+impl fmt::Debug for WorkerPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkerPool").field("workers", &self.workers()).finish_non_exhaustive()
     }
 }
 
@@ -234,31 +275,63 @@ struct Seat {
 }
 
 impl Seat {
-    fn prepare(config: &PoolConfig, worker: usize) -> Result<Self, StartError> {
+    /// The seat of a worker that never ran, on the configured addresses.
+    fn first(config: &PoolConfig, worker: usize) -> Result<Self, StartError> {
         let index = WorkerIndex(worker as u16);
+        let mut listen = config.listen.clone();
+        for ListenAddr { local, .. } in &mut listen {
+            if local.port() != 0 {
+                local.set_port(local.port() + index.0);
+            }
+        }
+        Self::prepare(config, index, listen, 0)
+    }
+
+    /// The seat of a worker that died so often, on the addresses that it had.
+    fn again(
+        config: &PoolConfig,
+        index: WorkerIndex,
+        addresses: &[SocketAddr],
+        deaths: u64,
+    ) -> Result<Self, StartError> {
+        let mut listen = config.listen.clone();
+        for (entry, address) in listen.iter_mut().zip(addresses) {
+            entry.local = *address;
+        }
+        Self::prepare(config, index, listen, deaths)
+    }
+
+    fn prepare(
+        config: &PoolConfig,
+        index: WorkerIndex,
+        mut listen: Vec<ListenAddr>,
+        deaths: u64,
+    ) -> Result<Self, StartError> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-        let mut sockets = Vec::with_capacity(config.listen.len());
-        let mut listen = config.listen.clone();
+        let mut sockets = Vec::with_capacity(listen.len());
         for (token, entry) in listen.iter_mut().enumerate() {
-            let mut address = entry.local;
-            if address.port() != 0 {
-                address.set_port(address.port() + index.0);
-            }
+            let address = entry.local;
             let socket = MediaSocket::bind(address, poll.registry(), Token(token))
                 .map_err(|source| StartError::Bind { address, source })?;
             entry.local = socket.local;
             sockets.push(socket);
         }
-        let mut seed = config.seed;
-        for (byte, index) in seed.iter_mut().zip(index.0.to_le_bytes()) {
-            *byte ^= index;
-        }
+        let seed = seed_of(config.seed, index, deaths);
         let identity = Arc::clone(&config.identity);
         // The time is told when the worker is made.
         let config = WorkerConfig { listen, identity, seed, unix_time: Duration::ZERO };
         Ok(Self { index, poll, waker, sockets, config })
     }
+}
+
+/// A seed for each worker and each of its lives: what one drew, no other draws again.
+fn seed_of(mut seed: [u8; 32], index: WorkerIndex, deaths: u64) -> [u8; 32] {
+    let own = index.0.to_le_bytes().into_iter().chain(deaths.to_le_bytes());
+    for (byte, own) in seed.iter_mut().zip(own) {
+        *byte ^= own;
+    }
+    seed
 }
 
 /// A worker's thread from beginning to end.
@@ -274,12 +347,12 @@ fn run_thread(seat: Seat, link: Link, pin: bool, events: &mpsc::Sender<PoolEvent
         let core = Worker::new(WorkerConfig { unix_time, ..seat.config }, now);
         Driver::new(core, seat.poll, seat.sockets, link, now).run()
     }));
-    counters.dead.store(true, Ordering::Relaxed);
     let fault = match ended {
-        Ok(Ok(())) => return,
+        Ok(Ok(())) => return counters.ended(),
         Ok(Err(error)) => error.to_string(),
         Err(panic) => panic_message(&*panic),
     };
+    counters.died();
     error!(worker = worker.0, fault, "a media worker died; everything on it is gone");
     outbox::send_died(events, worker);
 }
@@ -359,7 +432,7 @@ mod tests {
     #[test]
     fn a_call_runs_on_the_workers_own_thread_and_answers() {
         let (pool, _events) = start(2);
-        for (n, worker) in pool.workers().iter().enumerate() {
+        for (n, worker) in pool.workers().into_iter().enumerate() {
             let name = wait(worker.call(|worker, _| {
                 worker.create_router(RouterId(1)).expect("there is none yet");
                 thread::current().name().map(str::to_owned)
@@ -430,7 +503,7 @@ mod tests {
     #[test]
     fn a_panic_takes_one_worker_only_and_is_told() {
         let (pool, mut events) = start(2);
-        let (first, second) = (&pool.workers()[0], &pool.workers()[1]);
+        let [first, second] = &pool.workers()[..] else { panic!("two were started") };
         let release = occupy(first);
         let fatal = first.call(|_, _| panic!("a call of this test panics"));
         let behind = first.call(|_, _| ());
@@ -441,8 +514,43 @@ mod tests {
         assert_eq!(wait(second.call(|_, _| ())), Ok(()));
         assert_eq!(pool.metrics().iter().map(|worker| worker.alive).collect::<Vec<_>>(), [false, true]);
         for _ in 0..3 {
-            assert_eq!(pool.least_loaded().map(WorkerHandle::index), Some(WorkerIndex(1)));
+            assert_eq!(pool.least_loaded().map(|worker| worker.index()), Some(WorkerIndex(1)));
         }
+    }
+
+    #[test]
+    fn a_dead_worker_is_replaced_on_its_own_addresses() {
+        let (pool, mut events) = start(2);
+        for deaths in 1..=3 {
+            let dead = pool.workers()[0].clone();
+            drop(dead.call(|worker, _| worker.create_router(RouterId(1))));
+            drop(dead.call(|_, _| panic!("a call of this test panics")));
+            assert_eq!(wait(events.next()), Some(PoolEvent::WorkerDied(WorkerIndex(0))));
+            pool.restart(WorkerIndex(0)).expect("its ports are free");
+
+            let worker = &pool.workers()[0];
+            assert_eq!(worker.local_addresses(), dead.local_addresses());
+            assert_eq!(wait(worker.call(|worker, _| worker.stats().routers)), Ok(0));
+            assert_eq!(wait(dead.call(|_, _| ())), Err(CallError::WorkerGone));
+            assert_eq!((dead.is_alive(), worker.is_alive()), (false, true));
+            assert_eq!(pool.metrics().iter().map(|worker| worker.deaths).collect::<Vec<_>>(), [deaths, 0]);
+        }
+        let living = pool.workers()[1].clone();
+        wait(living.call(|worker, _| worker.create_router(RouterId(1)))).expect("it lives").expect("there is none");
+        pool.restart(WorkerIndex(1)).expect("nothing to do");
+        assert_eq!(wait(living.call(|worker, _| worker.stats().routers)), Ok(1));
+        pool.stop();
+        pool.restart(WorkerIndex(0)).expect("nothing to do");
+        assert!(!pool.is_alive());
+        assert_eq!(wait(events.next()), None);
+    }
+
+    #[test]
+    fn no_two_workers_and_no_two_lives_of_one_draw_the_same() {
+        let mut seeds: Vec<_> = (0..4).flat_map(|n| (0..4).map(move |d| seed_of([7; 32], WorkerIndex(n), d))).collect();
+        seeds.sort_unstable();
+        seeds.dedup();
+        assert_eq!(seeds.len(), 16);
     }
 
     #[test]

@@ -31,7 +31,8 @@ pub trait Handler: Send + Sync + 'static {
 
     /// Carries out request number `n` (1 to 2^53 - 1). A session's requests come one after the other, in the
     /// order in which the client sent them, so one that waits holds up those behind it: answer with a retryable
-    /// error rather than wait long. After a `leave` that succeeds the socket is closed.
+    /// error rather than wait long. After a `leave` that succeeds, or that comes from somebody who
+    /// is not there any more (`not_joined`), the socket is closed.
     fn request(
         &self,
         session: SessionHandle,

@@ -21,6 +21,10 @@ use crate::{Handler, SignalingMetrics};
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a request of Engine.IO may take: a poll waits for at most one ping and its answer, 10 s. More is a body
+/// that comes in drops.
+const ENGINE_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// What is told to clients that should come back, where nothing better is known.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -73,7 +77,8 @@ impl<H: Handler> HttpState<H> {
     }
 }
 
-/// Before Engine.IO: limits the sockets that an address may open, and refuses bodies that are known to be too large.
+/// Before Engine.IO: limits the sockets that an address may open, refuses bodies that are known to be too large, and
+/// does not wait for those that never end.
 pub(crate) async fn limit_sockets<H: Handler>(
     State(state): State<Arc<HttpState<H>>>,
     request: Request,
@@ -87,7 +92,10 @@ pub(crate) async fn limit_sockets<H: Handler>(
     if opens && let Err(wait) = state.addresses.take_connect(Instant::now(), address) {
         return too_many("connections from this address", wait);
     }
-    next.run(request).await
+    match tokio::time::timeout(ENGINE_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => error_response(ErrorBody::new(ErrorCode::BadRequest, "the request did not arrive in time"), RETRY),
+    }
 }
 
 fn content_length(headers: &HeaderMap) -> Option<usize> {

@@ -263,7 +263,8 @@ impl<H: Handler> Engine<H> {
             let leaves = matches!(request, Request::Leave {});
             self.metrics.requests_total.add();
             let result = self.handler.request(session, n, request).await;
-            let left = leaves && result.is_ok();
+            // Who is not in the room any more has left, by an earlier request whose answer was lost.
+            let left = leaves && result.as_ref().map_or_else(|error| error.code == ErrorCode::NotJoined, |_| true);
             if let Action::Send(packet) = send_ack(id, result)
                 && !self.deliver(socket, packet).await
             {

@@ -136,7 +136,7 @@ impl Shared {
     /// Has the log say that somebody arrives, and waits until that was followed. From then on the arrival collects
     /// what happens in the room.
     async fn enter(
-        &self,
+        self: &Arc<Self>,
         turn: &Turn,
         key: ProposalKey,
         event: RoomEvent,
@@ -156,6 +156,8 @@ impl Shared {
         };
         if timeout(REACH_TIMEOUT, followed).await.is_err() {
             tracing::error!(room = %turn.room(), "the room's changes are not followed");
+            // The room has them in, and nobody else would ever say that they are not.
+            self.insist(turn.room().clone(), binding, RoomEvent::Held {});
             return Err(internal());
         }
         Ok((binding, snapshot))
@@ -247,6 +249,9 @@ impl Shared {
         }
         if self.is_draining() {
             outbox.close(ErrorCode::Draining);
+        } else if member.transports().count() < 2 {
+            // One was closed, or its worker died, while there was no socket to tell it by.
+            outbox.close(ErrorCode::Internal);
         }
         member.outbox = Some(outbox);
         let kept = member.transports();

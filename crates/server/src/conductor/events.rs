@@ -1,24 +1,64 @@
 //! What the media workers say, as notifications.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::notification::AudioLevel;
 use protocol::{ErrorCode, Notification};
 use sfu::Event;
-use sfu_io::{EventReceiver, PoolEvent};
+use sfu_io::{EventReceiver, PoolEvent, WorkerIndex};
+use tokio::time::{Instant, sleep, sleep_until};
 
-use super::Shared;
+use super::{Shared, Vital};
+
+/// The least time between two starts of a worker: one that dies over and over must not take the machine with it.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
 /// Passes on events until the pool ends.
 pub(super) async fn run(shared: Arc<Shared>, mut events: EventReceiver) {
+    let _vital = Vital::new(&shared, "the media workers' events");
+    let mut restarts = HashMap::new();
     while let Some(event) = events.next().await {
         match event {
             PoolEvent::Worker(_, event) => pass_on(&shared, event),
             PoolEvent::WorkerDied(worker) => {
                 let outboxes = shared.registry().take_worker(worker);
-                tracing::error!(%worker, sessions = outboxes.len(), "a media worker died; its people have to come back");
+                tracing::error!(%worker, sockets = outboxes.len(), "a media worker died; its people have to come back");
+                // Before they are told, so that they find it when they are back.
+                restart(&shared, worker, &mut restarts);
                 outboxes.iter().for_each(|outbox| outbox.close(ErrorCode::Internal));
             }
+        }
+    }
+}
+
+/// Starts a worker in place of a dead one; at once, unless that was done a moment ago.
+fn restart(shared: &Arc<Shared>, worker: WorkerIndex, restarts: &mut HashMap<WorkerIndex, Instant>) {
+    let now = Instant::now();
+    let due = restarts.get(&worker).map_or(now, |last| (*last + RESTART_PAUSE).max(now));
+    restarts.insert(worker, due);
+    if due <= now && try_restart(shared, worker) {
+        return;
+    }
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move {
+        sleep_until(due).await;
+        while !try_restart(&shared, worker) {
+            sleep(RESTART_PAUSE).await;
+        }
+    });
+}
+
+fn try_restart(shared: &Shared, worker: WorkerIndex) -> bool {
+    match shared.pool.restart(worker) {
+        Ok(()) => {
+            tracing::info!(%worker, "a new media worker runs in place of the dead one");
+            true
+        }
+        Err(error) => {
+            tracing::error!(%worker, %error, "a dead media worker cannot be replaced yet; trying again");
+            false
         }
     }
 }

@@ -9,16 +9,16 @@ use protocol::{ErrorCode, Notification};
 use room::{Change, LeaveReason};
 use tokio::sync::mpsc;
 
-use super::Shared;
 use super::media::Closing;
+use super::{Shared, Vital};
 
 /// Follows the log until the node ends.
 pub(super) async fn run(shared: Arc<Shared>, mut changes: mpsc::Receiver<Applied>) {
+    let _vital = Vital::new(&shared, "the rooms' log");
     while let Some(applied) = changes.recv().await {
         follow(&shared, applied);
     }
     if !shared.is_draining() {
-        tracing::error!("the rooms' log ended; everybody is sent away");
         shared.registry().outboxes().for_each(|outbox| outbox.close(ErrorCode::Internal));
     }
 }

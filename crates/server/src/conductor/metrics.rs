@@ -55,6 +55,8 @@ impl Shared {
     pub(super) async fn metrics_text(&self) -> String {
         let mut text = Exposition::default();
         self.joins.write(&mut text, "hyperion_joins_total", "Connects that asked to join, by result.");
+        let help = "From CONNECT until the welcome is ready, of joins that succeeded.";
+        text.histogram("hyperion_join_duration_seconds", help, &self.join_durations);
         self.resumes.write(&mut text, "hyperion_resumes_total", "Connects that asked to resume, by result.");
         self.requests.write(&mut text, "hyperion_requests_total", "Requests carried out, by result.");
         self.write_rooms(&mut text);
@@ -94,7 +96,7 @@ impl Shared {
     /// What the workers hold and counted; none of a worker that died or has too much to do.
     async fn worker_stats(&self) -> Vec<(String, WorkerStats)> {
         let calls: Vec<_> =
-            self.pool.workers().iter().map(|worker| (worker.index(), worker.call(|w, _| w.stats()))).collect();
+            self.pool.workers().into_iter().map(|worker| (worker.index(), worker.call(|w, _| w.stats()))).collect();
         let mut stats = Vec::with_capacity(calls.len());
         for (index, call) in calls {
             if let Ok(Ok(worker)) = tokio::time::timeout(STATS_TIMEOUT, call).await {
@@ -141,6 +143,12 @@ fn write_workers(text: &mut Exposition, workers: &[(String, WorkerStats)]) {
 fn write_drivers(text: &mut Exposition, workers: &[WorkerMetrics]) {
     const ROWS: &[Row<WorkerMetrics>] = &[
         ("alive", Kind::Gauge, "1 while the thread runs.", |m| u64::from(m.alive)),
+        (
+            "deaths_total",
+            Kind::Counter,
+            "Times the thread ended by a fault and took with it all that was on it.",
+            |m| m.deaths,
+        ),
         ("busy_permille", Kind::Gauge, "Thousandths of the last second awake.", |m| u64::from(m.busy_permille)),
         ("busy_microseconds_total", Kind::Counter, "Time awake.", |m| {
             u64::try_from(m.busy.as_micros()).unwrap_or(u64::MAX)

@@ -26,9 +26,9 @@ mod turn;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use cluster::{Applied, Proposal, ProposalKey, RoomService};
 use protocol::event::{Binding, RoomEvent};
@@ -41,6 +41,7 @@ use signaling::{Handler, Outbox, SessionHandle, SignalingMetrics};
 use tokio::runtime;
 use tokio::sync::mpsc;
 
+use crate::histogram::Histogram;
 use crate::phase::{Phase, PhaseCell};
 use crate::tokens::{PlaceToken, TokenError, Tokens};
 use media::Media;
@@ -90,7 +91,10 @@ struct Shared {
     runtime: runtime::Handle,
     last_handle: AtomicU64,
     last_router: AtomicU64,
+    /// A task without which nothing works has ended.
+    broken: AtomicBool,
     joins: Results,
+    join_durations: Histogram,
     resumes: Results,
     requests: Results,
 }
@@ -110,7 +114,9 @@ impl Conductor {
             runtime: runtime::Handle::current(),
             last_handle: AtomicU64::new(0),
             last_router: AtomicU64::new(0),
+            broken: AtomicBool::new(false),
             joins: Results::default(),
+            join_durations: Histogram::default(),
             resumes: Results::default(),
             requests: Results::default(),
         });
@@ -162,7 +168,12 @@ impl Handler for Conductor {
     async fn connect(&self, auth: ConnectAuth, outbox: Outbox) -> Result<(SessionHandle, Welcome), ErrorBody> {
         match auth {
             ConnectAuth { token, join: Some(join), resume: None } => {
-                self.0.joins.count(self.0.join(&token, join, outbox).await)
+                let started = Instant::now();
+                let joined = self.0.joins.count(self.0.join(&token, join, outbox).await);
+                if joined.is_ok() {
+                    self.0.join_durations.observe(started.elapsed());
+                }
+                joined
             }
             ConnectAuth { token, join: None, resume: Some(_) } => {
                 self.0.resumes.count(self.0.resume(&token, outbox).await)
@@ -183,7 +194,11 @@ impl Handler for Conductor {
     }
 }
 
-impl crate::http::MetricsSource for Conductor {
+impl crate::http::Monitor for Conductor {
+    fn works(&self) -> bool {
+        !self.0.broken.load(Ordering::Relaxed) && self.0.pool.is_alive()
+    }
+
     async fn metrics(&self) -> String {
         self.0.metrics_text().await
     }
@@ -207,7 +222,7 @@ impl Shared {
 
     /// A new router's place: the worker with the least to do. `None` if all workers died.
     fn place(&self) -> Option<Media> {
-        let worker = self.pool.least_loaded()?.clone();
+        let worker = self.pool.least_loaded()?;
         let router = RouterId(self.last_router.fetch_add(1, Ordering::Relaxed) + 1);
         Some(Media { worker, router })
     }
@@ -224,6 +239,27 @@ impl Shared {
                 tokio::time::sleep(INSIST).await;
             }
         });
+    }
+}
+
+/// Held by a task that runs as long as the server: should it end before, by a panic too, the log and `/readyz` say so.
+struct Vital {
+    shared: Arc<Shared>,
+    what: &'static str,
+}
+
+impl Vital {
+    fn new(shared: &Arc<Shared>, what: &'static str) -> Self {
+        Self { shared: Arc::clone(shared), what }
+    }
+}
+
+impl Drop for Vital {
+    fn drop(&mut self) {
+        if !self.shared.is_draining() {
+            tracing::error!(what = self.what, "nothing follows this any more; the server has to be restarted");
+            self.shared.broken.store(true, Ordering::Relaxed);
+        }
     }
 }
 

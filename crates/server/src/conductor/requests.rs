@@ -13,7 +13,8 @@ use super::person::Caller;
 use super::turn::Turn;
 
 impl Shared {
-    /// Carries out request `n` of the session behind a socket, once.
+    /// Carries out request `n` of the session behind a socket, once; but a `leave` under whatever number, because
+    /// whoever wants to go shall not be held back by a client that counts wrongly.
     pub(super) async fn request(
         self: &Arc<Self>,
         handle: SessionHandle,
@@ -27,7 +28,8 @@ impl Shared {
             let caller = registry.caller(handle)?;
             let (member, ..) = registry.member(&caller)?;
             member.token_arrived = true;
-            match member.outcomes.look(n) {
+            let known = if let Request::Leave {} = request { Known::New } else { member.outcomes.look(n) };
+            match known {
                 Known::New => caller,
                 Known::Outcome(outcome) => return outcome,
                 Known::Forgotten => {
@@ -45,7 +47,7 @@ impl Shared {
 
     async fn carry_out(self: &Arc<Self>, caller: &Caller, n: u64, request: Request) -> Result<Reply, ErrorBody> {
         match request {
-            Request::Leave {} => self.append(caller, n, RoomEvent::Left {}).await.map(|_| Reply::Done {}),
+            Request::Leave {} => self.leave(caller).await,
             Request::CreateWebRtcTransport { direction } => self.create_transport(caller, direction).await,
             Request::ConnectWebRtcTransport { transport_id, dtls_parameters } => {
                 self.connect_transport(caller, transport_id, dtls_parameters).await
@@ -66,6 +68,13 @@ impl Shared {
             }
             Request::CloseConsumer { consumer_id } => self.close_consumer(caller, consumer_id),
         }
+    }
+
+    /// Numbered by this node: under the client's number the room would answer with what came of that number before.
+    async fn leave(&self, caller: &Caller) -> Result<Reply, ErrorBody> {
+        let (room, binding) = (caller.room.clone(), Some(caller.binding));
+        let proposal = Proposal { room, key: ProposalKey::Node, binding, event: RoomEvent::Left {} };
+        self.rooms.propose(proposal).await.map(|_| Reply::Done {})
     }
 
     /// Has the room's rules judge what a client asks.

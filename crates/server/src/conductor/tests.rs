@@ -14,6 +14,7 @@ use sfu_io::PoolConfig;
 use signaling::{OutboxReceiver, Outgoing, outbox};
 
 use super::*;
+use crate::http::Monitor as _;
 
 /// Nothing here takes a tenth of it.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -168,7 +169,7 @@ fn produce(transport_id: TransportId, source: Source) -> Request {
 }
 
 async fn worker_stats(conductor: &Conductor) -> sfu::WorkerStats {
-    let worker = conductor.pool().workers().first().expect("a worker");
+    let worker = conductor.pool().workers().first().expect("a worker").clone();
     worker.call(|worker, _| worker.stats()).await.expect("an answer")
 }
 
@@ -271,6 +272,22 @@ async fn a_repeated_number_is_answered_and_not_carried_out_again() {
     anna.hears(|n| matches!(n, Notification::ProducerAdded { .. })).await;
     anna.request(Request::CloseProducer { producer_id: mic }).await.expect("closed");
     anna.hears(|n| matches!(n, Notification::ProducerClosed { .. })).await;
+}
+
+#[tokio::test]
+async fn a_leave_leaves_under_a_number_that_was_used() {
+    let conductor = conductor().await;
+    let mut ben = Page::join(&conductor, "daily", "Ben").await;
+    let mut anna = Page::join(&conductor, "daily", "Anna").await;
+    ben.hears(|n| matches!(n, Notification::ParticipantJoined { .. })).await;
+    anna.produce(Source::Mic).await;
+    ben.hears(|n| matches!(n, Notification::ProducerAdded { .. })).await;
+    let id = anna.id();
+    assert!(matches!(anna.repeat(Request::Leave {}).await, Ok(Reply::Done {})));
+    ben.hears(|n| matches!(n, Notification::ParticipantLeft { participant_id, .. } if *participant_id == id)).await;
+    assert_eq!(anna.repeat(Request::Leave {}).await.expect_err("gone").code, ErrorCode::NotJoined);
+    let back = Page::resume(&conductor, &anna.welcome.session_token).await.map(drop);
+    assert_eq!(back.expect_err("left").code, ErrorCode::SessionExpired);
 }
 
 #[tokio::test]
@@ -510,6 +527,81 @@ async fn a_dead_worker_sends_its_people_to_another() {
     assert_ne!(Some(anna.send_transport()), send);
     let elsewhere = conductor.0.registry().media(&"daily".parse().expect("a room"), || None).expect("media");
     assert_ne!(elsewhere.worker.index(), media.worker.index());
+}
+
+#[tokio::test]
+async fn the_only_worker_is_replaced_and_its_people_come_back() {
+    let conductor = conductor().await;
+    let mut anna = Page::join(&conductor, "daily", "Anna").await;
+    anna.produce(Source::Mic).await;
+    die(&conductor).await;
+    while anna.next().await != Outgoing::Close(ErrorCode::Internal) {}
+    assert!(conductor.works(), "the first time it is replaced before anybody is told");
+    let n = anna.n;
+    let (token, _) = anna.vanish();
+    let mut anna = Page::resume(&conductor, &token).await.expect("resumed");
+    anna.n = n;
+    let mic = anna.produce(Source::Mic).await;
+    let mut ben = Page::join(&conductor, "daily", "Ben").await;
+    ben.consume(mic).await.expect("consumed");
+    assert_eq!(worker_stats(&conductor).await.consumers, 1);
+
+    // One that dies again at once is given a pause.
+    die(&conductor).await;
+    while ben.next().await != Outgoing::Close(ErrorCode::Internal) {}
+    let replaced = async {
+        while !conductor.works() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, replaced).await.expect("replaced");
+    Page::join(&conductor, "daily", "Carl").await;
+    let metrics = conductor.0.metrics_text().await;
+    assert!(metrics.contains("hyperion_worker_deaths_total{worker=\"0\"} 2\n"), "{metrics}");
+    assert!(metrics.contains("hyperion_join_duration_seconds_count 3\n"), "{metrics}");
+}
+
+#[tokio::test]
+async fn who_arrives_while_the_worker_dies_is_sent_back_for_new_transports() {
+    let conductor = conductor().await;
+    let (token, _) = Page::join(&conductor, "daily", "Anna").await.vanish();
+    let worker = conductor.pool().workers().first().expect("a worker").clone();
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let (entered, inside) = tokio::sync::oneshot::channel();
+    drop(worker.call(move |_, _| (entered.send(()), held.recv())));
+    inside.await.expect("the worker is occupied");
+    let arriving = {
+        let (conductor, token) = (conductor.clone(), token.clone());
+        tokio::spawn(async move { Page::resume(&conductor, &token).await })
+    };
+    while worker.metrics().command_depth == 0 {
+        tokio::task::yield_now().await;
+    }
+    conductor.0.registry().take_worker(worker.index());
+    drop(release);
+    let mut anna = arriving.await.expect("no panic").expect("resumed");
+    assert_eq!(anna.next().await, Outgoing::Close(ErrorCode::Internal));
+    let anna = Page::resume(&conductor, &anna.vanish().0).await.expect("resumed");
+    assert!(anna.welcome.send_transport.is_some() && anna.welcome.recv_transport.is_some());
+}
+
+async fn die(conductor: &Conductor) {
+    let worker = conductor.pool().workers().first().expect("a worker").clone();
+    let died = worker.call::<(), _>(|_, _| panic!("a fault, for this test")).await;
+    assert!(died.is_err());
+}
+
+#[tokio::test]
+async fn a_server_that_lost_its_log_does_not_work() {
+    let conductor = conductor().await;
+    assert!(conductor.works());
+    conductor.0.rooms.shutdown().await;
+    let noticed = async {
+        while conductor.works() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, noticed).await.expect("noticed");
 }
 
 #[tokio::test]

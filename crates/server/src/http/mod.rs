@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, FORWARDED};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router, middleware};
@@ -18,21 +18,24 @@ use protocol::{ErrorBody, ErrorCode};
 use crate::phase::{Phase, PhaseCell};
 use assets::Assets;
 
-/// Where `/metrics` gets its text from.
-pub trait MetricsSource: Send + Sync + 'static {
-    /// The text, in Prometheus' exposition format.
+/// What `/readyz` and `/metrics` ask.
+pub trait Monitor: Send + Sync + 'static {
+    /// Whether everything runs without which nobody could meet.
+    fn works(&self) -> bool;
+
+    /// All numbers, in Prometheus' exposition format.
     fn metrics(&self) -> impl Future<Output = String> + Send;
 }
 
 struct Http<M> {
     assets: Assets,
     phase: Arc<PhaseCell>,
-    metrics: Arc<M>,
+    monitor: Arc<M>,
 }
 
 /// The whole HTTP side. `signaling` answers for its own paths and has no fallback.
-pub fn router<M: MetricsSource>(signaling: Router, phase: Arc<PhaseCell>, metrics: Arc<M>) -> Router {
-    let http = Arc::new(Http { assets: Assets::embedded(), phase, metrics });
+pub fn router<M: Monitor>(signaling: Router, phase: Arc<PhaseCell>, monitor: Arc<M>) -> Router {
+    let http = Arc::new(Http { assets: Assets::embedded(), phase, monitor });
     Router::new()
         .route("/healthz", get(|| async { ([(CACHE_CONTROL, "no-store")], "ok\n") }))
         .route("/readyz", get(readyz::<M>))
@@ -43,9 +46,10 @@ pub fn router<M: MetricsSource>(signaling: Router, phase: Arc<PhaseCell>, metric
         .layer(middleware::map_response(headers::secure))
 }
 
-async fn readyz<M: MetricsSource>(State(http): State<Arc<Http<M>>>) -> Response {
+async fn readyz<M: Monitor>(State(http): State<Arc<Http<M>>>) -> Response {
     let (status, text) = match http.phase.now() {
         Phase::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
+        Phase::Ready if !http.monitor.works() => (StatusCode::SERVICE_UNAVAILABLE, "broken"),
         Phase::Ready => (StatusCode::OK, "ready"),
         Phase::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
     };
@@ -53,19 +57,22 @@ async fn readyz<M: MetricsSource>(State(http): State<Arc<Http<M>>>) -> Response 
 }
 
 /// Answers only to this machine: the numbers say how much a server is used, and there are no keys yet.
-async fn metrics_text<M: MetricsSource>(
+async fn metrics_text<M: Monitor>(
     State(http): State<Arc<Http<M>>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
 ) -> Response {
-    if !peer.ip().to_canonical().is_loopback() {
+    // A proxy on this machine passes on what comes from elsewhere, and says so.
+    let forwarded = headers.contains_key(FORWARDED) || headers.contains_key("x-forwarded-for");
+    if forwarded || !peer.ip().to_canonical().is_loopback() {
         return (StatusCode::FORBIDDEN, "metrics are for this machine only\n").into_response();
     }
-    let text = http.metrics.metrics().await;
+    let text = http.monitor.metrics().await;
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     ([(CONTENT_TYPE, content_type), (CACHE_CONTROL, HeaderValue::from_static("no-store"))], text).into_response()
 }
 
-async fn page<M: MetricsSource>(State(http): State<Arc<Http<M>>>, request: Request) -> Response {
+async fn page<M: Monitor>(State(http): State<Arc<Http<M>>>, request: Request) -> Response {
     let path = request.uri().path();
     if path == "/api" || path.starts_with("/api/") {
         let error = ErrorBody::new(ErrorCode::NotFound, "there is no such API call; docs/signaling.md lists them");
