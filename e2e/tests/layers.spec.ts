@@ -5,12 +5,15 @@ import { expect, report, test } from '../support/test.js';
 
 /** The least that Chromium sends in three sizes. */
 const CAMERA = { width: 960, height: 540 };
+/** A window in which a tile of two is worth the largest. */
+const LARGE = { width: 1920, height: 1080 };
 
 test('a viewer receives the size that its tile has, nothing while hidden, and unwanted sizes are not sent', async ({
   room,
 }) => {
   const anna = await room.join({ ...ANNA, busy: true }, { camera: CAMERA });
-  const ben = await room.join(BEN);
+  const ben = await room.join(BEN, { viewport: LARGE });
+  await expect.poll(() => ben.frames(ANNA), { timeout: 30_000 }).toBeGreaterThan(0);
   await widthBecomes(ben, CAMERA.width, 'after joining');
   const large = await kbps(ben);
   expect(await sizesSent(anna)).toEqual([240, 480, 960]);
@@ -29,7 +32,7 @@ test('a viewer receives the size that its tile has, nothing while hidden, and un
   await expect.poll(() => kbps(ben), { timeout: 15_000 }).toBeGreaterThan(0);
 
   const watched = await watchFor(ben);
-  await ben.page.setViewportSize({ width: 1280, height: 720 });
+  await ben.page.setViewportSize(LARGE);
   await widthBecomes(ben, CAMERA.width, 'after enlarging it');
   const freeze = await watched();
   report(`received ${large} kbit/s in a large tile, ${small} in a small one; longest freeze ${freeze} ms`);
@@ -39,8 +42,8 @@ test('a viewer receives the size that its tile has, nothing while hidden, and un
 
 async function widthBecomes(viewer: Person, width: number, when: string): Promise<void> {
   const asked = Date.now();
-  const width_ = async () => (await streamOf(viewer.page, 'inbound-rtp', 'video', 'frameWidth')).frameWidth;
-  await expect.poll(width_, { timeout: 30_000, intervals: [100], message: when }).toBe(width);
+  const received = async () => (await streamOf(viewer.page, 'inbound-rtp', 'video', 'frameWidth')).frameWidth;
+  await expect.poll(received, { timeout: 30_000, intervals: [100], message: when }).toBe(width);
   report(`${width} pixels wide ${Date.now() - asked} ms ${when}`);
 }
 
