@@ -9,6 +9,8 @@ use std::time::Instant;
 
 use arrayvec::ArrayVec;
 
+use crate::bandwidth::Bandwidth;
+use crate::clock::Micros;
 use crate::codec::PictureNumbers;
 use crate::consumer::{Consumer, ConsumerFormat, Found, HeaderFields, Outgoing, Shift};
 use crate::ring::{Ring, StoredPacket};
@@ -28,12 +30,19 @@ pub(crate) struct Egress {
     pub(crate) transport_cc: u16,
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
+    /// From the first video on whose arrival the client tells of.
+    pub(crate) bandwidth: Option<Box<Bandwidth>>,
 }
 
 impl Egress {
-    /// A number that no packet carried would look lost in the feedback.
-    fn count_transport_cc(&mut self, format: &ConsumerFormat) {
-        self.transport_cc = self.transport_cc.wrapping_add(u16::from(format.transport_cc));
+    /// A sealed packet leaves. A number that no packet carried would look lost in the feedback.
+    fn on_sent(&mut self, now: Micros, format: &ConsumerFormat, bytes: usize) {
+        if format.transport_cc {
+            if let Some(bandwidth) = &mut self.bandwidth {
+                bandwidth.on_sent(now, self.transport_cc, bytes);
+            }
+            self.transport_cc = self.transport_cc.wrapping_add(1);
+        }
     }
 }
 
@@ -81,6 +90,8 @@ impl Plan {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SendTime {
     pub(crate) now: Instant,
+    /// The same on the worker's clock.
+    pub(crate) now_us: Micros,
     /// 24 bits of 6.18 fixed-point seconds.
     pub(crate) abs_send_time: u32,
 }
@@ -166,8 +177,9 @@ fn write(
             end += padding;
             out[end - 1] = padding as u8;
         }
-        at += egress.keys.seal_rtp(out, planned.header_bytes, end, (planned.out.sequence >> 16) as u32);
-        egress.count_transport_cc(&consumer.format);
+        let bytes = egress.keys.seal_rtp(out, planned.header_bytes, end, (planned.out.sequence >> 16) as u32);
+        at += bytes;
+        egress.on_sent(time.now_us, &consumer.format, bytes);
         consumer.on_sent(time.now, planned.slot, planned.out, &packet);
         consumer.advance(planned.slot);
     }
@@ -206,8 +218,8 @@ pub(crate) fn write_retransmission(
     consumer.header.write(out, &packet, &fields);
     out[header_bytes..header_bytes + 2].copy_from_slice(&(original.sequence as u16).to_be_bytes());
     write_payload(consumer, &mut out[header_bytes + 2..end], &packet, original.shift);
-    egress.count_transport_cc(&consumer.format);
     let bytes = egress.keys.seal_rtp(out, header_bytes, end, (sequence >> 16) as u32);
+    egress.on_sent(time.now_us, &consumer.format, bytes);
     egress.packets += 1;
     egress.bytes += bytes as u64;
     Some(bytes)

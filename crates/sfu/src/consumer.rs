@@ -117,6 +117,8 @@ pub(crate) struct Consumer {
     pub(crate) next_source: Option<Source>,
     /// The highest layer that the client wants.
     pub(crate) preferred_layer: u8,
+    /// The highest layer that the path carries.
+    pub(crate) allowed_layer: u8,
     pub(crate) format: ConsumerFormat,
     pub(crate) header: HeaderWriter,
     pub(crate) stats: ConsumerStats,
@@ -156,6 +158,7 @@ impl Consumer {
             source: None,
             next_source: None,
             preferred_layer: u8::MAX,
+            allowed_layer: u8::MAX,
             header: HeaderWriter::new(&format),
             stats: ConsumerStats::default(),
             last_sent: None,
@@ -176,6 +179,11 @@ impl Consumer {
     /// Whether the client paused it.
     pub(crate) fn paused(&self) -> bool {
         self.paused
+    }
+
+    /// Whether anything was sent yet.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.newest.is_some()
     }
 
     /// Lets packets flow once the source is started.

@@ -8,6 +8,7 @@
 // Tests need an instant to count from.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
+mod bandwidth;
 mod burst;
 pub mod bwe;
 mod clock;
@@ -21,6 +22,7 @@ mod keys;
 pub mod nack;
 pub mod ortc;
 mod producer;
+mod rate;
 pub mod reception;
 mod ring;
 pub mod rtcp;

@@ -9,6 +9,7 @@ use crate::codec::Codec;
 use crate::keyframe::KeyframeGate;
 use crate::keys::{ProducerKey, TransportKey};
 use crate::nack::NackGenerator;
+use crate::rate::RateMeter;
 use crate::reception::Reception;
 use crate::ring::{PacketInfo, Ring, TWO_BYTE_TAIL};
 use crate::rtp::{AbsCaptureTime, AudioLevel, Extension, ExtensionBlock, ExtensionMap, RtpHeader};
@@ -34,6 +35,7 @@ pub(crate) struct Stream {
     pub(crate) sequence: SequenceMap,
     pub(crate) media_clock: MediaClock,
     pub(crate) reception: Reception,
+    pub(crate) rate: RateMeter,
     /// Only where the codec has NACK.
     pub(crate) nack: Option<NackGenerator>,
     pub(crate) gate: KeyframeGate,
@@ -99,6 +101,7 @@ impl Stream {
             sequence: SequenceMap::default(),
             media_clock: MediaClock::new(codec.clock_rate()),
             reception: Reception::new(codec.clock_rate()),
+            rate: RateMeter::default(),
             nack,
             gate: KeyframeGate::new(now),
             active: false,
@@ -138,6 +141,7 @@ impl Stream {
             tail.push(extension, value);
         }
 
+        self.rate.on_packet(now_us, payload.len());
         let starts_keyframe = self.codec.is_keyframe(payload);
         if starts_keyframe && self.kind == MediaKind::Video {
             self.keyframe_timestamp = Some(header.timestamp);

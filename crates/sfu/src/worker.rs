@@ -1,7 +1,7 @@
 //! A worker: everything that one thread carries. Sans-IO: it is told the time and given datagrams.
 //!
 //! `control` holds the calls that make and change things, `ingress` takes datagrams in, `feedback` acts on
-//! RTCP, `layers` chooses what each consumer gets, `egress` writes what is due, `reports` does what time brings.
+//! RTCP, `layers` chooses what each consumer gets, `sharing` how much of its path, `egress` writes what is due, `reports` does what time brings.
 
 mod control;
 mod egress;
@@ -9,6 +9,7 @@ mod feedback;
 mod ingress;
 mod layers;
 mod reports;
+mod sharing;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -23,6 +24,7 @@ use slab::Slab;
 
 pub use control::{ConnectError, ConsumeError, CreateTransportError, NotFound, ProduceError, RouterError};
 
+use crate::bwe::Share;
 use crate::clock::WorkerClock;
 use crate::consumer::Consumer;
 use crate::control_queue::ControlQueue;
@@ -152,6 +154,8 @@ pub struct WorkerStats {
     pub nacks_in: u64,
     /// Of those, sent again.
     pub retransmitted: u64,
+    /// Packets of padding sent to find out what paths carry.
+    pub probes_out: u64,
     /// Keyframe requests sent to publishers.
     pub keyframe_requests_out: u64,
     /// Keyframe requests of receivers.
@@ -188,6 +192,8 @@ pub struct Worker {
     fan_out: egress::FanOut,
     events: VecDeque<Event>,
     stats: WorkerStats,
+    /// Room for the shares of one transport.
+    shares: Vec<Share>,
     /// Room for one DTLS record, RTCP compound or STUN reply.
     scratch: Box<[u8; 2048]>,
 }
@@ -214,6 +220,7 @@ impl Worker {
             fan_out: egress::FanOut::default(),
             events: VecDeque::new(),
             stats: WorkerStats::default(),
+            shares: Vec::new(),
             scratch: Box::new([0; 2048]),
         }
     }

@@ -21,12 +21,17 @@ pub struct Link {
     pub reorder: f64,
     /// Share that comes twice.
     pub duplicate: f64,
+    /// What it carries; `None` is more than anybody sends.
+    pub bits_per_second: Option<u64>,
+    /// How long a datagram may wait for those before it; beyond that it is lost.
+    pub queue: Duration,
 }
 
 impl Link {
     /// A path that only takes time.
     pub fn clean(delay: Duration) -> Self {
-        Self { delay, jitter: Duration::ZERO, loss: 0.0, reorder: 0.0, duplicate: 0.0 }
+        let none = Duration::ZERO;
+        Self { delay, jitter: none, loss: 0.0, reorder: 0.0, duplicate: 0.0, bits_per_second: None, queue: none }
     }
 }
 
@@ -49,12 +54,26 @@ pub struct Path {
     others: [u64; 3],
     /// When the newest datagram arrives.
     newest: Option<Instant>,
+    /// When the newest has left the bottleneck.
+    free_at: Option<Instant>,
 }
 
 impl Path {
     /// A path of its own randomness.
     pub fn new(seed: u64, number: u64) -> Self {
-        Self { seed: seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15), others: [0; 3], newest: None }
+        Self { seed: seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15), others: [0; 3], newest: None, free_at: None }
+    }
+
+    /// When a datagram has left the bottleneck; `None` when its queue is full.
+    fn pass_bottleneck(&mut self, now: Instant, link: &Link, bytes: usize) -> Option<Instant> {
+        let Some(bits_per_second) = link.bits_per_second else { return Some(now) };
+        let start = self.free_at.map_or(now, |free| free.max(now));
+        if start - now > link.queue {
+            return None;
+        }
+        let left = start + Duration::from_secs_f64((bytes * 8) as f64 / bits_per_second as f64);
+        self.free_at = Some(left);
+        Some(left)
     }
 
     /// Decides over one datagram. What becomes of an RTP packet depends on nothing but the seed and its header,
@@ -111,7 +130,8 @@ impl Network {
         if lost {
             return;
         }
-        let mut at = now + link.delay + link.jitter.mul_f64(rng.random());
+        let Some(left) = path.pass_bottleneck(now, link, datagram.bytes.len()) else { return };
+        let mut at = left + link.delay + link.jitter.mul_f64(rng.random());
         if late {
             at += Duration::from_millis(rng.random_range(2..30));
         } else {
@@ -173,9 +193,20 @@ mod tests {
     }
 
     #[test]
+    fn a_bottleneck_delays_what_waits_and_drops_what_would_wait_too_long() {
+        let link =
+            Link { bits_per_second: Some(16_000), queue: Duration::from_millis(10), ..Link::clean(Duration::ZERO) };
+        // Each of four bytes takes two milliseconds, and one comes each millisecond.
+        let arrived = deliver(1, &link, 30);
+        assert_eq!(arrived[0], (Duration::from_millis(2), 0));
+        assert_eq!(arrived[1], (Duration::from_millis(4), 1));
+        assert!((18..25).contains(&arrived.len()), "{}", arrived.len());
+    }
+
+    #[test]
     fn the_seed_decides_what_happens() {
         let delay = Duration::from_millis(10);
-        let link = Link { loss: 0.1, reorder: 0.1, duplicate: 0.1, jitter: delay, delay };
+        let link = Link { loss: 0.1, reorder: 0.1, duplicate: 0.1, jitter: delay, ..Link::clean(delay) };
         let arrived = deliver(3, &link, 1000);
         assert_eq!(arrived, deliver(3, &link, 1000));
         assert_ne!(arrived, deliver(4, &link, 1000));

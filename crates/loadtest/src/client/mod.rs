@@ -34,6 +34,10 @@ use stream::ReceivedStream;
 /// Packets that a publisher keeps for retransmission, and for how long.
 const RTX_CACHE: (usize, Duration) = (1024, Duration::from_secs(3));
 
+/// What mediasoup-client sets up beside the first video that it consumes, for the server's bandwidth probes.
+const PROBATOR_MID: &str = "probator";
+const PROBATOR_SSRC: u32 = 1234;
+
 /// Where libwebrtc's estimation starts.
 const ESTIMATE_FIRST_BPS: u64 = 300_000;
 
@@ -272,6 +276,11 @@ impl Client {
         let stream = direct.expect_stream_rx(ssrc.into(), encoding.rtx.map(|rtx| rtx.ssrc.into()), mid, None);
         // Browsers ask for packets again only where `nack` was negotiated, which it is not for audio.
         stream.suppress_nack(encoding.rtx.is_none());
+        if kind == MediaKind::Video {
+            let probator = Mid::from(PROBATOR_MID);
+            direct.declare_media(probator, str0m::media::MediaKind::Video);
+            direct.expect_stream_rx(PROBATOR_SSRC.into(), None, probator, None).suppress_nack(true);
+        }
         self.streams.insert(ssrc, ReceivedStream::new(kind, self.epoch));
         Ok(ssrc)
     }

@@ -14,6 +14,8 @@ use str0m::{Rtc, RtcConfig};
 const OPUS: u8 = 111;
 const VP8: u8 = 96;
 const VP8_RTX: u8 = 97;
+/// mediasoup-client's for the server's bandwidth probes.
+const PROBATOR: u8 = 127;
 
 /// Chromium's ids of the header extensions that a publisher sends, which are not the router's.
 fn sent_extensions(kind: MediaKind) -> Vec<(u8, Extension)> {
@@ -61,6 +63,7 @@ pub(super) fn receiver_config(router: &RtpCapabilities) -> RtcConfig {
             _ => {}
         }
     }
+    add_codec(&mut config, Codec::Vp8, PROBATOR, None);
     for extension in &receive_capabilities(router).header_extensions {
         if let Some(known) = known_extension(&extension.uri) {
             config = config.set_extension(extension.preferred_id, known);

@@ -132,6 +132,7 @@ fn write_workers(text: &mut Exposition, workers: &[(String, WorkerStats)]) {
         ("nacks_out_total", Kind::Counter, "Packets that publishers were asked for again.", |s| s.nacks_out),
         ("nacks_in_total", Kind::Counter, "Packets that receivers asked for again.", |s| s.nacks_in),
         ("retransmitted_total", Kind::Counter, "Of those, sent again.", |s| s.retransmitted),
+        ("probes_out_total", Kind::Counter, "Packets of padding that found out what paths carry.", |s| s.probes_out),
         ("keyframe_requests_out_total", Kind::Counter, "Keyframe requests to publishers.", |s| s.keyframe_requests_out),
         ("keyframe_requests_in_total", Kind::Counter, "Keyframe requests of receivers.", |s| s.keyframe_requests_in),
         ("control_dropped_total", Kind::Counter, "Control datagrams dropped: queue full.", |s| s.control_dropped),

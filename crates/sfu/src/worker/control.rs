@@ -9,6 +9,7 @@ use rand::Rng;
 use rustc_hash::FxHashMap;
 
 use super::{Event, Router, RouterId, Worker};
+use crate::bandwidth::PROBATOR_SSRC;
 use crate::clock::SenderClock;
 use crate::consumer::{Consumer, ConsumerFormat};
 use crate::dtls::DtlsServer;
@@ -22,8 +23,6 @@ use crate::transport::{Incoming, Transport};
 
 /// Round trip that is assumed until a receiver report says better.
 const RTT_GUESS: Duration = Duration::from_millis(100);
-/// Kept free: mediasoup-client's probator uses it.
-const PROBATOR_SSRC: u32 = 1234;
 /// From one consumer's SSRC to the next. It is odd, so every number comes up before one comes again.
 const SSRC_STEP: u32 = 0x9E37_79B9;
 

@@ -117,8 +117,8 @@ impl Worker {
     /// Writes what is due into the batch, until it is full or nothing is left. To be called again after a
     /// batch that was not empty was sent.
     pub fn poll_transmit(&mut self, now: Instant, batch: &mut SendBatch) {
-        let time =
-            SendTime { now, abs_send_time: abs_send_time_24(Duration::from_micros(self.clock.micros(now) as u64)) };
+        let now_us = self.clock.micros(now);
+        let time = SendTime { now, now_us, abs_send_time: abs_send_time_24(Duration::from_micros(now_us as u64)) };
         let _ = self.control.drain(batch)
             && self.fan_out(MediaKind::Audio, time, batch)
             && self.retransmit(time, batch)
@@ -148,7 +148,6 @@ impl Worker {
     }
 
     fn fan_out(&mut self, kind: MediaKind, time: SendTime, batch: &mut SendBatch) -> bool {
-        let now_us = self.clock.micros(time.now);
         while let Some((key, mut done, head)) = self.fan_out.next(kind) {
             let Some(stream) = self.streams.get(key.0) else { continue };
             let head = head.unwrap_or(stream.ring.head());
@@ -161,10 +160,10 @@ impl Worker {
                 let (consumer, ring) = (&mut self.consumers[consumer_key.0], &self.streams[key.0].ring);
                 let reads = consumer.source.is_some_and(|source| source.stream == key);
                 if let Some(next) = consumer.next_source.filter(|next| next.stream == key)
-                    && consumer.can_switch(ring, now_us)
+                    && consumer.can_switch(ring, time.now_us)
                     && !consumer.in_mid_frame(time.now)
                 {
-                    consumer.switch(next, ring, now_us);
+                    consumer.switch(next, ring, time.now_us);
                     self.tell_layer(consumer_key);
                 } else if !reads {
                     done += 1;

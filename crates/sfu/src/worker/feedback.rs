@@ -47,11 +47,22 @@ impl Worker {
                         self.handle_keyframe_request(now, key, entry.ssrc);
                     }
                 }
-                RtcpPacket::Sdes(_)
-                | RtcpPacket::Bye(_)
-                | RtcpPacket::TransportCc(_)
-                | RtcpPacket::Remb(_)
-                | RtcpPacket::Xr(_) => {}
+                RtcpPacket::TransportCc(feedback) => {
+                    let now_us = self.clock.micros(now);
+                    if let Some(bandwidth) = self.bandwidth_mut(key) {
+                        bandwidth.estimator.on_feedback(now_us, &feedback);
+                        self.share_bandwidth(now, key);
+                        self.poll_bandwidth(now, key);
+                    }
+                }
+                RtcpPacket::Remb(remb) => {
+                    let now_us = self.clock.micros(now);
+                    if let Some(bandwidth) = self.bandwidth_mut(key) {
+                        bandwidth.estimator.on_remb(now_us, remb.bitrate);
+                        self.share_bandwidth(now, key);
+                    }
+                }
+                RtcpPacket::Sdes(_) | RtcpPacket::Bye(_) | RtcpPacket::Xr(_) => {}
             }
         }
     }
@@ -63,6 +74,10 @@ impl Worker {
         self.consumers[consumer.0].stats.fraction_lost = block.fraction_lost;
         if let Some(rtt) = block.round_trip_time(ntp) {
             transport.rtt = rtt.min(RTT_MAX);
+        }
+        let now_us = self.clock.micros(now);
+        if let Some(bandwidth) = self.bandwidth_mut(key) {
+            bandwidth.estimator.on_receiver_report_loss(now_us, block.fraction_lost);
         }
     }
 

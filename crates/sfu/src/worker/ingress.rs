@@ -90,8 +90,15 @@ impl Worker {
                     // The handshake came over a validated pair, so there is one.
                     let Some(Pair { socket, remote }) = transport.ice.selected() else { continue };
                     transport.open = Some(open);
-                    transport.egress =
-                        Some(Egress { keys: seal, socket, remote, transport_cc: 1, packets: 0, bytes: 0 });
+                    transport.egress = Some(Egress {
+                        keys: seal,
+                        socket,
+                        remote,
+                        transport_cc: 1,
+                        packets: 0,
+                        bytes: 0,
+                        bandwidth: None,
+                    });
                     let id = transport.id;
                     // What was resumed before the path was there starts now.
                     let producers = transport.producers.iter();

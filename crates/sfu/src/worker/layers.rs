@@ -25,14 +25,20 @@ impl Worker {
     pub fn set_preferred_layer(&mut self, now: Instant, id: ConsumerId, layer: u8) -> Result<(), NotFound> {
         let key = *self.consumer_ids.get(&id).ok_or(NotFound)?;
         self.consumers[key.0].preferred_layer = layer;
+        self.share_bandwidth(now, self.consumers[key.0].transport);
         self.choose_layer(now, key);
         Ok(())
     }
 
     /// Lets a consumer that is not paused begin, or begin anew, where a decoder can.
     pub(super) fn start_consumer(&mut self, now: Instant, key: ConsumerKey) {
+        if self.consumers[key.0].paused() {
+            return;
+        }
+        self.watch_bandwidth(key);
+        self.share_bandwidth(now, self.consumers[key.0].transport);
         let consumer = &self.consumers[key.0];
-        let Some(best) = self.best_source(key).filter(|_| !consumer.paused()) else { return };
+        let Some(best) = self.best_source(key) else { return };
         let now_us = self.clock.micros(now);
         let source = match consumer.source {
             Some(source) => source,
@@ -69,7 +75,7 @@ impl Worker {
         }
     }
 
-    fn choose_layer(&mut self, now: Instant, key: ConsumerKey) {
+    pub(super) fn choose_layer(&mut self, now: Instant, key: ConsumerKey) {
         let best = self.best_source(key);
         let consumer = &mut self.consumers[key.0];
         let (Some(best), Some(source), false) = (best, consumer.source, consumer.paused()) else { return };
@@ -86,10 +92,12 @@ impl Worker {
         }
     }
 
-    /// The highest layer that comes and that the client wants, else the lowest that comes, else the lowest.
+    /// The highest layer that comes, that the client wants and its path carries, else the lowest that comes, else the lowest.
     fn best_source(&self, key: ConsumerKey) -> Option<Source> {
         let consumer = &self.consumers[key.0];
-        let wanted = self.sources(consumer.producer).take_while(|source| source.layer <= consumer.preferred_layer);
+        let wanted = self
+            .sources(consumer.producer)
+            .take_while(|source| source.layer <= consumer.preferred_layer.min(consumer.allowed_layer));
         let comes = |source: &Source| self.streams[source.stream.0].active;
         wanted.filter(comes).last().or_else(|| self.lowest_source(consumer.producer))
     }

@@ -64,6 +64,7 @@ impl Worker {
         }
         self.send_nacks(now, key);
         self.send_transport_feedback(now, key);
+        self.poll_bandwidth(now, key);
         let Some(transport) = self.transports.get(key.0) else { return };
         let at = transport.reports_at;
         self.schedule(key, at);

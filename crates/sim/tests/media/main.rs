@@ -3,6 +3,7 @@
 mod address_change;
 mod audio_levels;
 mod bandwidth_estimation;
+mod congestion;
 mod garbage;
 mod ice_restart;
 mod keyframe_requests;

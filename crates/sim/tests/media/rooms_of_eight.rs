@@ -91,10 +91,10 @@ fn check_video(call: &Call, person: usize, consumption: Consumption) {
 
 fn draw(rng: &mut Pcg64Mcg) -> Link {
     Link {
-        delay: Duration::from_millis(rng.random_range(1..80)),
         jitter: Duration::from_millis(rng.random_range(0..20)),
         loss: rng.random_range(0.0..0.05),
         reorder: rng.random_range(0.0..0.05),
         duplicate: rng.random_range(0.0..0.05),
+        ..Link::clean(Duration::from_millis(rng.random_range(1..80)))
     }
 }

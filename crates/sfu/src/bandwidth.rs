@@ -1,0 +1,121 @@
+//! What one transport's path to its receiver carries, and the probes that find it out.
+
+use crate::bwe::{Estimator, ProbeSender, UpgradeGate};
+use crate::clock::Micros;
+use crate::rtp::Extension;
+
+/// What a path is taken to carry before anything is known of it, in bit/s.
+const START_BPS: u64 = 1_000_000;
+/// mediasoup-client sets up a receiver of this SSRC, payload type and mid, for probes alone.
+pub(crate) const PROBATOR_SSRC: u32 = 1234;
+const PROBATOR_PAYLOAD_TYPE: u8 = 127;
+const PROBATOR_MID: &[u8] = b"probator";
+/// RTP header, then mid (9), abs-send-time (4) and transport-cc (3) in one block, padded to 16.
+const HEADER_BYTES: usize = 12 + 4 + 16;
+/// The longest padding that its last byte can count (RFC 3550 5.1).
+const PADDING_BYTES_MAX: usize = 255;
+
+/// The estimation for one transport, and the probe that is being sent.
+#[derive(Debug)]
+pub(crate) struct Bandwidth {
+    pub(crate) estimator: Estimator,
+    pub(crate) gate: UpgradeGate,
+    /// When to share again for the sake of an upgrade that had to wait.
+    pub(crate) share_at: Option<Micros>,
+    probe: Option<ProbeSender>,
+    probator_sequence: u64,
+}
+
+impl Bandwidth {
+    pub(crate) fn new() -> Self {
+        Self {
+            estimator: Estimator::new(START_BPS),
+            gate: UpgradeGate::default(),
+            share_at: None,
+            probe: None,
+            probator_sequence: 0,
+        }
+    }
+
+    /// A packet with the transport-wide number leaves.
+    #[inline]
+    pub(crate) fn on_sent(&mut self, now: Micros, transport_cc: u16, bytes: usize) {
+        let cluster = self.probe.as_ref().map(ProbeSender::id);
+        self.estimator.on_sent(now, transport_cc, bytes, cluster);
+        if self.probe.as_mut().is_some_and(|probe| probe.on_sent(bytes)) {
+            self.probe = None;
+        }
+    }
+
+    /// Does what is due and begins the next probe.
+    pub(crate) fn handle_timeout(&mut self, now: Micros) {
+        if self.estimator.poll_timeout().is_some_and(|at| at <= now) {
+            self.estimator.handle_timeout(now);
+        }
+        if self.probe.is_none() {
+            self.probe = self.estimator.poll_probe(now).map(|cluster| ProbeSender::new(now, cluster));
+        }
+    }
+
+    /// How long the padding is that a probe wants to be sent now.
+    pub(crate) fn padding_due(&self, now: Micros) -> Option<usize> {
+        self.probe.as_ref().filter(|probe| probe.next_timeout() <= now).map(ProbeSender::padding_bytes)
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Micros> {
+        let probe = self.probe.as_ref().map(ProbeSender::next_timeout);
+        [self.estimator.poll_timeout(), probe, self.share_at].into_iter().flatten().min()
+    }
+
+    /// The next sequence number of the probes' own stream.
+    pub(crate) fn next_probator_sequence(&mut self) -> u64 {
+        self.probator_sequence += 1;
+        self.probator_sequence
+    }
+}
+
+/// Writes a packet of the probator that is about `bytes` long, and gives the lengths of its header and of all: nothing
+/// in it but zeros and padding.
+pub(crate) fn write_probe(
+    out: &mut [u8],
+    sequence: u64,
+    transport_cc: u16,
+    abs_send_time: u32,
+    bytes: usize,
+) -> (usize, usize) {
+    let end = bytes.clamp(HEADER_BYTES + 1, out.len());
+    let packet = &mut out[..end];
+    packet.fill(0);
+    packet[0] = 0x80 | 0x20 | 0x10;
+    packet[1] = PROBATOR_PAYLOAD_TYPE;
+    packet[2..4].copy_from_slice(&(sequence as u16).to_be_bytes());
+    packet[8..12].copy_from_slice(&PROBATOR_SSRC.to_be_bytes());
+    packet[12..16].copy_from_slice(&[0xBE, 0xDE, 0, 4]);
+    packet[16] = Extension::Mid.router_id() << 4 | (PROBATOR_MID.len() - 1) as u8;
+    packet[17..25].copy_from_slice(PROBATOR_MID);
+    packet[25] = Extension::AbsSendTime.router_id() << 4 | 2;
+    packet[26..29].copy_from_slice(&abs_send_time.to_be_bytes()[1..]);
+    packet[29] = Extension::TransportCc.router_id() << 4 | 1;
+    packet[30..32].copy_from_slice(&transport_cc.to_be_bytes());
+    packet[end - 1] = (end - HEADER_BYTES).min(PADDING_BYTES_MAX) as u8;
+    (HEADER_BYTES, end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rtp::RtpHeader;
+
+    #[test]
+    fn a_probe_is_what_the_clients_probator_takes() {
+        for bytes in [0, 100, 1_150] {
+            let mut out = [0xFF; 1_300];
+            let (header_bytes, end) = write_probe(&mut out, 0x1_0005, 0xABCD, 0x12_3456, bytes);
+            let header = RtpHeader::parse(&out[..end]).expect("an RTP packet");
+            assert_eq!((header.ssrc, header.payload_type, header.header_bytes), (1234, 127, header_bytes));
+            let elements: Vec<_> = header.extensions(&out[..end]).collect();
+            assert_eq!(elements, [(1, &b"probator"[..]), (4, &[0x12, 0x34, 0x56]), (5, &[0xAB, 0xCD])]);
+            assert!(header.padding_bytes(&out[header_bytes..end]).is_some());
+        }
+    }
+}

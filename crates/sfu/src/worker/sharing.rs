@@ -1,0 +1,140 @@
+//! What each receiver's path carries, shared among what it consumes.
+//!
+//! Everything that has one layer is sent whatever the estimate; the layers of the rest are chosen within what is left.
+
+use std::time::{Duration, Instant};
+
+use protocol::MediaKind;
+
+use super::Worker;
+use crate::bandwidth::{Bandwidth, write_probe};
+use crate::burst::Egress;
+use crate::bwe::allocate::LAYERS_MAX;
+use crate::bwe::{Share, allocate};
+use crate::keys::{ConsumerKey, TransportKey};
+use crate::rtp::abs_send_time;
+use crate::transmit::DATAGRAM_BYTES_MAX;
+
+/// Packets of a probe that are written in one turn; the rest has fallen behind and follows in the next.
+const PADDING_MAX: usize = 8;
+/// The timer is no finer.
+const TIMER_MIN: Duration = Duration::from_millis(1);
+
+impl Worker {
+    /// Begins to estimate what a transport carries, when it is about to send video that tells of its arrival.
+    pub(super) fn watch_bandwidth(&mut self, key: ConsumerKey) {
+        let consumer = &self.consumers[key.0];
+        let video = self.producers[consumer.producer.0].kind == MediaKind::Video;
+        if let (true, Some(egress)) =
+            (video && consumer.format.transport_cc, &mut self.transports[consumer.transport.0].egress)
+        {
+            egress.bandwidth.get_or_insert_with(|| Box::new(Bandwidth::new()));
+        }
+    }
+
+    /// Does what is due for the estimation of a transport: probes, and upgrades that had to wait.
+    pub(super) fn poll_bandwidth(&mut self, now: Instant, key: TransportKey) {
+        let now_us = self.clock.micros(now);
+        let Some(bandwidth) = self.bandwidth_mut(key) else { return };
+        bandwidth.handle_timeout(now_us);
+        let share = bandwidth.share_at.is_some_and(|at| at <= now_us);
+        for _ in 0..PADDING_MAX {
+            if !self.send_padding(now, key) {
+                break;
+            }
+        }
+        if share {
+            self.share_bandwidth(now, key);
+        }
+        let due = self.bandwidth_mut(key).and_then(|bandwidth| bandwidth.poll_timeout());
+        if let Some(at) = due {
+            let wait = Duration::from_micros((at - now_us).max(0) as u64).max(TIMER_MIN);
+            self.schedule(key, now + wait);
+        }
+    }
+
+    pub(super) fn bandwidth_mut(&mut self, key: TransportKey) -> Option<&mut Bandwidth> {
+        self.transports.get_mut(key.0)?.egress.as_mut()?.bandwidth.as_deref_mut()
+    }
+
+    fn send_padding(&mut self, now: Instant, key: TransportKey) -> bool {
+        let now_us = self.clock.micros(now);
+        let Some(egress) = self.transports[key.0].egress.as_mut() else { return false };
+        let Egress { keys, socket, remote, transport_cc, bandwidth, .. } = egress;
+        let Some(bandwidth) = bandwidth.as_deref_mut() else { return false };
+        let Some(bytes) = bandwidth.padding_due(now_us) else { return false };
+        let sequence = bandwidth.next_probator_sequence();
+        let [a, b, c] = abs_send_time(Duration::from_micros(now_us as u64));
+        let out = &mut self.scratch[..DATAGRAM_BYTES_MAX - keys.tag_bytes()];
+        let sent = u32::from_be_bytes([0, a, b, c]);
+        let wanted = bytes.saturating_sub(keys.tag_bytes());
+        let (header_bytes, end) = write_probe(out, sequence, *transport_cc, sent, wanted);
+        let bytes = keys.seal_rtp(&mut self.scratch[..], header_bytes, end, (sequence >> 16) as u32);
+        bandwidth.on_sent(now_us, *transport_cc, bytes);
+        *transport_cc = transport_cc.wrapping_add(1);
+        self.stats.probes_out += 1;
+        self.control.push(*socket, *remote, &self.scratch[..bytes]);
+        true
+    }
+
+    /// Chooses anew what each consumer of a transport gets of its estimate.
+    pub(super) fn share_bandwidth(&mut self, now: Instant, key: TransportKey) {
+        let now_us = self.clock.micros(now);
+        if self.bandwidth_mut(key).is_none() {
+            return;
+        }
+        let mut shares = std::mem::take(&mut self.shares);
+        shares.clear();
+        let mut fixed_bps = 0;
+        for &consumer in &self.transports[key.0].consumers {
+            match self.share_of(consumer) {
+                Some(share) => shares.push(share),
+                None => fixed_bps += self.fixed_bps(consumer),
+            }
+        }
+        if let Some(bandwidth) = self.bandwidth_mut(key) {
+            let allocation = allocate(bandwidth.estimator.estimate(), fixed_bps, &mut shares);
+            bandwidth.estimator.set_desired(now_us, allocation.desired_bps);
+            bandwidth.share_at = bandwidth.gate.apply(now_us, &mut shares);
+        }
+        for share in &shares {
+            // Whoever is seen is shown, if only small.
+            let layer = share.layer.unwrap_or(0);
+            if std::mem::replace(&mut self.consumers[share.id].allowed_layer, layer) != layer {
+                self.choose_layer(now, ConsumerKey(share.id));
+            }
+        }
+        self.shares = shares;
+    }
+
+    /// The claim of a consumer whose producer has several layers.
+    fn share_of(&self, key: ConsumerKey) -> Option<Share> {
+        let consumer = &self.consumers[key.0];
+        let producer = &self.producers[consumer.producer.0];
+        let top = producer.streams.len().checked_sub(1).filter(|top| *top > 0)?;
+        let mut layers: [u64; LAYERS_MAX] = [0; LAYERS_MAX];
+        for (layer, (bps, stream)) in layers.iter_mut().zip(&producer.streams).enumerate() {
+            let stream = &self.streams[stream.0];
+            // One that was switched off because nobody wants it comes again when somebody does.
+            let can_come = stream.active || layer > usize::from(producer.layer_kept);
+            *bps = if can_come { stream.rate.bps() } else { 0 };
+        }
+        // What was decided stays so while it waits for its keyframe.
+        let going_to = consumer.next_source.or(consumer.source);
+        Some(Share {
+            id: key.0,
+            priority: 1,
+            wanted: (!consumer.paused()).then_some(consumer.preferred_layer.min(top as u8)),
+            current: going_to.filter(|_| consumer.has_begun()).map(|source| source.layer),
+            layers,
+            layer: None,
+        })
+    }
+
+    /// What a consumer takes that has nothing to choose from.
+    fn fixed_bps(&self, key: ConsumerKey) -> u64 {
+        let consumer = &self.consumers[key.0];
+        let source = consumer.source.filter(|_| !consumer.paused());
+        source.map_or(0, |source| self.streams[source.stream.0].rate.bps())
+    }
+}
