@@ -157,7 +157,7 @@ impl Shared {
         if timeout(REACH_TIMEOUT, followed).await.is_err() {
             tracing::error!(room = %turn.room(), "the room's changes are not followed");
             // The room has them in, and nobody else would ever say that they are not.
-            self.insist(turn.room().clone(), binding, RoomEvent::Held {});
+            self.insist(turn.room().clone(), binding, RoomEvent::Held { closing: false });
             return Err(internal());
         }
         Ok((binding, snapshot))
