@@ -21,6 +21,10 @@ const FIRST_SEQUENCE: u64 = 65_500;
 static CERTIFICATE: LazyLock<DtlsCertificate> =
     LazyLock::new(|| certificate::generate_self_signed_certificate().expect("a certificate"));
 
+/// Making it tries out the whole crypto library.
+static CONFIG: LazyLock<Arc<Config>> =
+    LazyLock::new(|| Arc::new(Config::builder().use_server_cookie(false).build().expect("a valid configuration")));
+
 /// A client without media: ICE as far as a lite server needs it, DTLS, and what came of that.
 pub struct KeyedPeer {
     dtls: Dtls,
@@ -32,8 +36,7 @@ pub struct KeyedPeer {
 impl KeyedPeer {
     /// A client that is about to begin the handshake.
     pub fn new(now: Instant) -> Self {
-        let config = Arc::new(Config::builder().use_server_cookie(false).build().expect("a valid configuration"));
-        let mut dtls = Dtls::new_12(config, CERTIFICATE.clone(), now);
+        let mut dtls = Dtls::new_12(CONFIG.clone(), CERTIFICATE.clone(), now);
         dtls.set_active(true);
         dtls.handle_timeout(now).expect("it begins");
         Self { dtls, keys: None, indices: HashMap::new() }

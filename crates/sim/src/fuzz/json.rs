@@ -56,6 +56,9 @@ pub fn request(data: &[u8]) {
     if let Ok(request) = Request::decode(name, data) {
         let mut encoded = serde_json::to_value(&request).expect("a request is JSON");
         assert_eq!(encoded["event"], name);
+        if let Request::ConnectWebRtcTransport { dtls_parameters, .. } = &request {
+            super::worker::fingerprints(dtls_parameters);
+        }
         let again = Request::decode(name, encoded["data"].take()).expect("what is written is read again");
         assert_eq!(format!("{again:?}"), format!("{request:?}"));
     }

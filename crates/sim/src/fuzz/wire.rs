@@ -48,9 +48,9 @@ pub fn rtcp(data: &[u8]) {
         let items = match packet {
             RtcpPacket::SenderReport(report) => {
                 report.info.ntp.to_unix();
-                report.blocks.map(|block| block.round_trip_time(now)).count()
+                count(report.blocks, |block| block.round_trip_time(now))
             }
-            RtcpPacket::ReceiverReport(report) => report.blocks.map(|block| block.round_trip_time(now)).count(),
+            RtcpPacket::ReceiverReport(report) => count(report.blocks, |block| block.round_trip_time(now)),
             RtcpPacket::Sdes(sdes) => sdes.chunks().count(),
             RtcpPacket::Bye(bye) => bye.ssrcs().count(),
             // A bit each, and the number itself.
@@ -65,13 +65,21 @@ pub fn rtcp(data: &[u8]) {
             RtcpPacket::Xr(xr) => xr
                 .blocks()
                 .map(|block| match block {
-                    XrBlock::Dlrr(items) => items.map(|item| item.round_trip_time(now)).count(),
+                    XrBlock::Dlrr(items) => count(items, |item| item.round_trip_time(now)),
                     _ => 1,
                 })
                 .sum(),
         };
         assert!(items <= data.len() / 4, "{items} items of at least a word in {} bytes", data.len());
     }
+}
+
+/// How many items there are, of which each is looked at.
+fn count<T, U>(items: impl Iterator<Item = T>, look: impl Fn(&T) -> U) -> usize {
+    items.fold(0, |count, item| {
+        look(&item);
+        count + 1
+    })
 }
 
 /// The payload of a packet, by the codec that the first byte chooses.

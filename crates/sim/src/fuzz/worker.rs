@@ -6,10 +6,10 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use protocol::rtp::RtpParameters;
-use protocol::transport::IceParameters;
+use protocol::transport::{DtlsParameters, IceParameters};
 use protocol::{ConsumerId, MediaKind, ParticipantId, ProducerId, Source, TransportId};
 use serde_json::Value;
-use sfu::dtls::Identity;
+use sfu::dtls::{DtlsServer, Identity};
 use sfu::ice::{PacketKind, classify};
 use sfu::rtp::RtpHeader;
 use sfu::srtp::{OpenError, OpenKeys};
@@ -43,6 +43,14 @@ static CHROMIUM: LazyLock<Value> = LazyLock::new(|| {
 /// What `mediasoup-client` said in Chromium.
 pub(super) fn chromium() -> &'static Value {
     &CHROMIUM
+}
+
+/// A client's certificate hashes, as its signalling brings them.
+pub(super) fn fingerprints(parameters: &DtlsParameters) {
+    let now = Instant::now();
+    let mut server = DtlsServer::new(IDENTITY.clone(), now);
+    let taken = server.set_remote_parameters(now, parameters).is_ok();
+    assert_eq!(server.has_remote_parameters(), taken);
 }
 
 /// Datagrams of strangers and of addresses that STUN validated, none of which has keys.
@@ -216,10 +224,10 @@ impl Scene {
                     let kind = classify(datagram).expect("a protocol of WebRTC");
                     if kind == PacketKind::Dtls {
                         self.inbox.push(datagram.to_vec());
-                    } else if let Some(keys) = self.peer.open_keys() {
-                        if let Some(header) = open_sealed(keys, kind, datagram) {
-                            self.newest.insert(header.ssrc, header.sequence);
-                        }
+                    } else if let Some(keys) = self.peer.open_keys()
+                        && let Some(header) = open_sealed(keys, kind, datagram)
+                    {
+                        self.newest.insert(header.ssrc, header.sequence);
                     }
                 }
             }
