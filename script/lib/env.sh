@@ -19,6 +19,7 @@ RUST_MIN=1.95
 NODE_MIN=22
 NODE_VERSION=22.23.3
 CARGO_DENY_VERSION=0.20.2
+CARGO_FUZZ_VERSION=0.13.2
 
 step() { printf '\n\033[1m== %s\033[0m\n' "$*" >&2; }
 say() { printf '%s\n' "$*" >&2; }

@@ -1,5 +1,7 @@
 //! Tests only: many clients and nodes on a virtual clock and network.
 
 pub mod call;
+pub mod fuzz;
+pub mod keyed_peer;
 pub mod network;
 pub mod seeds;
