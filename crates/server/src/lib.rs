@@ -6,6 +6,7 @@ pub mod conductor;
 pub mod config;
 pub mod exposition;
 pub mod http;
+mod https_only;
 pub mod origins;
 pub mod phase;
 pub mod server;

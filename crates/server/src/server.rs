@@ -13,12 +13,13 @@ use cluster::log::MemoryLogConfig;
 use cluster::{MemoryLog, NodeConfig, RoomService, ServiceConfig};
 use protocol::Incarnation;
 use sfu::dtls::Identity;
-use sfu_io::{PoolConfig, WorkerPool};
+use sfu_io::{PoolConfig, StartError, WorkerPool};
 use signaling::{SignalingConfig, SignalingMetrics};
 use tokio::task::JoinHandle;
 
 use crate::conductor::{Conductor, Parts};
 use crate::config::Config;
+use crate::https_only::HttpsOnly;
 use crate::phase::{Phase, PhaseCell};
 use crate::tls::{Tls, tls};
 use crate::tokens::Tokens;
@@ -46,8 +47,8 @@ impl Server {
         let media_addresses = addresses::media_addresses(&config)?;
         let reachable = addresses::told(&media_addresses);
         let tls = if config.tls() { Some(tls(&config, &reachable)?) } else { None };
-        let listener =
-            TcpListener::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
+        let listener = TcpListener::bind(config.listen)
+            .with_context(|| format!("cannot listen on {} (--listen)", config.listen))?;
         let listen = listener.local_addr().context("the listening socket has no address")?;
 
         let mut pool_config = PoolConfig::new(
@@ -58,7 +59,7 @@ impl Server {
         pool_config.workers = NonZeroUsize::new(config.worker_count());
         // Tied to cores only where there is a core for each; more would share the first ones.
         pool_config.pin = config.workers == 0;
-        let (pool, events) = WorkerPool::start(&pool_config)?;
+        let (pool, events) = WorkerPool::start(&pool_config).map_err(|error| no_media(&error))?;
         let media = pool.workers().iter().flat_map(|worker| worker.local_addresses().to_vec()).collect();
 
         let node = "single".parse().context("the node's name")?;
@@ -137,9 +138,17 @@ fn serve(
         None => tokio::spawn(server.serve(service)),
         Some(tls) => {
             let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(Arc::clone(&tls.server_config)));
-            tokio::spawn(server.acceptor(acceptor).serve(service))
+            tokio::spawn(server.acceptor(acceptor.acceptor(HttpsOnly::new(REQUEST_HEAD_TIMEOUT))).serve(service))
         }
     })
+}
+
+/// Whoever reads it can change the configuration, not the code: what to change is in it.
+fn no_media(error: &StartError) -> anyhow::Error {
+    match error {
+        StartError::Bind { .. } => anyhow::anyhow!("{error}; --media-port takes another port, or 0 for any free one"),
+        error => anyhow::anyhow!("{error}"),
+    }
 }
 
 fn unix_millis() -> u64 {

@@ -123,7 +123,7 @@ impl WorkerPool {
         for seat in seats {
             pool.spawn(seat, config, &events, &stop)?;
         }
-        info!(workers = count, addresses = ?pool.workers.first().map(WorkerHandle::local_addresses), "media workers run");
+        info!(workers = count, "media workers run");
         Ok((pool, receiver))
     }
 

@@ -78,6 +78,6 @@ async fn page<M: MetricsSource>(State(http): State<Arc<Http<M>>>, request: Reque
             }
             response
         }
-        None => (StatusCode::NOT_FOUND, [(CONTENT_TYPE, "text/plain; charset=utf-8")], "not found\n").into_response(),
+        None => http.assets.not_found(request.method(), request.headers()),
     }
 }
