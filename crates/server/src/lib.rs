@@ -7,6 +7,7 @@ pub mod config;
 pub mod exposition;
 pub mod histogram;
 pub mod http;
+mod https_only;
 pub mod origins;
 pub mod phase;
 pub mod server;

@@ -13,12 +13,13 @@ use cluster::log::MemoryLogConfig;
 use cluster::{MemoryLog, NodeConfig, RoomService, ServiceConfig};
 use protocol::Incarnation;
 use sfu::dtls::Identity;
-use sfu_io::{PoolConfig, WorkerPool};
+use sfu_io::{PoolConfig, StartError, WorkerPool};
 use signaling::{SignalingConfig, SignalingMetrics};
 use tokio::task::JoinHandle;
 
 use crate::conductor::{Conductor, Parts};
 use crate::config::Config;
+use crate::https_only::HttpsOnly;
 use crate::phase::{Phase, PhaseCell};
 use crate::tls::{Tls, tls};
 use crate::tokens::Tokens;
@@ -46,7 +47,8 @@ impl Server {
         let media_addresses = addresses::media_addresses(&config)?;
         let reachable = addresses::told(&media_addresses);
         let tls = if config.tls() { Some(tls(&config, &reachable)?) } else { None };
-        let listener = tcp::listen(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
+        let listener =
+            tcp::listen(config.listen).with_context(|| format!("cannot listen on {} (--listen)", config.listen))?;
         let listen = listener.local_addr().context("the listening socket has no address")?;
 
         let mut pool_config = PoolConfig::new(
@@ -57,7 +59,7 @@ impl Server {
         pool_config.workers = NonZeroUsize::new(config.worker_count());
         // Tied to cores only where there is a core for each; more would share the first ones.
         pool_config.pin = config.workers == 0;
-        let (pool, events) = WorkerPool::start(&pool_config)?;
+        let (pool, events) = WorkerPool::start(&pool_config).map_err(|error| no_media(&error))?;
         let media = pool.workers().iter().flat_map(|worker| worker.local_addresses().to_vec()).collect();
 
         let node = "single".parse().context("the node's name")?;
@@ -141,7 +143,7 @@ fn serve(
         None => tokio::spawn(server.serve(service)),
         Some(tls) => {
             let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(Arc::clone(&tls.server_config)));
-            tokio::spawn(server.acceptor(acceptor).serve(service))
+            tokio::spawn(server.acceptor(acceptor.acceptor(HttpsOnly::new(REQUEST_HEAD_TIMEOUT))).serve(service))
         }
     })
 }
@@ -151,6 +153,14 @@ fn not_accepted(peer: Option<&SocketAddr>, error: &std::io::Error) {
     match peer {
         Some(peer) => tracing::debug!(%peer, %error, "a connection ended before its first request"),
         None => tracing::warn!(%error, "a connection cannot be taken; too many open files? see ulimit -n"),
+    }
+}
+
+/// Whoever reads it can change the configuration, not the code: what to change is in it.
+fn no_media(error: &StartError) -> anyhow::Error {
+    match error {
+        StartError::Bind { .. } => anyhow::anyhow!("{error}; --media-port takes another port, or 0 for any free one"),
+        error => anyhow::anyhow!("{error}"),
     }
 }
 

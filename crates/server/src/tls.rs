@@ -2,15 +2,29 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, bail};
+use rcgen::{Certificate, CertificateParams, DistinguishedName, DnType, KeyPair};
+use rustls::RootCertStore;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier as _;
+use rustls::crypto::CryptoProvider;
 use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 
 use crate::config::Config;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long a self-signed certificate lasts. Safari takes none that lasts longer than 398 days.
+const VALIDITY: Duration = Duration::from_secs(397 * DAY.as_secs());
+/// A start within this time before its end makes a new one.
+const RENEW_BEFORE: Duration = Duration::from_secs(30 * DAY.as_secs());
+/// How far the clocks of this machine and a browser's may be apart.
+const CLOCK_SKEW: Duration = DAY;
 
 /// A certificate in use.
 pub struct Tls {
@@ -22,12 +36,13 @@ pub struct Tls {
     pub self_signed: bool,
 }
 
-/// Loads the configured certificate, or the self-signed one, which is made on the first start.
+/// Loads the configured certificate, or the self-signed one, which is made on the first start and again when an
+/// address is missing in it or it ends soon.
 pub fn tls(config: &Config, addresses: &[IpAddr]) -> anyhow::Result<Tls> {
     let (cert, key, self_signed) = match (&config.tls_cert, &config.tls_key) {
         (Some(cert), Some(key)) => (cert.clone(), key.clone(), false),
         _ => {
-            let (cert, key) = self_signed(&data_dir(config)?, addresses)?;
+            let (cert, key) = self_signed(&data_dir(config)?, &names(config, addresses))?;
             (cert, key, true)
         }
     };
@@ -38,8 +53,7 @@ pub fn tls(config: &Config, addresses: &[IpAddr]) -> anyhow::Result<Tls> {
     let fingerprint = fingerprint(leaf);
     let key = PrivateKeyDer::from_pem_file(&key).with_context(|| format!("cannot read the key {}", key.display()))?;
 
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut server_config = rustls::ServerConfig::builder_with_provider(provider)
+    let mut server_config = rustls::ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .context("TLS versions")?
         .with_no_client_auth()
@@ -59,22 +73,61 @@ fn data_dir(config: &Config) -> anyhow::Result<PathBuf> {
     dir.context("there is no HOME to keep the self-signed certificate in; name a directory with --data-dir")
 }
 
-/// The paths of the certificate and its key. They are kept, so that whoever trusted the fingerprint need not again.
-fn self_signed(dir: &Path, addresses: &[IpAddr]) -> anyhow::Result<(PathBuf, PathBuf)> {
+/// The paths of the certificate and its key. They are kept for as long as they serve, so that whoever trusted the
+/// fingerprint need not again.
+fn self_signed(dir: &Path, names: &[String]) -> anyhow::Result<(PathBuf, PathBuf)> {
     let (cert, key) = (dir.join("self-signed-cert.pem"), dir.join("self-signed-key.pem"));
-    if cert.exists() && key.exists() {
+    let now = SystemTime::now();
+    let kept = CertificateDer::from_pem_file(&cert).ok().filter(|_| key.exists());
+    if kept.is_some_and(|kept| serves(&kept, names, now + RENEW_BEFORE)) {
         return Ok((cert, key));
     }
     let context = || format!("cannot keep a self-signed certificate in {}", dir.display());
     fs::create_dir_all(dir).with_context(context)?;
-    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
-    names.extend(addresses.iter().map(ToString::to_string));
+    let (made, signing_key) = make(names, now).context("cannot make a self-signed certificate")?;
+    write_new(&key, &signing_key.serialize_pem()).with_context(context)?;
+    write_new(&cert, &made.pem()).with_context(context)?;
+    Ok((cert, key))
+}
+
+/// What a browser may have in its address bar.
+fn names(config: &Config, addresses: &[IpAddr]) -> Vec<String> {
+    let listen = Some(config.listen.ip()).filter(|address| !address.is_unspecified());
+    let loopback = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+    let addresses = loopback.into_iter().chain(listen).chain(addresses.iter().copied());
+    let mut names: Vec<String> = addresses.map(|address| address.to_string()).collect();
+    names.push("localhost".to_owned());
     names.sort_unstable();
     names.dedup();
-    let made = rcgen::generate_simple_self_signed(names).context("cannot make a self-signed certificate")?;
-    write_new(&key, &made.signing_key.serialize_pem()).with_context(context)?;
-    write_new(&cert, &made.cert.pem()).with_context(context)?;
-    Ok((cert, key))
+    names
+}
+
+fn make(names: &[String], now: SystemTime) -> Result<(Certificate, KeyPair), rcgen::Error> {
+    let mut params = CertificateParams::new(names)?;
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, "Hyperion self-signed");
+    params.not_before = (now - CLOCK_SKEW).into();
+    params.not_after = (now - CLOCK_SKEW + VALIDITY).into();
+    let key = KeyPair::generate()?;
+    Ok((params.self_signed(&key)?, key))
+}
+
+/// Whether a client that trusts this certificate accepts it at `when` for all of `names`.
+fn serves(certificate: &CertificateDer<'_>, names: &[String], when: SystemTime) -> bool {
+    let mut roots = RootCertStore::empty();
+    let Ok(()) = roots.add(certificate.clone()) else { return false };
+    let Ok(client) = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build() else {
+        return false;
+    };
+    let when = UnixTime::since_unix_epoch(when.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
+    names.iter().all(|name| {
+        let name = ServerName::try_from(name.as_str());
+        name.is_ok_and(|name| client.verify_server_cert(certificate, &[], &name, &[], when).is_ok())
+    })
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
 /// Writes a file that only this user can read.
@@ -99,9 +152,12 @@ mod tests {
     fn the_self_signed_certificate_stays_the_same() {
         let dir = std::env::temp_dir().join(format!("hyperion-tls-{}", std::process::id()));
         let config = Config { data_dir: Some(dir.clone()), ..Config::default() };
-        let first = tls(&config, &["192.0.2.1".parse().expect("an address")]).expect("a certificate");
+        let address = "192.0.2.1".parse().expect("an address");
+        let first = tls(&config, &[address]).expect("a certificate");
         let second = tls(&config, &[]).expect("the same certificate");
         assert_eq!(first.fingerprint, second.fingerprint);
+        let third = tls(&config, &[address, "2001:db8::1".parse().expect("an address")]).expect("another certificate");
+        assert_ne!(first.fingerprint, third.fingerprint);
         assert_eq!(first.fingerprint.len(), 32 * 3 - 1);
         assert!(first.self_signed);
 
@@ -109,6 +165,16 @@ mod tests {
         let mode = fs::metadata(dir.join("self-signed-key.pem")).expect("the key").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         fs::remove_dir_all(dir).expect("removed");
+    }
+
+    #[test]
+    fn a_certificate_serves_for_its_names_and_its_time() {
+        let now = SystemTime::now();
+        let names = ["localhost", "192.0.2.1", "2001:db8::1"].map(str::to_owned);
+        let (made, _) = make(&names, now).expect("a certificate");
+        assert!(serves(made.der(), &names, now) && serves(made.der(), &names, now + VALIDITY - 2 * DAY));
+        assert!(!serves(made.der(), &names, now + VALIDITY) && !serves(made.der(), &names, now - 2 * DAY));
+        assert!(!serves(made.der(), &["192.0.2.2".to_owned()], now));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The composed server over HTTP.
 
+use std::net::{Ipv4Addr, SocketAddr};
+
 use hyperion::config::Config;
 use hyperion::server::Server;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -11,19 +13,26 @@ struct Answer {
     body: String,
 }
 
-async fn start() -> Server {
-    let config = Config {
+fn config() -> Config {
+    Config {
         listen: "127.0.0.1:0".parse().expect("an address"),
         media_port: 0,
         workers: 1,
         announce: vec!["127.0.0.1".parse().expect("an address")],
         ..Config::default()
-    };
-    Server::start(config).await.expect("the server starts")
+    }
+}
+
+async fn start() -> Server {
+    Server::start(config()).await.expect("the server starts")
 }
 
 async fn ask(server: &Server, method: &str, path: &str, headers: &str, body: &str) -> Answer {
-    let mut stream = TcpStream::connect(server.listen()).await.expect("it listens");
+    ask_at(server.listen(), method, path, headers, body).await
+}
+
+async fn ask_at(address: SocketAddr, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
     let length = body.len();
     let request = format!(
         "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
@@ -73,6 +82,9 @@ async fn what_is_not_there_is_said_in_the_asker_s_form() {
     for path in ["/nothing", "/r/a/b", "/assets/none.js", "/../Cargo.toml"] {
         assert_eq!(get(&server, path).await.status, 404, "{path}");
     }
+    let opened = ask(&server, "GET", "/nothing", "accept: text/html,*/*;q=0.8\r\n", "").await;
+    assert_eq!(opened.status, 404);
+    assert!(opened.head.contains("content-type: text/html") && opened.head.contains("content-security-policy"));
     for path in ["/api", "/api/v1/nothing"] {
         let answer = get(&server, path).await;
         assert_eq!(answer.status, 404);
@@ -104,6 +116,8 @@ async fn health_readiness_and_metrics() {
     }
     let through_a_proxy = ask(&server, "GET", "/metrics", "x-forwarded-for: 192.0.2.1\r\n", "").await;
     assert_eq!(through_a_proxy.status, 403);
+    let described = "# HELP hyperion_signaling_refused_binary_total Messages with binary attachments.\n";
+    assert!(metrics.body.contains(described), "{}", metrics.body);
     // Every family once, every sample below its family.
     let families: Vec<&str> = metrics.body.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
     let names: std::collections::BTreeSet<&str> = families.iter().filter_map(|line| line.split(' ').next()).collect();
@@ -137,6 +151,40 @@ async fn the_join_call_answers_its_own_pages_only() {
     let forged = ask(&server, "POST", "/api/v1/rooms/daily/join", &own, "{\"resumeToken\":\"AAAA\"}").await;
     assert_eq!(forged.status, 401);
     assert!(forged.body.contains("\"code\":\"unauthorized\""), "{}", forged.body);
+    server.stop().await.expect("it stops");
+}
+
+#[tokio::test]
+async fn plain_http_is_sent_to_https() {
+    let data_dir = std::env::temp_dir().join(format!("hyperion-http-{}", std::process::id()));
+    let config = Config {
+        listen: "0.0.0.0:0".parse().expect("an address"),
+        open: true,
+        data_dir: Some(data_dir.clone()),
+        ..config()
+    };
+    let server = Server::start(config).await.expect("the server starts");
+    let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), server.listen().port());
+    let answer = ask_at(address, "GET", "/r/daily?x=1", "", "").await;
+    assert_eq!(answer.status, 307);
+    assert!(answer.head.contains("location: https://localhost/r/daily?x=1"), "{}", answer.head);
+    server.stop().await.expect("it stops");
+    std::fs::remove_dir_all(data_dir).expect("removed");
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_said_once_with_its_flag() {
+    let server = start().await;
+    let refused = |config: Config| async move {
+        let error = Server::start(config).await.map(|_| ()).expect_err("the port is in use");
+        format!("{error:#}")
+    };
+    let listen = refused(Config { listen: server.listen(), ..config() }).await;
+    let media = refused(Config { media_port: server.media()[0].port(), ..config() }).await;
+    for (message, flag) in [(listen, "--listen"), (media, "--media-port")] {
+        assert_eq!(message.matches("in use").count(), 1, "{message}");
+        assert!(message.contains(flag), "{message}");
+    }
     server.stop().await.expect("it stops");
 }
 

@@ -129,7 +129,7 @@ impl WorkerPool {
             let handle = pool.spawn(&mut running, seat, 0)?;
             running.workers.push(handle);
         }
-        info!(workers = count, addresses = ?pool.workers().first().map(WorkerHandle::local_addresses), "media workers run");
+        info!(workers = count, "media workers run");
         Ok((pool, receiver))
     }
 

@@ -22,7 +22,7 @@ use axum::routing::{any, any_service, post};
 use engineioxide::service::EngineIoService;
 
 pub use handler::{Handler, SessionHandle};
-pub use metrics::{MetricsSnapshot, SignalingMetrics};
+pub use metrics::{Metric, MetricsSnapshot, SignalingMetrics};
 pub use outbox::{Outbox, OutboxClosed, OutboxReceiver, Outgoing, outbox};
 
 /// How the signalling server behaves.

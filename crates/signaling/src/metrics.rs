@@ -17,18 +17,22 @@ impl Count {
 }
 
 macro_rules! metrics {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
+    ($(#[doc = $doc:literal] $name:ident,)*) => {
         /// Counters of the signalling server, all zero at the start.
         #[derive(Debug, Default)]
         pub struct SignalingMetrics {
-            $($(#[$doc])* pub(crate) $name: Count,)*
+            $(#[doc = $doc] pub(crate) $name: Count,)*
         }
 
         impl SignalingMetrics {
             /// The numbers now.
             pub fn snapshot(&self) -> MetricsSnapshot {
                 MetricsSnapshot {
-                    values: vec![$((concat!("signaling_", stringify!($name)), self.$name.0.load(Relaxed)),)*],
+                    values: vec![$(Metric {
+                        name: concat!("signaling_", stringify!($name)),
+                        help: $doc.trim_ascii(),
+                        value: self.$name.0.load(Relaxed),
+                    },)*],
                 }
             }
         }
@@ -36,9 +40,9 @@ macro_rules! metrics {
 }
 
 metrics! {
-    /// Gauge: Engine.IO sockets.
+    /// Engine.IO sockets that are open.
     sockets_open,
-    /// Gauge: sockets that were welcomed.
+    /// Sockets that were welcomed and are open.
     sessions_open,
     /// Join calls that reached the handler.
     joins_total,
@@ -95,13 +99,24 @@ metrics! {
 /// The numbers of [`SignalingMetrics`] at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MetricsSnapshot {
-    /// Stable name and value: a counter if the name ends in `_total`, otherwise a gauge.
-    pub values: Vec<(&'static str, u64)>,
+    /// One of each name.
+    pub values: Vec<Metric>,
+}
+
+/// A number, and what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metric {
+    /// Stable: a counter if it ends in `_total`, otherwise a gauge.
+    pub name: &'static str,
+    /// What is counted, as a sentence.
+    pub help: &'static str,
+    /// How many.
+    pub value: u64,
 }
 
 impl MetricsSnapshot {
     /// The value of `name`; `None` if there is no such number.
     pub fn value(&self, name: &str) -> Option<u64> {
-        self.values.iter().find(|(n, _)| *n == name).map(|(_, value)| *value)
+        self.values.iter().find(|metric| metric.name == name).map(|metric| metric.value)
     }
 }

@@ -63,9 +63,9 @@ impl Origins {
         self.metrics.refused_origin_total.add();
         let gate = self.log.lock().unwrap_or_else(PoisonError::into_inner).pass(Instant::now());
         if let Some(suppressed) = gate {
-            // Quoted and escaped by HeaderValue's Debug, as it is a stranger's text.
-            let origin = HeaderValue::from_bytes(&origin.as_bytes()[..origin.len().min(200)]);
-            warn!(?origin, suppressed, "refused a page of this origin; to let it in, start with --allowed-origins");
+            // Escaped, as it is a stranger's text.
+            let origin = origin.as_bytes()[..origin.len().min(200)].escape_ascii();
+            warn!(%origin, suppressed, "refused a page of this origin; to let it in, start with --allowed-origins");
         }
         let message = "pages of this origin may not connect; the operator can allow it with --allowed-origins";
         Err(ErrorBody::new(ErrorCode::Forbidden, message))

@@ -28,7 +28,7 @@ export class App extends Store<Page> {
       before.session.close();
     }
     if (room === undefined) {
-      this.set({ name: 'start', badLink: wanted !== undefined });
+      this.set({ name: 'start', badLink: location.pathname !== '/' });
       return;
     }
     if (location.pathname !== roomPath(room)) history.replaceState(null, '', roomPath(room) + location.search);

@@ -10,3 +10,8 @@ export function browserFamily(userAgent: string = globalThis.navigator?.userAgen
 export function isApple(userAgent: string = globalThis.navigator?.userAgent ?? ''): boolean {
   return /Mac|iPhone|iPad/.test(userAgent);
 }
+
+/** Whether an address is this computer's for whoever opens it. */
+export function isLoopback(hostname: string = globalThis.location?.hostname ?? ''): boolean {
+  return /^(127(\.\d+){3}|\[::1\]|(.+\.)?localhost)$/.test(hostname);
+}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isRoomName, parseRoom, randomRoomName } from './room-name';
+import { isRoomName, parseRoom, randomRoomName, readTyped } from './room-name';
 
 describe('room names', () => {
   it('are long enough not to be guessed, and valid', () => {
@@ -10,9 +10,28 @@ describe('room names', () => {
   });
 
   it('are found in links and in what people type', () => {
-    expect(parseRoom('https://meet.example/r/daily-7?x=1')).toBe('daily-7');
-    expect(parseRoom(' meet.example/r/daily-7/ ')).toBe('daily-7');
+    const links = ['https://meet.example/r/daily-7?x=1', 'HTTPS://Meet.Example:443/r/daily-7', 'r/daily-7'];
+    for (const text of [...links, ' meet.example/r/daily-7/ ', '/r/daily-7', 'Daily 7']) {
+      expect(readTyped(text, 'meet.example'), text).toEqual({ room: 'daily-7' });
+    }
+    expect(readTyped('127.0.0.1:4400/r/daily', '127.0.0.1:4400')).toEqual({ room: 'daily' });
     expect(parseRoom('Team Café')).toBe('team-cafe');
+  });
+
+  it('are not taken from links to other servers', () => {
+    for (const text of ['https://other.example/r/daily', 'other.example/r/daily', 'http://other.example/x/r/daily']) {
+      expect(readTyped(text, 'meet.example'), text).toEqual({ problem: 'elsewhere', host: 'other.example' });
+    }
+    expect(readTyped('meet.example:8443/r/daily', 'meet.example')).toMatchObject({ problem: 'elsewhere' });
+  });
+
+  it('are too long, or no names at all', () => {
+    expect(readTyped('x'.repeat(64), 'meet.example')).toEqual({ room: 'x'.repeat(64) });
+    expect(readTyped('x'.repeat(65), 'meet.example')).toEqual({ problem: 'tooLong' });
+    expect(readTyped(`https://meet.example/r/${'x'.repeat(65)}`, 'meet.example')).toEqual({ problem: 'tooLong' });
+    for (const bad of ['a/b?', 'https://example.com', `${'ä/'.repeat(40)}`]) {
+      expect(readTyped(bad, 'meet.example'), bad).toEqual({ problem: 'noName' });
+    }
   });
 
   it('are not made out of anything', () => {

@@ -64,10 +64,29 @@ describe('RoomSession', () => {
     const room = session(join);
     const start = vi.spyOn(room.media, 'start');
     await room.join('Anna');
-    expect(room.get()).toEqual({ name: 'ended', code: 'unreachable', retryInSeconds: 3 });
-    await vi.advanceTimersByTimeAsync(3_000);
+    expect(room.get()).toMatchObject({ name: 'ended', code: 'unreachable' });
+    await vi.advanceTimersByTimeAsync(1_999);
+    expect(room.get()).toEqual({ name: 'ended', code: 'unreachable', retryInSeconds: expect.any(Number) });
+    await vi.advanceTimersByTimeAsync(2_001);
     expect(room.get().name).toBe('meeting');
     expect(start, 'a browser that asks first would ask at each attempt').not.toHaveBeenCalled();
+  });
+
+  it('tries every few seconds for a minute, and then rarely', async () => {
+    const join = vi.fn(async () => {
+      throw new Failure('unreachable', '', true);
+    });
+    const room = session(join);
+    await room.join('Anna');
+    const attempts = async (ms: number) => {
+      const before = join.mock.calls.length;
+      await vi.advanceTimersByTimeAsync(ms);
+      return join.mock.calls.length - before;
+    };
+    expect(await attempts(60_000)).toBeGreaterThanOrEqual(15);
+    await vi.advanceTimersByTimeAsync(4_000);
+    expect(await attempts(60_000)).toBeLessThanOrEqual(4);
+    room.close();
   });
 
   it('does not try again by itself when it was taken over elsewhere', async () => {

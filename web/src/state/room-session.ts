@@ -25,7 +25,9 @@ export type DeviceKind = LocalKind | 'speaker';
 export type JoinMeeting = (options: JoinOptions) => Promise<Meeting>;
 
 export const NAME_BYTES_MAX = 128;
-const RETRY_SECONDS = [3, 5, 10, 15, 30];
+/** A server that restarts is back within seconds; one that is not after a minute may be away for long. */
+const RETRY_OFTEN_MS = 60_000;
+const RETRY_MS_MAX = { soon: 4_000, later: 30_000 };
 const PASSING: FailureCode[] = [
   'unreachable',
   'timeout',
@@ -49,8 +51,8 @@ export class RoomSession extends Store<Phase> {
   readonly devices: DeviceList;
   readonly media: LocalMedia;
   readonly #join: JoinMeeting;
-  #retries = 0;
-  #timer: ReturnType<typeof setInterval> | undefined;
+  #failingSince: number | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #joining = false;
   #closed = false;
 
@@ -167,7 +169,7 @@ export class RoomSession extends Store<Phase> {
       meeting.leave();
       return;
     }
-    this.#retries = 0;
+    this.#failingSince = undefined;
     const keep = (token: string | undefined) => token && keepTabSession({ room: this.room, token });
     keep(meeting.sessionToken);
     meeting.on('sessionToken', keep);
@@ -187,18 +189,25 @@ export class RoomSession extends Store<Phase> {
       this.set({ name: 'ended', code, retryInSeconds: undefined });
       return;
     }
-    let seconds = RETRY_SECONDS[Math.min(this.#retries, RETRY_SECONDS.length - 1)] ?? 0;
-    this.#retries += 1;
+    this.#failingSince ??= Date.now();
+    const most = Date.now() - this.#failingSince < RETRY_OFTEN_MS ? RETRY_MS_MAX.soon : RETRY_MS_MAX.later;
+    // Everybody on a server loses it at the same time, and shall not come back in the same instant.
+    this.#countDown(code, most * (0.5 + Math.random() / 2));
+  }
+
+  #countDown(code: FailureCode, delay: number): void {
+    if (delay <= 0) {
+      void this.join(this.preferences.get().name, true);
+      return;
+    }
+    const seconds = Math.ceil(delay / 1_000);
+    const rest = (seconds - 1) * 1_000;
     this.set({ name: 'ended', code, retryInSeconds: seconds });
-    this.#timer = setInterval(() => {
-      seconds -= 1;
-      if (seconds > 0) this.set({ name: 'ended', code, retryInSeconds: seconds });
-      else void this.join(this.preferences.get().name, true);
-    }, 1_000);
+    this.#timer = setTimeout(() => this.#countDown(code, rest), delay - rest);
   }
 
   #stopRetrying(): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
   }
 
   /** Lets the meeting send what the devices give now. */

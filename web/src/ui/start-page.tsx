@@ -2,7 +2,7 @@ import './styles/start.css';
 import { ArrowRight, Clock, Keyboard, Video, X } from 'lucide-react';
 import { type FormEvent, useState } from 'react';
 import { forgetMeeting, recentMeetings } from '../state/recent';
-import { parseRoom, randomRoomName, roomPath } from '../state/room-name';
+import { randomRoomName, readTyped, roomPath, type Typed } from '../state/room-name';
 import { Logo } from './parts/logo';
 import { MeetingPicture } from './parts/meeting-picture';
 import { texts } from './texts';
@@ -34,9 +34,9 @@ function StartForm({ badLink, go }: { badLink: boolean; go: (path: string) => vo
 
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    const room = parseRoom(typed);
-    if (room === undefined) setProblem(texts.start.badRoom);
-    else go(roomPath(room));
+    const read = readTyped(typed, location.host);
+    if ('room' in read) go(roomPath(read.room));
+    else setProblem(sentence(read));
   };
 
   return (
@@ -81,6 +81,11 @@ function StartForm({ badLink, go }: { badLink: boolean; go: (path: string) => vo
       </p>
     </>
   );
+}
+
+function sentence(read: Exclude<Typed, { room: string }>): string {
+  if (read.problem === 'elsewhere') return texts.start.elsewhere(read.host);
+  return read.problem === 'tooLong' ? texts.start.longRoom : texts.start.badRoom;
 }
 
 function Recent({ go }: { go: (path: string) => void }) {

@@ -60,10 +60,10 @@ impl Shared {
         self.resumes.write(&mut text, "hyperion_resumes_total", "Connects that asked to resume, by result.");
         self.requests.write(&mut text, "hyperion_requests_total", "Requests carried out, by result.");
         self.write_rooms(&mut text);
-        for (name, value) in self.signaling.snapshot().values {
-            let kind = if name.ends_with("_total") { Kind::Counter } else { Kind::Gauge };
-            text.family(&format!("hyperion_{name}"), kind, "Signalling; crates/signaling/src/metrics.rs describes it.");
-            text.sample(&[], value);
+        for metric in self.signaling.snapshot().values {
+            let kind = if metric.name.ends_with("_total") { Kind::Counter } else { Kind::Gauge };
+            text.family(&format!("hyperion_{}", metric.name), kind, metric.help);
+            text.sample(&[], metric.value);
         }
         write_drivers(&mut text, &self.pool.metrics());
         write_workers(&mut text, &self.worker_stats().await);

@@ -361,6 +361,8 @@ mod tests {
             ("--announce", "0.0.0.0"),
             ("--log-format", "xml"),
             ("--log-level", "a=b=c"),
+            ("--log-level", "loud"),
+            ("--log-level", "info,sfu"),
             ("--allowed-origins", "https://example.org/"),
             ("--limits-grace-ms", "-1"),
             ("--tls-cert", "only-the-certificate.pem"),
@@ -369,6 +371,13 @@ mod tests {
             let text = message(&[&format!("{flag}={value}")]);
             assert!(text.contains(value) && text.contains("allowed: "), "{flag}: {text}");
             assert!(text.starts_with(flag.trim_start_matches('-').split('-').next().unwrap_or_default()), "{text}");
+        }
+    }
+
+    #[test]
+    fn levels_and_directives_are_taken() {
+        for level in ["warn", "DEBUG", "off", "info,sfu=debug", "info,sfu::worker=trace", "[span]=debug"] {
+            assert_eq!(run(&["--log-level", level], &[]).expect("valid").log.level, level);
         }
     }
 

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 
 use protocol::limits::Limits;
 use serde::{Deserialize, Serialize};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 pub use load::{ConfigError, LoadError, Loaded, load};
 pub use sample::sample;
@@ -17,6 +19,9 @@ pub use sample::sample;
 pub const HTTP_PORT: u16 = 4400;
 /// The UDP port of the first worker, unless configured.
 pub const MEDIA_PORT: u16 = 44000;
+
+/// What `log.level` may be, for messages.
+const LEVELS: &str = "error, warn, info, debug, trace, off or directives such as info,sfu=debug";
 
 /// Everything that can be configured. `config/keys.rs` documents each key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,10 +150,18 @@ impl Config {
                 return Err(ConfigError::new("allowed_origins", origin, allowed));
             }
         }
-        if let Err(error) = self.log.level.parse::<tracing_subscriber::EnvFilter>() {
-            let allowed = format!("error, warn, info, debug, trace or directives such as info,sfu=debug ({error})");
-            return Err(ConfigError::new("log.level", &self.log.level, allowed));
+        if let Some(word) = self.log.level.split(',').find(|directive| !names_a_level(directive)) {
+            return Err(ConfigError::new("log.level", &self.log.level, format!("{LEVELS} ('{word}' is no level)")));
+        }
+        if let Err(error) = self.log.level.parse::<EnvFilter>() {
+            return Err(ConfigError::new("log.level", &self.log.level, format!("{LEVELS} ({error})")));
         }
         Ok(())
     }
+}
+
+/// Whether a directive says how much to log. [`EnvFilter`] takes any other word as the name of a module, to be logged
+/// in full: a misspelled level would log nothing.
+fn names_a_level(directive: &str) -> bool {
+    directive.contains(['=', '[']) || directive.parse::<LevelFilter>().is_ok()
 }

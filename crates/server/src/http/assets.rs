@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::io::Write as _;
 
 use axum::body::{Body, Bytes};
-use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
+use axum::http::header::{
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
+};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use rust_embed::RustEmbed;
@@ -17,6 +19,8 @@ struct Dist;
 
 /// Below this a compressed answer saves no packet.
 const COMPRESS_BYTES_MIN: usize = 1_024;
+/// The page that draws all pages.
+const INDEX: &str = "index.html";
 /// The bundler puts a hash of the content into the names of these files.
 const HASHED: &str = "assets/";
 
@@ -48,18 +52,34 @@ impl Assets {
     fn new(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
         let mut files: HashMap<String, Asset> =
             files.into_iter().map(|(path, bytes)| (path.clone(), Asset::new(&path, bytes))).collect();
-        files.entry("index.html".to_owned()).or_insert_with(|| Asset::new("index.html", NOT_BUILT.into()));
+        files.entry(INDEX.to_owned()).or_insert_with(|| Asset::new(INDEX, NOT_BUILT.into()));
         Self { files }
     }
 
     /// Answers a request for `path`, which begins with a slash; `None` when there is no such page or file.
     pub(super) fn answer(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Response> {
-        let path = if is_page(path) { "index.html" } else { path.strip_prefix('/')? };
+        let path = if is_page(path) { INDEX } else { path.strip_prefix('/')? };
         let asset = self.files.get(path)?;
         if method != Method::GET && method != Method::HEAD {
             return Some(StatusCode::METHOD_NOT_ALLOWED.into_response());
         }
         Some(asset.answer(headers))
+    }
+
+    /// Answers for what is not there: whoever opened it in a browser gets the client, which shows the way to the start.
+    pub(super) fn not_found(&self, method: &Method, headers: &HeaderMap) -> Response {
+        let browses = contains(headers, ACCEPT, &HeaderValue::from_static("text/html"));
+        let page = self.files.get(INDEX).filter(|_| browses && matches!(*method, Method::GET | Method::HEAD));
+        let mut response = match page {
+            Some(page) => {
+                let mut headers = headers.clone();
+                headers.remove(IF_NONE_MATCH);
+                page.answer(&headers)
+            }
+            None => ([(CONTENT_TYPE, content_type("txt"))], "not found\n").into_response(),
+        };
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        response
     }
 }
 
@@ -178,6 +198,27 @@ mod tests {
         }
         for path in ["/r/", "/r", "/r/a/b", "/x", "//", "/../Cargo.toml", "/assets/", ""] {
             assert!(fetch(path, &[]).is_none(), "{path}");
+        }
+    }
+
+    #[test]
+    fn who_opens_a_wrong_address_gets_the_page_and_a_program_a_line() {
+        let headers = |accept: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, accept.parse().expect("a value"));
+            let tag = fetch("/", &[]).expect("the page").headers()[ETAG].clone();
+            headers.insert(IF_NONE_MATCH, tag);
+            headers
+        };
+        let browser = headers("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
+        for (method, headers, content_type) in [
+            (Method::GET, &browser, "text/html; charset=utf-8"),
+            (Method::POST, &browser, "text/plain; charset=utf-8"),
+            (Method::GET, &headers("*/*"), "text/plain; charset=utf-8"),
+        ] {
+            let response = assets().not_found(&method, headers);
+            assert_eq!(response.status(), StatusCode::NOT_FOUND);
+            assert_eq!(response.headers()[CONTENT_TYPE], content_type);
         }
     }
 

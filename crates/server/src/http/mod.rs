@@ -85,6 +85,6 @@ async fn page<M: Monitor>(State(http): State<Arc<Http<M>>>, request: Request) ->
             }
             response
         }
-        None => (StatusCode::NOT_FOUND, [(CONTENT_TYPE, "text/plain; charset=utf-8")], "not found\n").into_response(),
+        None => http.assets.not_found(request.method(), request.headers()),
     }
 }

@@ -1,5 +1,6 @@
 import { X } from 'lucide-react';
 import { useState } from 'react';
+import { isLoopback } from '../../state/browser';
 import { texts } from '../texts';
 import { CopyLinkField } from './copy-link';
 
@@ -20,7 +21,7 @@ export function AloneCard({ room }: { room: string }) {
           <X aria-hidden="true" />
         </button>
       </div>
-      <p>{texts.meeting.alone}</p>
+      <p>{isLoopback() ? texts.meeting.aloneOnLoopback : texts.meeting.alone}</p>
       <CopyLinkField room={room} />
     </section>
   );

@@ -56,8 +56,10 @@ function Picker({ session, kind, label, icon, choices, children }: PickerProps) 
   const media = useStore(session.media);
   const used = kind === 'speaker' ? undefined : media[kind].track?.getSettings().deviceId;
   const value = choices.find((choice) => choice.id === (used ?? preferred))?.id ?? choices[0]?.id ?? '';
+  const problem = kind === 'speaker' ? undefined : media[kind].problem;
+  const refused = problem === 'denied' || problem === 'deniedBySystem';
   // Speakers are often not listed; sound goes to the system's own choice then.
-  const none = kind === 'speaker' ? texts.devices.systemDefault : texts.devices.none;
+  const none = kind === 'speaker' ? texts.devices.systemDefault : refused ? texts.devices.refused : texts.devices.none;
   return (
     <div className="picker">
       <label className="visually-hidden" htmlFor={id}>
