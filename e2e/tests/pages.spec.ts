@@ -16,6 +16,7 @@ test('the start page makes a meeting that cannot be guessed, and one joins it by
   await anna.enter();
   await expect(anna.tile(ANNA)).toBeVisible();
   await expect(anna.page.getByText('You are the only one here')).toBeVisible();
+  await expect(anna.page.getByText('This link opens on this computer only.')).toBeVisible();
 
   // Leaving the page leaves the meeting, and the start page offers it again.
   const ben = await Person.join(browser, first, BEN);
@@ -41,8 +42,22 @@ test('a name or a whole link leads to a meeting; what is neither is said to be s
   await page.getByTestId('room-input').fill('a/b?');
   await page.getByTestId('open-room').click();
   await expect(page.getByText('Use letters, digits, hyphens and underscores')).toBeVisible();
-  await page.goto(new URL('/r/%E2%82%AC', server.url).href);
-  await expect(page.getByText('That link does not lead to a meeting.')).toBeVisible();
+  await page.getByTestId('room-input').fill('https://other.example/r/team-sync');
+  await page.getByTestId('open-room').click();
+  await expect(page.getByText('That link leads to another server, other.example.')).toBeVisible();
+  await page.getByTestId('room-input').fill('x'.repeat(65));
+  await page.getByTestId('open-room').click();
+  await expect(page.getByText('at most 64 characters')).toBeVisible();
+  for (const [path, status] of [
+    ['/r/%E2%82%AC', 200],
+    ['/nothing', 404],
+    ['/r/', 404],
+    ['/r/a/b', 404],
+  ] as const) {
+    expect((await page.goto(new URL(path, server.url).href))?.status(), path).toBe(status);
+    await expect(page.getByText('That link does not lead to a meeting.'), path).toBeVisible();
+    await expect(page.getByTestId('create-meeting'), path).toBeVisible();
+  }
   await context.close();
 });
 

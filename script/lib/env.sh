@@ -7,8 +7,9 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 HYPERION_CACHE=${HYPERION_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/hyperion}
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$HYPERION_CACHE/target}
+# What rustup installed comes before a distribution's Rust, which is often too old.
 # shellcheck source=/dev/null
-if ! command -v cargo >/dev/null && [ -f "$HOME/.cargo/env" ]; then . "$HOME/.cargo/env"; fi
+if [ -f "${HOME:-}/.cargo/env" ]; then . "$HOME/.cargo/env"; fi
 # Node and cargo tools that these scripts installed come first.
 export PATH="$HYPERION_CACHE/node/bin:$HYPERION_CACHE/tools/bin:$PATH"
 mkdir -p "$HYPERION_CACHE"
@@ -20,6 +21,7 @@ NODE_MIN=22
 NODE_VERSION=22.23.3
 CARGO_DENY_VERSION=0.20.2
 CARGO_FUZZ_VERSION=0.13.2
+RUSTUP_COMMAND="curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y"
 
 step() { printf '\n\033[1m== %s\033[0m\n' "$*" >&2; }
 say() { printf '%s\n' "$*" >&2; }
@@ -43,18 +45,34 @@ apt_install() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# has_package PACKAGE: whether apt offers it.
+has_package() {
+  command -v apt-get >/dev/null || return 1
+  apt-cache show "$1" >/dev/null 2>&1 && return
+  # A fresh system has no lists yet.
+  (as_root apt-get -qq update) >/dev/null 2>&1 && apt-cache show "$1" >/dev/null 2>&1
+}
+
 version_at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n1)" = "$1" ]; }
 
 need_rust() {
   if ! command -v cargo >/dev/null; then
-    apt_install "the Rust toolchain is installed by rustup" rustup 2>/dev/null ||
-      die "Rust $RUST_MIN or newer is missing: install it from https://rustup.rs and start again."
+    if ! command -v rustup >/dev/null; then
+      # Debian 13 and Ubuntu 24.04 are the first with this package.
+      has_package rustup || die "Rust $RUST_MIN or newer is missing, and this system has no package 'rustup'. Install it and start again:
+
+  $RUSTUP_COMMAND"
+      apt_install "the Rust toolchain is installed by rustup" rustup
+    fi
     say "Installing the stable Rust toolchain: the server is written in Rust."
     rustup default stable
   fi
-  local have
+  local have update
   have=$(rustc --version | cut -d' ' -f2)
-  version_at_least "$RUST_MIN" "$have" || die "Rust $have is too old: $RUST_MIN or newer is needed. Run 'rustup update stable' and start again."
+  if command -v rustup >/dev/null; then update='rustup update stable && rustup default stable'; else update=$RUSTUP_COMMAND; fi
+  version_at_least "$RUST_MIN" "$have" || die "Rust $have is too old: $RUST_MIN or newer is needed. Install it and start again:
+
+  $update"
   apt_install "the crypto library has parts in C" build-essential
 }
 
@@ -104,13 +122,14 @@ build_server() {
   need_rust
   build_web
   step "Building the server"
-  (cd "$ROOT" && cargo build --locked --release --quiet -p hyperion)
+  [ -x "$CARGO_TARGET_DIR/release/hyperion" ] || say "The first time takes 5 to 20 minutes, and 3 GB in $CARGO_TARGET_DIR."
+  (cd "$ROOT" && cargo build --locked --release -p hyperion)
 }
 
 build_loadtest() {
   need_rust
   step "Building the synthetic participants"
-  (cd "$ROOT" && cargo build --locked --release --quiet -p loadtest)
+  (cd "$ROOT" && cargo build --locked --release -p loadtest)
 }
 
 # browser_tests ARGUMENT...: runs Playwright with the built programs.
