@@ -6,6 +6,9 @@ export interface Stat extends Record<string, unknown> {
   kind?: 'audio' | 'video';
 }
 
+/** Carries nothing but the padding of bandwidth probes. */
+const PROBATOR_SSRC = 1234;
+
 interface Transports {
   sendTransport?: { getStats(): Promise<RTCStatsReport> };
   recvTransport?: { getStats(): Promise<RTCStatsReport> };
@@ -28,7 +31,7 @@ export async function streamOf<Name extends string>(
   ...names: Name[]
 ): Promise<Record<Name | 'timestamp', number>> {
   const stats = await statsOf(page, type === 'outbound-rtp' ? 'sendTransport' : 'recvTransport');
-  const streams = stats.filter((stat) => stat.type === type && stat.kind === kind);
+  const streams = stats.filter((stat) => stat.type === type && stat.kind === kind && stat.ssrc !== PROBATOR_SSRC);
   expect(streams, `${kind} ${type}`).toHaveLength(1);
   const entries = [...names, 'timestamp'].map((name) => [name, Number(streams[0]?.[name] ?? Number.NaN)]);
   return Object.fromEntries(entries) as Record<Name | 'timestamp', number>;

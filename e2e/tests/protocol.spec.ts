@@ -49,6 +49,12 @@ test('the join call says where to go and what to bring', async () => {
       ['audio/opus', 100],
       ['video/VP8', 101],
       ['video/rtx', 102],
+      ['video/H264', 103],
+      ['video/rtx', 104],
+      ['video/VP9', 105],
+      ['video/rtx', 106],
+      ['video/AV1', 107],
+      ['video/rtx', 108],
     ]);
   }
 });

@@ -15,7 +15,7 @@ const VARIANTS = {
 } as const;
 
 test('every page fits its window, wide and narrow, dark and light', async ({ browser }) => {
-  test.setTimeout(150_000);
+  test.setTimeout(300_000);
   const server = await Server.start('--limits-participants-per-room-max', '3');
   const room = new Room(browser, server, 'weekly-sync');
   const quiet = new Room(browser, server, 'design-review');
