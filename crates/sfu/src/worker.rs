@@ -1,10 +1,12 @@
 //! A worker: everything that one thread carries. Sans-IO: it is told the time and given datagrams.
 //!
 //! `control` holds the calls that make and change things, `ingress` takes datagrams in, `feedback` acts on
-//! RTCP, `layers` chooses what each consumer gets, `sharing` how much of its path, `egress` writes what is due, `reports` does what time brings.
+//! RTCP, `layers` chooses what each consumer gets, `sharing` how much of its path, `fan_out` holds
+//! what waits to be sent, `egress` writes what is due, `reports` does what time brings.
 
 mod control;
 mod egress;
+mod fan_out;
 mod feedback;
 mod ingress;
 mod layers;
@@ -154,6 +156,10 @@ pub struct WorkerStats {
     pub nacks_in: u64,
     /// Of those, sent again.
     pub retransmitted: u64,
+    /// Not sent again: gone from the ring, or the share of the path that retransmissions have was used up.
+    pub retransmissions_refused: u64,
+    /// How often a consumer skipped to a keyframe because its path is too slow, or the ring was overwritten.
+    pub skipped: u64,
     /// Packets of padding sent to find out what paths carry.
     pub probes_out: u64,
     /// Keyframe requests sent to publishers.
@@ -189,7 +195,7 @@ pub struct Worker {
     timers: Timers,
     levels_at: Instant,
     control: ControlQueue,
-    fan_out: egress::FanOut,
+    fan_out: fan_out::FanOut,
     events: VecDeque<Event>,
     stats: WorkerStats,
     /// Room for the shares of one transport.
@@ -217,8 +223,8 @@ impl Worker {
             timers: Timers::default(),
             levels_at: now,
             control: ControlQueue::default(),
-            fan_out: egress::FanOut::default(),
-            events: VecDeque::new(),
+            fan_out: fan_out::FanOut::default(),
+            events: VecDeque::with_capacity(EVENTS_MAX),
             stats: WorkerStats::default(),
             shares: Vec::new(),
             scratch: Box::new([0; 2048]),
@@ -235,7 +241,8 @@ impl Worker {
         if self.transports.is_empty() {
             return None;
         }
-        Some(self.timers.next().map_or(self.levels_at, |at| at.min(self.levels_at)))
+        let tick = self.fan_out.tick().map(|at| self.clock.instant(at));
+        [self.timers.next(), tick].into_iter().flatten().chain([self.levels_at]).min()
     }
 
     /// Counters and how much it holds.

@@ -132,6 +132,10 @@ fn write_workers(text: &mut Exposition, workers: &[(String, WorkerStats)]) {
         ("nacks_out_total", Kind::Counter, "Packets that publishers were asked for again.", |s| s.nacks_out),
         ("nacks_in_total", Kind::Counter, "Packets that receivers asked for again.", |s| s.nacks_in),
         ("retransmitted_total", Kind::Counter, "Of those, sent again.", |s| s.retransmitted),
+        ("retransmissions_refused_total", Kind::Counter, "Not sent again: over their share, or too old.", |s| {
+            s.retransmissions_refused
+        }),
+        ("skipped_total", Kind::Counter, "Skips to a keyframe because a path was too slow.", |s| s.skipped),
         ("probes_out_total", Kind::Counter, "Packets of padding that found out what paths carry.", |s| s.probes_out),
         ("keyframe_requests_out_total", Kind::Counter, "Keyframe requests to publishers.", |s| s.keyframe_requests_out),
         ("keyframe_requests_in_total", Kind::Counter, "Keyframe requests of receivers.", |s| s.keyframe_requests_in),

@@ -306,6 +306,7 @@ impl Worker {
         let (first, first_rtx) = (self.rng.random(), self.rng.random());
         let consumer = Consumer::new(id, transport_key, producer_key, format, first, first_rtx);
         let key = ConsumerKey(self.consumers.insert(consumer));
+        self.fan_out.reserve(self.consumers.len());
         producer.consumers.push(key);
         transport.consumers.push(key);
         transport.consumer_ssrcs.insert(ssrc, key);
@@ -410,7 +411,7 @@ impl Worker {
         for &consumer in &producer.consumers {
             self.consumers[consumer.0].detach();
             // Slots of this ring name other packets in the next.
-            self.fan_out.forget_consumer(consumer);
+            self.fan_out.forget_retransmissions(consumer);
         }
         if let Some(transport) = producer.transport.take().and_then(|key| self.transports.get_mut(key.0)) {
             transport.producers.retain(|&producer| producer != key);

@@ -11,6 +11,7 @@ mod late_resume;
 mod layers;
 mod lip_sync;
 mod mute;
+mod pacing;
 mod reload;
 mod retransmission;
 mod rooms_of_eight;
