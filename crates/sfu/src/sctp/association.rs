@@ -22,7 +22,7 @@ use crate::transmit::DATAGRAM_BYTES_MAX;
 
 /// What may be on its way to a slow client, before messages to it are refused.
 const SEND_BUFFER_BYTES: usize = 2 * 1024 * 1024;
-const SEND_BUFFER_MESSAGES: usize = 4096;
+const SEND_BUFFER_MESSAGES: usize = 8192;
 /// Streams that a client may use without announcing them. What comes on them is thrown away.
 const STRANGERS_MAX: usize = 64;
 /// Streams that may wait for the client to confirm that they are closed.
@@ -132,6 +132,9 @@ impl SctpAssociation {
             self.strangers = self.strangers.saturating_sub(1);
         }
         self.channels.insert(stream, Open { channel, backlog: Backlog::default() });
+        if let Some(running) = self.running().filter(|running| running.established) {
+            running.open(stream);
+        }
     }
 
     /// Whether a channel can be opened on this stream.
@@ -151,10 +154,7 @@ impl SctpAssociation {
             return;
         }
         let Some(running) = self.running().filter(|running| running.established) else { return };
-        let association = &mut running.association;
-        // Nothing was sent on it yet: the client is told nevertheless.
-        let _ = association.open_stream(stream, PayloadProtocolIdentifier::Binary);
-        if association.stream(stream).and_then(|mut stream| stream.close()).is_ok() {
+        if running.association.stream(stream).and_then(|mut stream| stream.close()).is_ok() {
             self.closing.insert(stream);
         }
         self.drain();
@@ -325,6 +325,7 @@ impl SctpAssociation {
                 None => return,
                 Some(Event::Connected) => {
                     running.established = true;
+                    self.channels.keys().for_each(|stream| running.open(*stream));
                     self.send_early();
                 }
                 Some(Event::HandshakeFailed { .. } | Event::AssociationLost { .. }) => return self.end(),
@@ -404,12 +405,14 @@ impl Running {
         while self.association.accept_stream().is_some() {}
     }
 
+    /// The library notices the close of streams that it knows, whether or not anything was sent.
+    fn open(&mut self, stream: u16) {
+        // It fails where the client was faster, and then there is the stream already.
+        let _ = self.association.open_stream(stream, PayloadProtocolIdentifier::Binary);
+    }
+
     fn write(&mut self, stream: u16, channel: Channel, message: &Message) -> Result<(), SendError> {
-        let association = &mut self.association;
-        if association.stream(stream).is_err() && association.open_stream(stream, message.kind).is_err() {
-            return Err(SendError::Closed);
-        }
-        let Ok(mut stream) = association.stream(stream) else { return Err(SendError::Closed) };
+        let Ok(mut stream) = self.association.stream(stream) else { return Err(SendError::Closed) };
         let (limit, value) = channel.limit();
         let written = stream
             .set_reliability_params(!channel.ordered, limit, value)

@@ -207,6 +207,20 @@ fn a_channel_that_the_client_closes_is_told_of_and_can_be_used_again() {
 }
 
 #[test]
+fn a_channel_on_which_nothing_was_sent_is_closed_like_any_other() {
+    let mut pair = Pair::new();
+    pair.server.open(8, reliable());
+    pair.run();
+    pair.server.open(9, reliable());
+    for stream in [8, 9] {
+        let kind = PayloadProtocolIdentifier::Binary;
+        pair.client.open_stream(stream, kind).and_then(|mut stream| stream.close()).expect("it can be closed");
+        pair.wait(Duration::from_secs(1));
+        assert_eq!(pair.events(), [SctpEvent::Closed(stream)]);
+    }
+}
+
+#[test]
 fn a_channel_that_the_server_closes_ends_at_the_client_even_if_nothing_was_sent() {
     let mut pair = Pair::established();
     for stream in [6, 7] {
