@@ -39,7 +39,9 @@ const sendBytes = (person: Page, id: string, n: number, bytes: number) =>
   person.evaluate(([id, n, bytes]) => channels.sendBytes(id, n, bytes), [id, n, bytes] as [string, number, number]);
 const TEXTS = Array.from({ length: 100 }, (_, n) => `message ${n} äöü`);
 
-test('an ordered channel brings every message in order, both ways, texts, empty ones and 200 KB', async ({ browser }) => {
+test('an ordered channel brings every message in order, both ways, texts, empty ones and 200 KB', async ({
+  browser,
+}) => {
   const [anna, ben] = await two(browser);
   for (const [from, to] of [
     [anna, ben],
@@ -91,7 +93,10 @@ test('one channel has many consumers', async ({ browser }) => {
   await sendBytes(anna, id, 9, 20_000);
   for (const consumer of consumers) {
     await expect.poll(async () => (await received(ben, consumer)).length).toBe(101);
-    expect(await received(ben, consumer)).toEqual([...TEXTS.map((text) => ({ text })), { bytes: 20_000, intact: true }]);
+    expect(await received(ben, consumer)).toEqual([
+      ...TEXTS.map((text) => ({ text })),
+      { bytes: 20_000, intact: true },
+    ]);
   }
   report(`101 messages to 50 data consumers each within ${Date.now() - before} ms`);
 });

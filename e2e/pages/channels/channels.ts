@@ -28,10 +28,12 @@ connection.on('welcome', ({ welcome }) => {
   recv = device.createRecvTransport(welcome.recvTransport);
   for (const transport of [send, recv]) {
     transport.on('connect', ({ dtlsParameters }, callback, errback) => {
-      connection.request('connectWebRtcTransport', { transportId: transport.id, dtlsParameters }).then(callback, errback);
+      connection
+        .request('connectWebRtcTransport', { transportId: transport.id, dtlsParameters })
+        .then(callback, errback);
     });
   }
-  send.on('producedata', ({ sctpStreamParameters, label, protocol }, callback, errback) => {
+  send.on('producedata', ({ sctpStreamParameters, label = '', protocol = '' }, callback, errback) => {
     const { streamId = -1, ...rest } = sctpStreamParameters;
     connection
       .request('produceData', { transportId: send.id, sctpStreamParameters: { streamId, ...rest }, label, protocol })

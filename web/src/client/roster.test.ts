@@ -19,7 +19,10 @@ describe('Roster', () => {
 
   it('follows joins, media and leaves', () => {
     const roster = room();
-    roster.apply('participantJoined', { seq: 2, participant: { id: ben, name: 'Ben', producers: [], dataProducers: [] } });
+    roster.apply('participantJoined', {
+      seq: 2,
+      participant: { id: ben, name: 'Ben', producers: [], dataProducers: [] },
+    });
     const producer = { id: `${ben}-camera`, kind: 'video' as const, paused: false };
     roster.apply('producerAdded', { seq: 3, participantId: ben, producer });
     roster.apply('producerPaused', { seq: 4, producerId: `${ben}-camera` });
@@ -36,7 +39,10 @@ describe('Roster', () => {
   it('makes new objects for what changed and keeps the others', () => {
     const roster = room();
     const before = roster.participants;
-    roster.apply('participantJoined', { seq: 2, participant: { id: ben, name: 'Ben', producers: [], dataProducers: [] } });
+    roster.apply('participantJoined', {
+      seq: 2,
+      participant: { id: ben, name: 'Ben', producers: [], dataProducers: [] },
+    });
     expect(roster.participants).not.toBe(before);
     expect(roster.participants[0]).toBe(before[0]);
   });

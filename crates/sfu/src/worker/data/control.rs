@@ -3,7 +3,7 @@
 use protocol::sctp::{DataConsumerCloseReason, SctpParameters, SctpStreamParameters};
 use protocol::{DataConsumerId, DataProducerId, TransportId};
 
-use super::{DataConsumer, DataProducer, Use};
+use super::{DataConsumer, DataProducer, Use, transport_data};
 use crate::keys::{DataConsumerKey, DataProducerKey, TransportKey};
 use crate::sctp::{BothLimits, Channel, STREAMS_MAX};
 use crate::worker::{Event, NotFound, RouterId, Worker};
@@ -182,14 +182,17 @@ impl Worker {
     /// Ends all that is on a transport's association, which is over: data producers with events, data consumers with
     /// events where there is a reason to give.
     pub(in crate::worker) fn end_data(&mut self, key: TransportKey, reason: Option<DataConsumerCloseReason>) {
-        let Some(data) = self.transports.get_mut(key.0).and_then(|transport| transport.data.as_mut()) else { return };
-        let mut streams: Vec<(u16, Use)> = data.streams.drain().collect();
-        streams.sort_unstable_by_key(|(stream, _)| *stream);
-        for (_, used) in streams {
+        let Some(data) = transport_data(&mut self.transports, key) else { return };
+        let mut streams: Vec<u16> = data.streams.keys().copied().collect();
+        streams.sort_unstable();
+        for stream in streams {
+            // One that ended may have taken another along.
+            let used = transport_data(&mut self.transports, key).and_then(|data| data.streams.remove(&stream));
             match (used, reason) {
-                (Use::Producer(producer), _) => self.end_data_producer(producer),
-                (Use::Consumer(consumer), Some(reason)) => self.end_data_consumer(consumer, reason),
-                (Use::Consumer(consumer), None) => self.remove_data_consumer(consumer),
+                (Some(Use::Producer(producer)), _) => self.end_data_producer(producer),
+                (Some(Use::Consumer(consumer)), Some(reason)) => self.end_data_consumer(consumer, reason),
+                (Some(Use::Consumer(consumer)), None) => self.remove_data_consumer(consumer),
+                (None, _) => {}
             }
         }
     }
@@ -235,7 +238,7 @@ impl Worker {
     }
 
     fn close_stream(&mut self, key: TransportKey, stream: u16) {
-        let Some(data) = self.transports.get_mut(key.0).and_then(|transport| transport.data.as_mut()) else { return };
+        let Some(data) = transport_data(&mut self.transports, key) else { return };
         data.streams.remove(&stream);
         data.sctp.close(stream);
         self.write_data_later(key);

@@ -8,7 +8,7 @@ use std::time::Instant;
 use protocol::sctp::DataConsumerCloseReason;
 use sctp_proto::PayloadProtocolIdentifier;
 
-use super::{DataProducer, Use};
+use super::{DataProducer, Use, transport_data};
 use crate::ice::Pair;
 use crate::keys::{DataProducerKey, TransportKey};
 use crate::sctp::{SctpEvent, SendError};
@@ -23,14 +23,14 @@ const SEND_COST: usize = 512;
 impl Worker {
     /// Takes in so many bytes of the scratch buffer that DTLS brought.
     pub(in crate::worker) fn handle_sctp(&mut self, now: Instant, key: TransportKey, bytes: usize) {
-        let Some(data) = self.transports.get_mut(key.0).and_then(|transport| transport.data.as_mut()) else { return };
+        let Some(data) = transport_data(&mut self.transports, key) else { return };
         data.sctp.handle_packet(now, &self.scratch[..bytes]);
         self.poll_data(now, key);
     }
 
     /// Lets time pass for a transport's association.
     pub(in crate::worker) fn handle_data_timeout(&mut self, now: Instant, key: TransportKey) {
-        let Some(data) = self.transports.get_mut(key.0).and_then(|transport| transport.data.as_mut()) else { return };
+        let Some(data) = transport_data(&mut self.transports, key) else { return };
         data.sctp.handle_timeout(now);
         self.poll_data(now, key);
     }
@@ -46,7 +46,7 @@ impl Worker {
                     return false;
                 }
                 self.data.to_be_written.pop_front();
-                if let Some(data) = self.transports.get_mut(key.0).and_then(|transport| transport.data.as_mut()) {
+                if let Some(data) = transport_data(&mut self.transports, key) {
                     data.to_be_written = false;
                 }
             }
@@ -62,14 +62,14 @@ impl Worker {
 
     /// Has the transport's packets written in this turn.
     pub(super) fn write_data_later(&mut self, key: TransportKey) {
-        let Some(data) = self.transports.get_mut(key.0).and_then(|transport| transport.data.as_mut()) else { return };
+        let Some(data) = transport_data(&mut self.transports, key) else { return };
         if !std::mem::replace(&mut data.to_be_written, true) {
             self.data.to_be_written.push_back(key);
         }
     }
 
     fn read_data_later(&mut self, key: TransportKey) {
-        let Some(data) = self.transports.get_mut(key.0).and_then(|transport| transport.data.as_mut()) else { return };
+        let Some(data) = transport_data(&mut self.transports, key) else { return };
         if !std::mem::replace(&mut data.to_be_read, true) {
             self.data.to_be_read.push_back(key);
         }
@@ -78,7 +78,7 @@ impl Worker {
     /// Carries out what an association has to say.
     fn poll_data(&mut self, now: Instant, key: TransportKey) {
         loop {
-            let Some(data) = self.transports.get_mut(key.0).and_then(|transport| transport.data.as_mut()) else {
+            let Some(data) = transport_data(&mut self.transports, key) else {
                 return;
             };
             match data.sctp.poll_event() {
@@ -108,7 +108,7 @@ impl Worker {
     /// Gives a transport's messages to their consumers, as far as the budget goes.
     fn read_messages(&mut self, now: Instant, key: TransportKey, budget: &mut usize) {
         loop {
-            let Some(data) = self.transports.get_mut(key.0).and_then(|transport| transport.data.as_mut()) else {
+            let Some(data) = transport_data(&mut self.transports, key) else {
                 return;
             };
             let mut producers = data.streams.values().filter_map(|used| match used {
@@ -164,7 +164,7 @@ impl Worker {
             }
             *budget = budget.saturating_sub(message.bytes.len() + SEND_COST);
             let (transport, reliable) = (consumer.transport, consumer.channel.is_reliable());
-            let data = self.transports.get_mut(transport.0).and_then(|transport| transport.data.as_mut());
+            let data = transport_data(&mut self.transports, transport);
             match data.map_or(Err(SendError::Closed), |data| data.sctp.send(consumer.stream, message)) {
                 Ok(()) => {
                     self.stats.data_messages_out += 1;

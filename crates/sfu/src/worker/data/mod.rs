@@ -20,6 +20,7 @@ pub use control::{ConsumeDataError, DataConsumption, ProduceDataError};
 use super::RouterId;
 use crate::keys::{DataConsumerKey, DataProducerKey, TransportKey};
 use crate::sctp::{Channel, Message, SctpAssociation};
+use crate::transport::Transport;
 
 /// A transport's end of its data channels.
 #[derive(Default)]
@@ -93,4 +94,9 @@ impl DataChannels {
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.waiting_since
     }
+}
+
+/// A transport's data channels, if it is there and has any.
+fn transport_data(transports: &mut Slab<Transport>, key: TransportKey) -> Option<&mut TransportData> {
+    transports.get_mut(key.0)?.data.as_deref_mut()
 }
