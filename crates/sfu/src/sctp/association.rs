@@ -329,7 +329,7 @@ impl SctpAssociation {
                     self.send_early();
                 }
                 Some(Event::HandshakeFailed { .. } | Event::AssociationLost { .. }) => return self.end(),
-                Some(Event::Stream(event)) => self.handle_stream(event),
+                Some(Event::Stream(event)) => self.handle_stream(&event),
                 Some(_) => {}
             }
             if self.strangers > STRANGERS_MAX || self.resets > RESETS_MAX {
@@ -338,8 +338,8 @@ impl SctpAssociation {
         }
     }
 
-    fn handle_stream(&mut self, event: StreamEvent) {
-        match event {
+    fn handle_stream(&mut self, event: &StreamEvent) {
+        match *event {
             StreamEvent::Opened { id } => self.strangers += usize::from(!self.channels.contains_key(&id)),
             StreamEvent::Readable { id } if !self.readable.contains(&id) => self.readable.push_back(id),
             StreamEvent::Finished { id } => {
