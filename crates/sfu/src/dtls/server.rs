@@ -225,7 +225,7 @@ impl DtlsServer {
         }
     }
 
-    /// Writes application data as one record of at most [`RECORD_OVERHEAD`](super::RECORD_OVERHEAD) bytes more, and
+    /// Writes application data as one record of at most 37 bytes more (header, explicit nonce, tag), and
     /// gives its length; `None` when it does not fit or the association is not connected. To be called when
     /// [`poll`](Self::poll) has nothing to say.
     pub fn seal(&mut self, now: Instant, data: &[u8], out: &mut [u8]) -> Option<usize> {
