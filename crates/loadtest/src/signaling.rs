@@ -50,7 +50,7 @@ impl Session {
         let url = format!("ws://{server}{}?EIO=4&transport=websocket", place.path);
         let (mut socket, _) = client_async(url, stream).await.context("the WebSocket")?;
         let rtp_capabilities = loadtest::client::receive_capabilities(&place.router_rtp_capabilities);
-        let join = Join { name: name.to_owned(), rtp_capabilities };
+        let join = Join { name: name.to_owned(), rtp_capabilities, enable_sctp: false };
         let auth = json!({ "token": place.token, "join": join });
         // Engine.IO's open packet comes first; the answer to CONNECT and then `welcome` follow.
         next(&mut socket).await?;

@@ -1,10 +1,11 @@
 //! A worker: everything that one thread carries. Sans-IO: it is told the time and given datagrams.
 //!
 //! `control` holds the calls that make and change things, `ingress` takes datagrams in, `feedback` acts on
-//! RTCP, `layers` chooses what each consumer gets, `sharing` how much of its path, `fan_out` holds
-//! what waits to be sent, `egress` writes what is due, `reports` does what time brings.
+//! RTCP, `data` carries data channels, `layers` chooses what each consumer gets, `sharing` how much of its path,
+//! `fan_out` holds what waits to be sent, `egress` writes what is due, `reports` does what time brings.
 
 mod control;
+mod data;
 mod egress;
 mod fan_out;
 mod feedback;
@@ -18,11 +19,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use protocol::{ConsumerId, ProducerId, TransportId};
+use protocol::sctp::DataConsumerCloseReason;
+use protocol::{ConsumerId, DataConsumerId, DataProducerId, ProducerId, TransportId};
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
 use rustc_hash::FxHashMap;
 use slab::Slab;
+
+pub(crate) use data::TransportData;
+pub use data::{ConsumeDataError, DataConsumption, ProduceDataError};
 
 pub use control::{ConnectError, ConsumeError, CreateTransportError, NotFound, ProduceError, RouterError};
 
@@ -104,6 +109,22 @@ pub enum Event {
         /// The highest layer that is wanted, 0 the lowest.
         layer: u8,
     },
+    /// A data producer ended because its client closed the channel, or its transport or association ended.
+    DataProducerClosed {
+        /// Which router it was on.
+        router: RouterId,
+        /// Which.
+        data_producer: DataProducerId,
+    },
+    /// A data consumer ended, not by a call.
+    DataConsumerClosed {
+        /// The transport it was on.
+        transport: TransportId,
+        /// Which.
+        data_consumer: DataConsumerId,
+        /// Why.
+        reason: DataConsumerCloseReason,
+    },
     /// How loud the producers of a router are, loudest first; five times a second while anybody speaks.
     AudioLevels {
         /// Which router.
@@ -124,6 +145,10 @@ pub struct WorkerStats {
     pub producers: usize,
     /// Held now.
     pub consumers: usize,
+    /// Held now.
+    pub data_producers: usize,
+    /// Held now.
+    pub data_consumers: usize,
     /// Datagrams received.
     pub datagrams_in: u64,
     /// Bytes received.
@@ -166,6 +191,20 @@ pub struct WorkerStats {
     pub keyframe_requests_out: u64,
     /// Keyframe requests of receivers.
     pub keyframe_requests_in: u64,
+    /// Messages of data producers received.
+    pub data_messages_in: u64,
+    /// Bytes of those.
+    pub data_bytes_in: u64,
+    /// Messages taken for data consumers.
+    pub data_messages_out: u64,
+    /// Bytes of those.
+    pub data_bytes_out: u64,
+    /// Messages that unreliable data consumers did not get because too much was on its way to them.
+    pub data_messages_dropped: u64,
+    /// Reliable data consumers that ended because of that.
+    pub data_consumers_overrun: u64,
+    /// Messages on streams that no data producer is for, or of a kind that channels do not have.
+    pub data_messages_unannounced: u64,
     /// STUN, DTLS and RTCP datagrams dropped because their queue was full.
     pub control_dropped: u64,
     /// Audio level and layer events dropped because nobody polled.
@@ -196,6 +235,7 @@ pub struct Worker {
     levels_at: Instant,
     control: ControlQueue,
     fan_out: fan_out::FanOut,
+    data: data::DataChannels,
     events: VecDeque<Event>,
     stats: WorkerStats,
     /// Room for the shares of one transport.
@@ -224,6 +264,7 @@ impl Worker {
             levels_at: now,
             control: ControlQueue::default(),
             fan_out: fan_out::FanOut::default(),
+            data: data::DataChannels::default(),
             events: VecDeque::with_capacity(EVENTS_MAX),
             stats: WorkerStats::default(),
             shares: Vec::new(),
@@ -242,7 +283,8 @@ impl Worker {
             return None;
         }
         let tick = self.fan_out.tick().map(|at| self.clock.instant(at));
-        [self.timers.next(), tick].into_iter().flatten().chain([self.levels_at]).min()
+        let next = [self.timers.next(), self.data.poll_timeout(), tick, Some(self.levels_at)];
+        next.into_iter().flatten().min()
     }
 
     /// Counters and how much it holds.
@@ -254,6 +296,8 @@ impl Worker {
             transports: self.transports.len(),
             producers: self.producers.len(),
             consumers: self.consumers.len(),
+            data_producers: self.data.producers(),
+            data_consumers: self.data.consumers(),
             packets_out: self.stats.packets_out + packets,
             bytes_out: self.stats.bytes_out + bytes,
             control_dropped: self.control.dropped(),

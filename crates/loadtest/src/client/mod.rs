@@ -1,5 +1,6 @@
 //! One transport of a synthetic participant, sans-IO: a publisher or a receiver.
 
+mod channels;
 mod latency;
 mod parameters;
 mod payload;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use protocol::MediaKind;
 use protocol::rtp::{RtpCapabilities, RtpParameters};
+use protocol::sctp::SctpStreamParameters;
 use protocol::transport::{DtlsFingerprint, DtlsParameters, DtlsRole, IceParameters, TransportOptions};
 use str0m::bwe::{Bitrate, BweKind};
 use str0m::change::DirectApi;
@@ -28,6 +30,7 @@ pub use payload::PayloadError;
 pub use source::{AudioConfig, VideoConfig};
 pub use stream::{Fault, StreamReport};
 
+use channels::Channels;
 use source::{Source, SourcePacket};
 use stream::ReceivedStream;
 
@@ -91,6 +94,7 @@ pub struct Client {
     estimate_bps: Option<u64>,
     publications: Vec<Publication>,
     streams: BTreeMap<u32, ReceivedStream>,
+    channels: Channels,
     outgoing: VecDeque<Datagram>,
     captured: Vec<SourcePacket>,
 }
@@ -164,6 +168,7 @@ impl Client {
             estimate_bps: None,
             publications: Vec::new(),
             streams: BTreeMap::new(),
+            channels: Channels::default(),
             outgoing: VecDeque::new(),
             captured: Vec::new(),
         };
@@ -283,6 +288,34 @@ impl Client {
         }
         self.streams.insert(ssrc, ReceivedStream::new(kind, self.epoch));
         Ok(ssrc)
+    }
+
+    /// Opens a data channel that signalling told of; the server's transport must have been made for that.
+    pub fn open_channel(&mut self, parameters: &SctpStreamParameters) {
+        self.channels.open(&mut self.rtc, parameters);
+        self.timeout = self.now;
+    }
+
+    /// Closes a data channel.
+    pub fn close_channel(&mut self, stream: u16) {
+        self.channels.close(&mut self.rtc, stream);
+        self.timeout = self.now;
+    }
+
+    /// Sends a binary message; false when there is no such channel or too much waits.
+    pub fn send_message(&mut self, stream: u16, message: &[u8]) -> bool {
+        self.timeout = self.now;
+        self.channels.send(&mut self.rtc, stream, message)
+    }
+
+    /// Whether a data channel is open.
+    pub fn is_channel_open(&self, stream: u16) -> bool {
+        self.channels.is_open(stream)
+    }
+
+    /// The messages that came on a data channel.
+    pub fn messages(&self, stream: u16) -> &[Vec<u8>] {
+        self.channels.received(stream)
     }
 
     /// Whether ICE and DTLS are through.
@@ -418,6 +451,9 @@ impl Client {
         match event {
             Event::Connected => self.connected = true,
             Event::Closed => self.closed = true,
+            Event::ChannelOpen(id, _) => self.channels.on_open(id),
+            Event::ChannelClose(id) => self.channels.on_close(id),
+            Event::ChannelData(data) => self.channels.on_data(data),
             Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
                 self.estimate_bps = Some(estimate.as_u64());
             }

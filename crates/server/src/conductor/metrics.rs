@@ -84,6 +84,8 @@ impl Shared {
             ("hyperion_session_transports", here.transports as u64, "Transports of sessions."),
             ("hyperion_session_producers", here.producers as u64, "Sources that sessions publish."),
             ("hyperion_session_consumers", here.consumers as u64, "Consumers of sessions."),
+            ("hyperion_session_data_producers", here.data_producers as u64, "Channels that sessions send on."),
+            ("hyperion_session_data_consumers", here.data_consumers as u64, "Data consumers of sessions."),
         ];
         for (name, value, help) in gauges {
             text.family(name, Kind::Gauge, help);
@@ -116,6 +118,24 @@ fn write_workers(text: &mut Exposition, workers: &[(String, WorkerStats)]) {
         ("transports", Kind::Gauge, "Transports held.", |s| s.transports as u64),
         ("producers", Kind::Gauge, "Producers held.", |s| s.producers as u64),
         ("consumers", Kind::Gauge, "Consumers held.", |s| s.consumers as u64),
+        ("data_producers", Kind::Gauge, "Data producers held.", |s| s.data_producers as u64),
+        ("data_consumers", Kind::Gauge, "Data consumers held.", |s| s.data_consumers as u64),
+        ("data_messages_in_total", Kind::Counter, "Messages of data producers received.", |s| s.data_messages_in),
+        ("data_bytes_in_total", Kind::Counter, "Bytes of those.", |s| s.data_bytes_in),
+        ("data_messages_out_total", Kind::Counter, "Messages taken for data consumers.", |s| s.data_messages_out),
+        ("data_bytes_out_total", Kind::Counter, "Bytes of those.", |s| s.data_bytes_out),
+        ("data_messages_dropped_total", Kind::Counter, "Messages that slow unreliable data consumers missed.", |s| {
+            s.data_messages_dropped
+        }),
+        ("data_consumers_overrun_total", Kind::Counter, "Reliable data consumers closed for being too slow.", |s| {
+            s.data_consumers_overrun
+        }),
+        (
+            "data_messages_unannounced_total",
+            Kind::Counter,
+            "Messages on channels that nobody announced; dropped.",
+            |s| s.data_messages_unannounced,
+        ),
         ("packets_out_total", Kind::Counter, "Media packets and retransmissions sent.", |s| s.packets_out),
         ("media_bytes_out_total", Kind::Counter, "Bytes of those.", |s| s.bytes_out),
         ("rtp_in_total", Kind::Counter, "RTP packets accepted from publishers.", |s| s.rtp_in),

@@ -125,6 +125,8 @@ pub(super) const KEYS: &[Key] = &[
     number("limits.participants_per_room_max", 1, 100_000, "People in a room."),
     number("limits.rooms_per_node_max", 1, 1_000_000, "Rooms on a node."),
     number("limits.consumers_per_participant_max", 1, 100_000, "Consumers of a participant."),
+    number("limits.data_producers_per_participant_max", 1, 1_000, "Data producers of a participant."),
+    number("limits.data_consumers_per_participant_max", 1, 1_024, "Data consumers of a participant."),
     number("limits.name_bytes_max", 1, 1_024, "Longest display name, in bytes."),
     number(
         "limits.grace_ms",

@@ -108,6 +108,9 @@ impl Worker {
     /// Closes a router with all that is on it, without events: the caller knows what it held.
     pub fn close_router(&mut self, id: RouterId) {
         let Some(router) = self.routers.remove(&id) else { return };
+        for &key in &router.transports {
+            self.end_data(key, None);
+        }
         for key in router.transports {
             self.remove_transport(key);
         }
@@ -115,7 +118,7 @@ impl Worker {
             self.producers.try_remove(key.0);
         }
         let closed = |event: &Event| match event {
-            Event::AudioLevels { router, .. } => *router != id,
+            Event::AudioLevels { router, .. } | Event::DataProducerClosed { router, .. } => *router != id,
             _ => true,
         };
         self.events.retain(closed);
@@ -155,6 +158,7 @@ impl Worker {
             timer: None,
             next_mid: 0,
             next_ssrc: self.rng.random(),
+            data: None,
         }));
         members.transports.push(key);
         self.transport_ids.insert(id, key);
@@ -165,6 +169,7 @@ impl Worker {
             ice_parameters,
             ice_candidates: candidates(&self.config.listen),
             dtls_parameters: self.config.identity.parameters(),
+            sctp_parameters: None,
         })
     }
 
@@ -450,6 +455,7 @@ impl Worker {
     }
 
     pub(super) fn remove_transport(&mut self, key: TransportKey) {
+        self.end_data(key, None);
         for producer in self.transports[key.0].producers.clone() {
             self.detach_source(producer);
         }

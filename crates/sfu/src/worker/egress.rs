@@ -1,4 +1,4 @@
-//! What is due is written: control datagrams, then audio, retransmissions, video.
+//! What is due is written: control datagrams, then audio, retransmissions, video, data channels.
 //!
 //! The fan-out is resumable. It keeps its place among the consumers of a stream when the batch is full, and its
 //! start rotates, so that no receiver is always the last. Video and retransmissions for a path that took all that it
@@ -25,7 +25,8 @@ impl Worker {
             && self.fan_out(MediaKind::Audio, time, batch)
             && self.retransmit(time, batch)
             && self.serve_held(time, batch)
-            && self.fan_out(MediaKind::Video, time, batch);
+            && self.fan_out(MediaKind::Video, time, batch)
+            && self.write_data(now, batch);
     }
 
     fn retransmit(&mut self, time: SendTime, batch: &mut SendBatch) -> bool {

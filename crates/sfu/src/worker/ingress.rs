@@ -112,6 +112,7 @@ impl Worker {
                     }
                     self.emit(Event::TransportConnected { transport: id });
                 }
+                DtlsOutput::Data(bytes) => self.handle_sctp(now, key, bytes),
                 DtlsOutput::Closed => {
                     let id = transport.id;
                     self.remove_transport(key);

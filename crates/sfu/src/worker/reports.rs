@@ -56,6 +56,7 @@ impl Worker {
         }
         transport.dtls.handle_timeout(now);
         self.poll_dtls(now, key);
+        self.handle_data_timeout(now, key);
         let Some(transport) = self.transports.get(key.0) else { return };
         if transport.reports_at <= now {
             self.transports[key.0].reports_at = now + REPORT_INTERVAL;
