@@ -122,6 +122,11 @@ pub enum Notification {
         /// Which.
         transport_id: TransportId,
     },
+    /// Somebody else than before speaks most.
+    ActiveSpeaker {
+        /// Their microphone.
+        producer_id: ProducerId,
+    },
     /// How loud people are, about five times a second while somebody speaks. Only those above silence.
     AudioLevels {
         /// Loudest first.

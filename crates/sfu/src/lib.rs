@@ -30,6 +30,7 @@ pub mod rtcp;
 pub mod rtp;
 mod sctp;
 mod sequence;
+mod speaker;
 pub mod srtp;
 mod stream;
 mod timers;

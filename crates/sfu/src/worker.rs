@@ -2,7 +2,8 @@
 //!
 //! `control` holds the calls that make and change things, `ingress` takes datagrams in, `feedback` acts on
 //! RTCP, `data` carries data channels, `layers` chooses what each consumer gets, `sharing` how much of its path,
-//! `fan_out` holds what waits to be sent, `egress` writes what is due, `reports` does what time brings.
+//! `fan_out` holds what waits to be sent, `egress` writes what is due, `reports` does what time brings,
+//! `speakers` tells who speaks.
 
 mod control;
 mod data;
@@ -13,6 +14,7 @@ mod ingress;
 mod layers;
 mod reports;
 mod sharing;
+mod speakers;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -125,6 +127,13 @@ pub enum Event {
         /// Why.
         reason: DataConsumerCloseReason,
     },
+    /// Somebody else than before speaks most.
+    ActiveSpeaker {
+        /// Which router.
+        router: RouterId,
+        /// Their microphone.
+        producer: ProducerId,
+    },
     /// How loud the producers of a router are, loudest first; five times a second while anybody speaks.
     AudioLevels {
         /// Which router.
@@ -214,6 +223,8 @@ pub struct WorkerStats {
 struct Router {
     transports: Vec<TransportKey>,
     producers: FxHashMap<ProducerId, ProducerKey>,
+    /// Who spoke most so far.
+    speaker: Option<ProducerId>,
 }
 
 /// The media of many rooms on one thread.
@@ -307,7 +318,9 @@ impl Worker {
 
     fn emit(&mut self, event: Event) {
         // Everything else is bounded by the number of transports and consumers there ever were, or waits for room.
-        if matches!(event, Event::AudioLevels { .. } | Event::ConsumerLayer { .. }) && self.events.len() >= EVENTS_MAX {
+        if matches!(event, Event::AudioLevels { .. } | Event::ActiveSpeaker { .. } | Event::ConsumerLayer { .. })
+            && self.events.len() >= EVENTS_MAX
+        {
             self.stats.events_dropped += 1;
             return;
         }

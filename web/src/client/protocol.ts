@@ -765,6 +765,12 @@ export type Notification = {
     transportId: TransportId;
   };
 } | {
+  event: "activeSpeaker";
+  data: {
+    /** Their microphone. */
+    producerId: ProducerId;
+  };
+} | {
   event: "audioLevels";
   data: {
     /** Loudest first. */

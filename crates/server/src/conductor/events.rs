@@ -98,6 +98,12 @@ fn pass_on(shared: &Arc<Shared>, event: Event) {
             }
         }
         Event::DataProducerClosed { .. } => {}
+        Event::ActiveSpeaker { router, producer } => {
+            let notification = Notification::ActiveSpeaker { producer_id: producer };
+            for outbox in registry.listeners(router) {
+                outbox.notify_unless_behind(notification.clone());
+            }
+        }
         Event::AudioLevels { router, levels } => {
             let levels = levels.into_iter().map(|(producer_id, level)| AudioLevel { producer_id, level }).collect();
             let notification = Notification::AudioLevels { levels };

@@ -101,7 +101,7 @@ impl Worker {
         if self.routers.contains_key(&id) {
             return Err(RouterError::Exists);
         }
-        self.routers.insert(id, Router { transports: Vec::new(), producers: FxHashMap::default() });
+        self.routers.insert(id, Router { transports: Vec::new(), speaker: None, producers: FxHashMap::default() });
         Ok(())
     }
 
@@ -118,7 +118,9 @@ impl Worker {
             self.producers.try_remove(key.0);
         }
         let closed = |event: &Event| match event {
-            Event::AudioLevels { router, .. } | Event::DataProducerClosed { router, .. } => *router != id,
+            Event::AudioLevels { router, .. }
+            | Event::ActiveSpeaker { router, .. }
+            | Event::DataProducerClosed { router, .. } => *router != id,
             _ => true,
         };
         self.events.retain(closed);
@@ -367,6 +369,7 @@ impl Worker {
             consumers: Vec::new(),
             paused: false,
             level: i8::MIN + 1,
+            speech: (kind == MediaKind::Audio).then(Box::default),
             layer_kept: 0,
             unwanted_since: None,
         }));

@@ -230,6 +230,9 @@ impl Worker {
         self.stats.rtp_recovered += u64::from(incoming.is_rtx);
         if let Some(level) = level {
             producer.level = producer.level.max(level);
+            if let Some(speech) = &mut producer.speech {
+                speech.on_level(now_us, level);
+            }
         }
         let mut lost_for_good = false;
         if let Some(nack) = &mut stream.nack {
