@@ -36,8 +36,6 @@ pub(super) async fn measure(bench: &Bench, name: &str, call: Call) -> anyhow::Re
         floors.push(floor.run(bench.floor_time, &bench.server)?);
     }
     let rss = crate::memory::of_process_kib(server.process())?;
-    crowd.drive.set_paused(false)?;
-    crowd.leave().await?;
 
     let mut row = Row::new(name);
     let floor_ns: Vec<_> = floors.iter().map(|run| run.cpu.as_nanos() as f64 / run.packets.max(1) as f64).collect();

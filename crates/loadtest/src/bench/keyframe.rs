@@ -33,6 +33,7 @@ pub(super) async fn measure(bench: &Bench, name: &str) -> anyhow::Result<Row> {
         videos.push(crowd);
     }
     let mut row = Row::new(name);
+    let mut rates = Vec::new();
     let mut found = [Vec::new(), Vec::new()];
     for _ in 0..bench.runs.min(RUNS_MAX) {
         for (video, found) in videos.iter().zip(&mut found) {
@@ -40,9 +41,11 @@ pub(super) async fn measure(bench: &Bench, name: &str) -> anyhow::Result<Row> {
             let before = audio.drive.totals()?.latencies;
             let window = Window::open(bench, &server, &bench.server, &[&audio, video], RUN).await?;
             row.void_because(window.void());
+            rates.push(window.packets as f64 / window.seconds);
             found.push(audio.drive.totals()?.latencies.since(&before));
         }
     }
+    row.figure("packets_per_second", rates);
     let [plain, large] = &found;
     row.figure("audio_latency_ms_p99_without", plain.iter().filter_map(|run| milliseconds(run, 0.99)));
     row.figure("audio_latency_ms_p99", large.iter().filter_map(|run| milliseconds(run, 0.99)));
@@ -53,9 +56,5 @@ pub(super) async fn measure(bench: &Bench, name: &str) -> anyhow::Result<Row> {
     row.figure("audio_latency_ms_p99_added", added);
     row.figure("audio_latency_ms_max_without", plain.iter().filter_map(|run| milliseconds(run, 1.0)));
     row.figure("audio_latency_ms_max", large.iter().filter_map(|run| milliseconds(run, 1.0)));
-    for crowd in videos {
-        crowd.leave().await?;
-    }
-    audio.leave().await?;
     Ok(row)
 }

@@ -41,9 +41,6 @@ pub(super) async fn measure(bench: &Bench, name: &str) -> anyhow::Result<Row> {
     row.figure("ratio", one.iter().zip(&two).map(|(one, two)| two / one));
     row.figure("server_ns_per_packet", two);
     row.figure("one_worker_ns_per_packet", one);
-    for (_, crowd) in sides {
-        crowd.leave().await?;
-    }
     bench.generator.take()?;
     Ok(row)
 }

@@ -15,6 +15,8 @@ use crate::shapes::{AUDIO, LAYERS, VIDEO};
 
 /// People who join in a second, unless that is what is measured.
 pub(super) const RAMP: u32 = 150;
+/// Into larger rooms people come slower.
+const LARGE: u32 = 400;
 
 /// What the server can be measured at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -108,7 +110,10 @@ fn call(plan: Plan, floor: Vec<Stream>) -> Call {
 
 fn one_camera(config: VideoConfig, receivers: u32) -> Call {
     let floor = vec![Stream::video(&config, Duration::ZERO, 0..receivers as usize)];
-    call(room("video", vec![camera(config)], receivers), floor)
+    let plan = room("video", vec![camera(config)], receivers);
+    // Everybody is told of everybody who joins.
+    let ramp = if receivers > LARGE { RAMP * LARGE / receivers } else { RAMP };
+    call(Plan { ramp, ..plan }, floor)
 }
 
 fn one_microphone(config: AudioConfig, receivers: u32) -> Call {

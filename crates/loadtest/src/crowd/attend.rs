@@ -40,7 +40,7 @@ pub(super) async fn attend(
     seat: Seat,
     drive: Arc<Drive>,
     entered: mpsc::Sender<()>,
-    leaving: watch::Receiver<()>,
+    leaving: watch::Receiver<u32>,
 ) -> anyhow::Result<()> {
     let name = format!("Synthetic {}", seat.number + 1);
     take_part(&seat, &name, &drive, entered, leaving).await.context(name)
@@ -51,7 +51,7 @@ async fn take_part(
     name: &str,
     drive: &Drive,
     entered: mpsc::Sender<()>,
-    mut leaving: watch::Receiver<()>,
+    mut leaving: watch::Receiver<u32>,
 ) -> anyhow::Result<()> {
     let started = Instant::now();
     let (session, mut notifications) = Session::join(seat.server, &seat.room, name).await?;
@@ -71,7 +71,8 @@ async fn take_part(
     loop {
         let notification = tokio::select! {
             notification = notifications.recv() => notification.context("the session's socket closed")?,
-            _ = leaving.changed() => {
+            // Without the value, which is locked.
+            _ = async { leaving.wait_for(|leave| seat.number < *leave).await.is_ok() } => {
                 session.leave().await?;
                 return publisher.into_iter().chain([viewer.client]).try_for_each(|client| drive.remove(client));
             }
