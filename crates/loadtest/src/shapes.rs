@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use loadtest::client::{AudioConfig, VideoConfig};
 
-/// Of a packet as it leaves the server: RTP header with the extensions that a receiver takes (a microphone's packets
-/// are shorter by those that only pictures have, and counted as if they were not), and SRTP's tag.
+/// Of a packet as it leaves the server: RTP header with the extensions that a receiver takes of a picture and of
+/// sound, and SRTP's tag.
 pub(crate) const HEADER_BYTES: usize = 28;
+pub(crate) const AUDIO_HEADER_BYTES: usize = 24;
 pub(crate) const TAG_BYTES: usize = 16;
 
 /// A camera whose frames are three packets of 1159 and three of 1160 bytes, 30 a second: 1.7 Mbit/s.

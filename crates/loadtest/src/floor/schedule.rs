@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use loadtest::client::{AudioConfig, Recording, VideoConfig};
 
-use crate::shapes::{HEADER_BYTES, TAG_BYTES};
+use crate::shapes::{AUDIO_HEADER_BYTES, HEADER_BYTES, TAG_BYTES};
 
 /// Packets of a recording that are closer than this come to the server as one batch.
 const TOGETHER: Duration = Duration::from_micros(200);
@@ -37,7 +37,7 @@ pub(super) struct Burst {
 
 impl Stream {
     pub(crate) fn audio(config: AudioConfig, start: Duration, receivers: impl IntoIterator<Item = usize>) -> Self {
-        let burst = Burst { at: Duration::ZERO, packets: 1, bytes: sealed(config.bytes) };
+        let burst = Burst { at: Duration::ZERO, packets: 1, bytes: AUDIO_HEADER_BYTES + config.bytes + TAG_BYTES };
         let receivers = receivers.into_iter().collect();
         Self { bursts: vec![burst], length: Duration::from_millis(20), start, receivers }
     }
