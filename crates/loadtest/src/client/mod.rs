@@ -4,6 +4,7 @@ mod channels;
 mod latency;
 mod parameters;
 mod payload;
+mod recording;
 mod source;
 mod stream;
 
@@ -27,6 +28,7 @@ use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 pub use latency::Latencies;
 pub use parameters::receive_capabilities;
 pub use payload::PayloadError;
+pub use recording::Recording;
 pub use source::{AudioConfig, VideoConfig};
 pub use stream::{Fault, StreamReport};
 
@@ -39,7 +41,7 @@ const RTX_CACHE: (usize, Duration) = (1024, Duration::from_secs(3));
 
 /// What mediasoup-client sets up beside the first video that it consumes, for the server's bandwidth probes.
 const PROBATOR_MID: &str = "probator";
-const PROBATOR_SSRC: u32 = 1234;
+pub(crate) const PROBATOR_SSRC: u32 = 1234;
 
 /// Where libwebrtc's estimation starts.
 const ESTIMATE_FIRST_BPS: u64 = 300_000;
@@ -74,6 +76,8 @@ struct Publication {
     mid: Mid,
     /// Of the lowest of the layers that it is one of.
     picture: Mid,
+    /// Which of the picture's layers it is.
+    layer: u8,
     ssrc: Ssrc,
     payload_type: u8,
     sequence: u64,
@@ -91,6 +95,7 @@ pub struct Client {
     timeout: Instant,
     connected: bool,
     closed: bool,
+    paused: bool,
     estimate_bps: Option<u64>,
     publications: Vec<Publication>,
     streams: BTreeMap<u32, ReceivedStream>,
@@ -165,6 +170,7 @@ impl Client {
             timeout: now,
             connected: false,
             closed: false,
+            paused: false,
             estimate_bps: None,
             publications: Vec::new(),
             streams: BTreeMap::new(),
@@ -207,10 +213,11 @@ impl Client {
     pub fn produce_simulcast(&mut self, now: Instant, publisher: u32, configs: &[VideoConfig]) -> RtpParameters {
         let mut all: Option<RtpParameters> = None;
         let picture = Mid::from(self.publications.len().to_string().as_str());
-        for (layer, &config) in (0..).zip(configs) {
-            let one = self.produce_video(now, publisher + layer, config);
+        for (layer, &config) in (0_u8..).zip(configs) {
+            let one = self.produce_video(now, publisher + u32::from(layer), config);
             if let Some(publication) = self.publications.last_mut() {
                 publication.picture = picture;
+                publication.layer = layer;
             }
             match &mut all {
                 Some(all) => all.encodings.extend(one.encodings),
@@ -235,6 +242,7 @@ impl Client {
             source,
             mid,
             picture: mid,
+            layer: 0,
             ssrc: ssrc.into(),
             payload_type: parameters::sent_payload_type(kind),
             // Below 2^15, as browsers begin.
@@ -253,6 +261,21 @@ impl Client {
         }
     }
 
+    /// Captures nothing for a while, or goes on, with keyframes. Frames are numbered as if there had been no pause.
+    pub fn set_paused(&mut self, now: Instant, paused: bool) {
+        if self.paused && !paused {
+            self.publications.iter_mut().for_each(|publication| publication.source.resume(now));
+        }
+        self.paused = paused;
+    }
+
+    /// Sends the layers of all pictures up to this one only, 0 the lowest; captures go on.
+    pub fn send_layers(&mut self, highest: u8) {
+        for publication in &mut self.publications {
+            publication.sending = publication.layer <= highest;
+        }
+    }
+
     /// How many keyframes the publication that was produced as the `index`th has sent.
     pub fn keyframes_sent(&self, index: usize) -> u64 {
         self.publications.get(index).map_or(0, |publication| publication.source.keyframes)
@@ -266,7 +289,7 @@ impl Client {
     /// When the next frame is to be sent; none before there is a connection.
     pub fn next_capture(&self) -> Option<Instant> {
         let sources = self.publications.iter().map(|publication| publication.source.next_at());
-        sources.min().filter(|_| self.connected)
+        sources.min().filter(|_| self.connected && !self.paused)
     }
 
     /// Expects the media of a consumer, and gives its SSRC, the key of its report.
@@ -379,11 +402,11 @@ impl Client {
     }
 
     fn capture(&mut self) {
-        if !self.connected {
+        if !self.connected || self.paused {
             return;
         }
         for publication in &mut self.publications {
-            while publication.source.poll(self.now, &mut self.captured) {}
+            publication.source.poll(self.now, &mut self.captured);
             let level = publication.source.level();
             let mut direct = self.rtc.direct_api();
             for packet in self.captured.drain(..) {

@@ -17,7 +17,7 @@ use protocol::MediaKind;
 use protocol::rtp::{RtpCapabilities, RtpParameters};
 use protocol::transport::{DtlsFingerprint, DtlsParameters, DtlsRole, TransportOptions};
 
-use crate::client::{ClientError, Datagram};
+use crate::client::{ClientError, Datagram, PROBATOR_SSRC};
 use feedback::Feedback;
 use handshake::Handshake;
 use srtcp::Sealer;
@@ -48,7 +48,7 @@ pub struct LightClient {
     ssrc: u32,
     transport_id: Option<u8>,
     streams: BTreeMap<u32, LightStream>,
-    /// SSRCs of retransmissions; they tell nothing about what is missing.
+    /// SSRCs of retransmissions and probes; they tell nothing about what is missing.
     repairs: BTreeSet<u32>,
     feedback: Feedback,
     next_report: Instant,
@@ -118,6 +118,9 @@ impl LightClient {
         let ssrc = encoding.ssrc.ok_or(ClientError::RtpParameters("no ssrc"))?;
         self.streams.insert(ssrc, LightStream::new(kind));
         self.repairs.extend(encoding.rtx.map(|rtx| rtx.ssrc));
+        if kind == MediaKind::Video {
+            self.repairs.insert(PROBATOR_SSRC);
+        }
         Ok(())
     }
 
