@@ -1,13 +1,15 @@
 //! A worker: everything that one thread carries. Sans-IO: it is told the time and given datagrams.
 //!
 //! `control` holds the calls that make and change things, `ingress` takes datagrams in, `feedback` acts on
-//! RTCP, `layers` chooses what each consumer gets, `sharing` how much of its path, `egress` writes what is due, `reports` does what time brings.
+//! RTCP, `layers` chooses what each consumer gets, `sharing` how much of its path, `paths` where its packets go,
+//! `egress` writes what is due, `reports` does what time brings.
 
 mod control;
 mod egress;
 mod feedback;
 mod ingress;
 mod layers;
+mod paths;
 mod reports;
 mod sharing;
 
@@ -42,10 +44,10 @@ const EVENTS_MAX: usize = 4096;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RouterId(pub u64);
 
-/// One UDP socket of a worker and where clients are told to find it.
+/// An address of a worker, for UDP and TCP alike, and where clients are told to find it.
 #[derive(Debug, Clone)]
 pub struct ListenAddr {
-    /// The concrete address that the socket is bound to, never a wildcard.
+    /// The concrete address that the sockets are bound to, never a wildcard.
     pub local: SocketAddr,
     /// Addresses to put into candidates instead of the local one, where the machine is behind NAT.
     pub announced: Vec<IpAddr>,
@@ -54,7 +56,7 @@ pub struct ListenAddr {
 /// What a worker is made with.
 #[derive(Clone)]
 pub struct WorkerConfig {
-    /// Its sockets, in the order of their [`SocketIndex`](crate::transmit::SocketIndex).
+    /// Its addresses, from which each [`SocketIndex`](crate::transmit::SocketIndex) follows.
     pub listen: Vec<ListenAddr>,
     /// The DTLS identity, one per process.
     pub identity: Arc<crate::dtls::Identity>,

@@ -137,7 +137,8 @@ impl Worker {
             let Some(&stream) = streams.get(usize::from(original.layer)) else { continue };
             let stream = &self.streams[stream.0];
             let Some(transport) = self.transports.get_mut(consumer.transport.0) else { continue };
-            let Some(egress) = transport.egress.as_mut() else { continue };
+            // What cannot leave now is asked for again.
+            let Some(egress) = transport.egress.as_mut().filter(|egress| !egress.blocked) else { continue };
             let spare = batch.spare();
             if let Some(bytes) = write_retransmission(consumer, &stream.ring, egress, time, &original, spare) {
                 batch.commit(egress.socket, egress.remote, bytes, bytes);
@@ -170,7 +171,9 @@ impl Worker {
                     continue;
                 }
                 let (consumer, ring) = (&mut self.consumers[consumer_key.0], &self.streams[key.0].ring);
-                if let Some(egress) = &mut self.transports[consumer.transport.0].egress {
+                if let Some(egress) = &mut self.transports[consumer.transport.0].egress
+                    && !egress.blocked
+                {
                     let before = consumer.stats.skipped;
                     full = write_burst(consumer, ring, egress, time, batch) == Burst::Full;
                     skipped |= consumer.stats.skipped != before;
