@@ -32,6 +32,8 @@ pub(crate) struct Egress {
     pub(crate) transport_cc: u16,
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
+    /// Nothing leaves now: the path takes no more, or there is none.
+    pub(crate) blocked: bool,
     /// From the first video on whose arrival the client tells of.
     pub(crate) bandwidth: Option<Box<Bandwidth>>,
 }

@@ -17,6 +17,7 @@ pub mod codec;
 mod consumer;
 mod control_queue;
 pub mod dtls;
+pub mod framing;
 pub mod ice;
 mod keyframe;
 mod keys;

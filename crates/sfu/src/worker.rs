@@ -2,8 +2,8 @@
 //!
 //! `control` holds the calls that make and change things, `ingress` takes datagrams in, `feedback` acts on
 //! RTCP, `data` carries data channels, `layers` chooses what each consumer gets, `sharing` how much of its path,
-//! `fan_out` holds what waits to be sent, `egress` writes what is due, `reports` does what time brings,
-//! `speakers` tells who speaks.
+//! `paths` where its packets go, `fan_out` holds what waits to be sent, `egress` writes what is due, `reports` does
+//! what time brings, `speakers` tells who speaks.
 
 mod control;
 mod data;
@@ -12,6 +12,7 @@ mod fan_out;
 mod feedback;
 mod ingress;
 mod layers;
+mod paths;
 mod reports;
 mod sharing;
 mod speakers;
@@ -51,10 +52,10 @@ const EVENTS_MAX: usize = 4096;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RouterId(pub u64);
 
-/// One UDP socket of a worker and where clients are told to find it.
+/// An address of a worker, for UDP and TCP alike, and where clients are told to find it.
 #[derive(Debug, Clone)]
 pub struct ListenAddr {
-    /// The concrete address that the socket is bound to, never a wildcard.
+    /// The concrete address that the sockets are bound to, never a wildcard.
     pub local: SocketAddr,
     /// Addresses to put into candidates instead of the local one, where the machine is behind NAT.
     pub announced: Vec<IpAddr>,
@@ -63,7 +64,7 @@ pub struct ListenAddr {
 /// What a worker is made with.
 #[derive(Clone)]
 pub struct WorkerConfig {
-    /// Its sockets, in the order of their [`SocketIndex`](crate::transmit::SocketIndex).
+    /// Its addresses, from which each [`SocketIndex`](crate::transmit::SocketIndex) follows.
     pub listen: Vec<ListenAddr>,
     /// The DTLS identity, one per process.
     pub identity: Arc<crate::dtls::Identity>,

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use protocol::MediaKind;
 use protocol::rtp::{RtpCapabilities, RtpParameters};
 use protocol::sctp::SctpStreamParameters;
-use protocol::transport::{DtlsFingerprint, DtlsParameters, DtlsRole, IceParameters, TransportOptions};
+use protocol::transport::{DtlsFingerprint, DtlsParameters, DtlsRole, IceParameters, IceProtocol, TransportOptions};
 use str0m::bwe::{Bitrate, BweKind};
 use str0m::change::DirectApi;
 use str0m::config::Fingerprint;
@@ -154,7 +154,7 @@ impl Client {
         let mut rtc = config.build(now);
         let candidate = |address| Candidate::host(address, "udp").map_err(|_| unusable("bad candidate"));
         rtc.add_local_candidate(candidate(local)?);
-        for server in &options.ice_candidates {
+        for server in options.ice_candidates.iter().filter(|server| server.protocol == IceProtocol::Udp) {
             rtc.add_remote_candidate(candidate(SocketAddr::new(server.ip, server.port))?);
         }
         let mut direct = rtc.direct_api();

@@ -15,7 +15,7 @@ use is::stun::{StunMessage, StunPacket};
 use is::{Candidate, IceAgent, IceAgentEvent, IceConnectionState, IceCreds, Protocol};
 use protocol::MediaKind;
 use protocol::rtp::{RtpCapabilities, RtpParameters};
-use protocol::transport::{DtlsFingerprint, DtlsParameters, DtlsRole, TransportOptions};
+use protocol::transport::{DtlsFingerprint, DtlsParameters, DtlsRole, IceProtocol, TransportOptions};
 
 use crate::client::{ClientError, Datagram, PROBATOR_SSRC};
 use feedback::Feedback;
@@ -75,7 +75,7 @@ impl LightClient {
         let parameters = &options.ice_parameters;
         let (ufrag, pass) = (parameters.username_fragment.clone(), parameters.password.clone());
         ice.set_remote_credentials(IceCreds { ufrag, pass });
-        for server in &options.ice_candidates {
+        for server in options.ice_candidates.iter().filter(|server| server.protocol == IceProtocol::Udp) {
             ice.add_remote_candidate(candidate(SocketAddr::new(server.ip, server.port))?);
         }
         let extension = router.header_extensions.iter().find(|extension| extension.uri == TRANSPORT_WIDE_CC);

@@ -184,16 +184,19 @@ fn write_drivers(text: &mut Exposition, workers: &[WorkerMetrics]) {
         ("turns_total", Kind::Counter, "Turns of the loop.", |m| m.turns),
         ("long_turns_total", Kind::Counter, "Turns of more than 2 ms.", |m| m.long_turns),
         ("segmentation_off", Kind::Gauge, "Sockets without segmentation offload.", |m| u64::from(m.segmentation_off)),
-        ("datagrams_in_total", Kind::Counter, "Datagrams received.", |m| m.datagrams_in),
-        ("bytes_in_total", Kind::Counter, "Bytes of UDP payload received.", |m| m.bytes_in),
+        ("datagrams_in_total", Kind::Counter, "Datagrams received, by UDP and TCP.", |m| m.datagrams_in),
+        ("bytes_in_total", Kind::Counter, "Bytes of them.", |m| m.bytes_in),
         ("receive_calls_total", Kind::Counter, "recvmmsg calls that brought something.", |m| m.receive_calls),
         ("receive_errors_total", Kind::Counter, "recvmmsg calls that failed.", |m| m.receive_errors),
-        ("datagrams_out_total", Kind::Counter, "Datagrams sent.", |m| m.datagrams_out),
-        ("bytes_out_total", Kind::Counter, "Bytes of UDP payload sent.", |m| m.bytes_out),
+        ("datagrams_out_total", Kind::Counter, "Datagrams sent, by UDP and TCP.", |m| m.datagrams_out),
+        ("bytes_out_total", Kind::Counter, "Bytes of them.", |m| m.bytes_out),
         ("send_calls_total", Kind::Counter, "sendmmsg calls.", |m| m.send_calls),
         ("messages_out_total", Kind::Counter, "Messages sent, each of one or more datagrams.", |m| m.messages_out),
         ("would_block_total", Kind::Counter, "Times a send buffer was full.", |m| m.would_block),
         ("no_buffers_total", Kind::Counter, "Times the kernel had no memory for a message.", |m| m.no_buffers),
+        ("tcp_connections", Kind::Gauge, "Media connections (TCP) that are open.", |m| u64::from(m.tcp_connections)),
+        ("tcp_accepted_total", Kind::Counter, "Media connections (TCP) accepted.", |m| m.tcp_accepted),
+        ("tcp_queued_bytes", Kind::Gauge, "Bytes that wait for full media connections.", |m| m.tcp_queued_bytes),
     ];
     let named: Vec<(String, WorkerMetrics)> = workers.iter().map(|m| (m.worker.to_string(), m.clone())).collect();
     write_rows(text, ROWS, &named);
@@ -207,6 +210,34 @@ fn write_drivers(text: &mut Exposition, workers: &[WorkerMetrics]) {
             ("invalid", dropped.invalid),
             ("other", dropped.other),
             ("port_zero", dropped.port_zero),
+            ("queue_full", dropped.queue_full),
+            ("not_connected", dropped.not_connected),
+        ];
+        for (cause, count) in causes {
+            text.sample(&[("worker", worker), ("cause", cause)], count);
+        }
+    }
+    text.family("hyperion_worker_tcp_refused_total", Kind::Counter, "Media connections (TCP) refused, by cause.");
+    for (worker, metrics) in &named {
+        let refused = metrics.tcp_refused;
+        let causes = [
+            ("too_many", refused.too_many),
+            ("too_many_of_address", refused.too_many_of_address),
+            ("system", refused.system),
+        ];
+        for (cause, count) in causes {
+            text.sample(&[("worker", worker), ("cause", cause)], count);
+        }
+    }
+    text.family("hyperion_worker_tcp_closed_total", Kind::Counter, "Media connections (TCP) that ended, by cause.");
+    for (worker, metrics) in &named {
+        let closed = metrics.tcp_closed;
+        let causes = [
+            ("by_peer", closed.by_peer),
+            ("by_error", closed.by_error),
+            ("frame_too_long", closed.frame_too_long),
+            ("unproven", closed.unproven),
+            ("ended", closed.ended),
         ];
         for (cause, count) in causes {
             text.sample(&[("worker", worker), ("cause", cause)], count);

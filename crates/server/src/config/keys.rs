@@ -77,7 +77,7 @@ pub(super) const KEYS: &[Key] = &[
         "media_port",
         0,
         65_535,
-        "UDP port of the first media worker; worker i uses media_port + i. 0 takes any free ones.",
+        "Port of the first media worker, UDP and TCP; worker i uses media_port + i. 0 takes any free ones.",
     ),
     number("workers", 0, 256, "Media threads. 0: one per core."),
     list(

@@ -36,7 +36,9 @@ impl Worker {
             let Some(consumer) = self.consumers.get_mut(consumer.0) else { continue };
             let streams = &self.producers[consumer.producer.0].streams;
             let stream = streams.get(usize::from(original.layer)).map(|stream| &self.streams[stream.0]);
-            let mut egress = self.transports.get_mut(consumer.transport.0).and_then(|t| t.egress.as_mut());
+            let egress = self.transports.get_mut(consumer.transport.0).and_then(|t| t.egress.as_mut());
+            // What a path that takes nothing misses is asked for again.
+            let mut egress = egress.filter(|egress| !egress.blocked);
             if egress.as_mut().is_some_and(|egress| egress.is_held(time.now_us)) {
                 self.fan_out.hold_retransmission(time.now_us, retransmission);
                 continue;
@@ -119,7 +121,9 @@ impl Worker {
     /// Writes what a consumer may be sent of the stream that it reads.
     fn write(&mut self, key: ConsumerKey, stream_key: StreamKey, time: SendTime, batch: &mut SendBatch) -> Burst {
         let (consumer, stream) = (&mut self.consumers[key.0], &self.streams[stream_key.0]);
-        let Some(egress) = &mut self.transports[consumer.transport.0].egress else { return Burst::Done };
+        let egress = self.transports[consumer.transport.0].egress.as_mut();
+        // What a path that takes nothing misses waits in the ring: the stream is queued when it takes more.
+        let Some(egress) = egress.filter(|egress| !egress.blocked) else { return Burst::Done };
         let before = consumer.stats.skipped;
         let burst = write_burst(consumer, &stream.ring, egress, time, batch);
         if burst == Burst::Held {

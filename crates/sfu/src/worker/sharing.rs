@@ -59,7 +59,8 @@ impl Worker {
 
     fn send_padding(&mut self, now: Instant, key: TransportKey) -> bool {
         let now_us = self.clock.micros(now);
-        let Some(egress) = self.transports[key.0].egress.as_mut() else { return false };
+        let egress = self.transports[key.0].egress.as_mut();
+        let Some(egress) = egress.filter(|egress| !egress.blocked) else { return false };
         let Egress { keys, socket, remote, transport_cc, bandwidth, .. } = egress;
         let Some(bandwidth) = bandwidth.as_deref_mut() else { return false };
         let Some(bytes) = bandwidth.padding_due(now_us) else { return false };

@@ -4,6 +4,7 @@ mod address_change;
 mod audio_levels;
 mod bandwidth_estimation;
 mod congestion;
+mod connections;
 mod data_channels;
 mod garbage;
 mod ice_restart;

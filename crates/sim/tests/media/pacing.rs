@@ -10,8 +10,9 @@ use sim::network::Link;
 use crate::{clean, ms, rtp, seconds};
 
 /// A keyframe of 100 kB.
-const LARGE: VideoConfig =
-    VideoConfig { frame_rate: 20, packets: 2, keyframe_packets: 100, bytes: 1000, encoding: std::time::Duration::ZERO };
+fn large() -> VideoConfig {
+    VideoConfig { packets: 2, keyframe_packets: 100, ..VideoConfig::default() }
+}
 
 /// A publisher, and a viewer who began to receive its camera and microphone.
 fn call(down: Link) -> Call {
@@ -19,7 +20,7 @@ fn call(down: Link) -> Call {
     call.join(clean(), clean());
     call.join(clean(), down);
     call.publish_audio(0, AudioConfig::default());
-    call.publish_video(0, LARGE);
+    call.publish_video(0, large());
     call.connect();
     call
 }
