@@ -12,6 +12,7 @@ pub mod request;
 pub mod rtp;
 pub mod sctp;
 pub mod snapshot;
+pub mod stats;
 pub mod transport;
 
 pub use error::{ErrorBody, ErrorCode};

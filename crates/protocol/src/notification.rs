@@ -85,6 +85,15 @@ pub enum Notification {
         /// What it gets, 0 the lowest.
         spatial_layer: u8,
     },
+    /// How well a consumer of this client arrives changed, or how well its producer does.
+    ConsumerScore {
+        /// Which.
+        consumer_id: ConsumerId,
+        /// At this client: from 0 to 10, nothing is lost.
+        score: u8,
+        /// At the server: from 0, nothing comes, to 10.
+        producer_score: u8,
+    },
     /// Nobody wants layers above this one of a producer of this client: stop to send them until told otherwise.
     WantedLayers {
         /// Which.

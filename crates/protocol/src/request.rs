@@ -4,6 +4,8 @@
 //! the whole session, reconnects included, so that repeating a request is always safe. The acknowledgement is
 //! [`Ack`]: `{ok: true, data}` or `{ok: false, error}`.
 
+use std::num::NonZeroU8;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ts_rs::TS;
@@ -12,6 +14,7 @@ use crate::error::{ErrorBody, ErrorCode};
 use crate::rtp::{MediaKind, RtpCapabilities, RtpParameters};
 use crate::sctp::SctpStreamParameters;
 use crate::snapshot::RoomSnapshot;
+use crate::stats::TransportStats;
 use crate::transport::{DtlsParameters, IceParameters, TransportOptions};
 use crate::{ConsumerId, DataConsumerId, DataProducerId, ParticipantId, ProducerId, Source, TransportId};
 
@@ -193,6 +196,18 @@ pub enum Request {
         /// 0 the lowest; what is above the highest means the highest.
         spatial_layer: u8,
     },
+    /// Give a consumer more or less of what the path carries than others.
+    SetPriority {
+        /// One of this participant's.
+        consumer_id: ConsumerId,
+        /// From 1, which it is at first, to 255: those with the highest are served first.
+        priority: NonZeroU8,
+    },
+    /// What the server knows of a transport and of all that is on it.
+    GetStats {
+        /// One of this participant's.
+        transport_id: TransportId,
+    },
     /// Stop media for good.
     CloseConsumer {
         /// One of this participant's.
@@ -262,7 +277,7 @@ pub struct Envelope {
 
 impl Request {
     /// The names of all request events.
-    pub const EVENTS: [&str; 18] = [
+    pub const EVENTS: [&str; 20] = [
         "leave",
         "createWebRtcTransport",
         "connectWebRtcTransport",
@@ -275,6 +290,8 @@ impl Request {
         "resumeConsumer",
         "pauseConsumer",
         "setPreferredLayers",
+        "setPriority",
+        "getStats",
         "closeConsumer",
         "produceData",
         "closeDataProducer",
@@ -328,6 +345,8 @@ pub enum Reply {
         /// The data consumers, or why there is none.
         data_consumers: Vec<ConsumeDataResult>,
     },
+    /// To `getStats`.
+    Stats(Box<TransportStats>),
     /// To everything else.
     Done {},
 }

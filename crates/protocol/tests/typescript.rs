@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use protocol::{error, ids, notification, request, rtp, sctp, snapshot, transport};
+use protocol::{error, ids, notification, request, rtp, sctp, snapshot, stats, transport};
 use ts_rs::{Config, TS};
 
 const HEADER: &str = "\
@@ -109,6 +109,10 @@ fn typescript() -> String {
         sctp::SctpStreamParameters,
         sctp::DataConsumerCloseReason,
         transport::TransportOptions,
+        stats::StreamStats,
+        stats::ProducerStats,
+        stats::ConsumerStats,
+        stats::TransportStats,
         snapshot::ProducerView,
         snapshot::DataProducerView,
         snapshot::ParticipantView,
@@ -146,6 +150,7 @@ fn typescript() -> String {
 fn reply(event: &str) -> &'static str {
     match event {
         "createWebRtcTransport" => "TransportOptions",
+        "getStats" => "TransportStats",
         "restartIce" => "{ iceParameters: IceParameters }",
         "produce" => "{ id: ProducerId }",
         "produceData" => "{ id: DataProducerId }",

@@ -5,6 +5,7 @@
 //! all mean that the cursor does not advance.
 
 mod header;
+mod reported;
 mod sent;
 
 use std::time::{Duration, Instant};
@@ -12,12 +13,16 @@ use std::time::{Duration, Instant};
 use protocol::ConsumerId;
 
 pub(crate) use header::{HeaderFields, HeaderWriter};
+pub(crate) use reported::Reported;
 pub(crate) use sent::{Found, Shift};
 
 use crate::clock::{MediaClock, Micros};
 use crate::codec::{Codec, PictureNumbers};
 use crate::keys::{ProducerKey, StreamKey, TransportKey};
+use crate::rate::SendRate;
 use crate::ring::{PacketInfo, Ring, StoredPacket};
+use crate::rtcp::ReportBlock;
+use crate::score::BEST;
 use sent::SentPackets;
 
 /// How far back a start looks for packets that overtook the keyframe's first.
@@ -94,7 +99,7 @@ pub(crate) struct Outgoing {
     pub(crate) shift: Shift,
 }
 
-/// Counters of what a consumer sent and what its receiver said about it.
+/// Counters of what a consumer sent and what its receiver asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ConsumerStats {
     /// Media packets, retransmissions not counted.
@@ -105,8 +110,10 @@ pub(crate) struct ConsumerStats {
     pub(crate) retransmitted: u64,
     /// How often the cursor had to skip: the ring was overwritten, or the path is too slow.
     pub(crate) skipped: u64,
-    /// The receiver's newest fraction lost, in 1/256.
-    pub(crate) fraction_lost: u8,
+    /// Packet numbers that the receiver asked for again.
+    pub(crate) nacks: u64,
+    /// Keyframes that the receiver asked for.
+    pub(crate) keyframe_requests: u64,
 }
 
 /// One receiver's copy of a producer.
@@ -127,6 +134,13 @@ pub(crate) struct Consumer {
     pub(crate) format: ConsumerFormat,
     pub(crate) header: HeaderWriter,
     pub(crate) stats: ConsumerStats,
+    pub(crate) reported: Reported,
+    /// The bitrate of what was sent, retransmissions not counted.
+    pub(crate) rate: SendRate,
+    /// Its score and its source's, as the client knows them.
+    pub(crate) scores_told: (u8, u8),
+    /// How much of its receiver's path it gets before others; at least 1.
+    pub(crate) priority: u8,
     /// When a packet was last sent, for sender reports.
     pub(crate) last_sent: Option<Instant>,
     cursor: u64,
@@ -170,6 +184,10 @@ impl Consumer {
             allowed_layer: u8::MAX,
             header: HeaderWriter::new(&format),
             stats: ConsumerStats::default(),
+            reported: Reported::default(),
+            rate: SendRate::default(),
+            scores_told: (BEST, BEST),
+            priority: 1,
             last_sent: None,
             cursor: 0,
             sent_to: 0,
@@ -195,6 +213,11 @@ impl Consumer {
     /// Whether anything was sent yet.
     pub(crate) fn has_begun(&self) -> bool {
         self.newest.is_some()
+    }
+
+    /// Takes in a report of its receiver.
+    pub(crate) fn on_report(&mut self, block: &ReportBlock) {
+        self.reported.on_report(block, &self.stats, self.next);
     }
 
     /// Lets packets flow once the source is started.

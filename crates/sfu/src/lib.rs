@@ -29,6 +29,7 @@ pub mod reception;
 mod ring;
 pub mod rtcp;
 pub mod rtp;
+mod score;
 mod sctp;
 mod sequence;
 mod speaker;

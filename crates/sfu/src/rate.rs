@@ -1,4 +1,6 @@
-//! How much of a stream comes in.
+//! How much of a stream comes in, and goes out.
+
+use std::time::{Duration, Instant};
 
 use crate::clock::Micros;
 
@@ -36,6 +38,29 @@ impl RateMeter {
     pub(crate) fn bps(&self) -> u64 {
         // A stream begins with a keyframe, so its first moments are not extrapolated.
         self.bps.unwrap_or(self.bytes * 8_000_000 / WINDOW_US as u64)
+    }
+}
+
+/// The bitrate of what a consumer sent, between two looks at its counters.
+#[derive(Debug, Default)]
+pub(crate) struct SendRate {
+    looked: Option<Instant>,
+    bytes: u64,
+    bps: u64,
+}
+
+impl SendRate {
+    /// Looks at what was sent so far: packets, and bytes of their payload.
+    pub(crate) fn look(&mut self, now: Instant, packets: u64, payload_bytes: u64) {
+        let bytes = payload_bytes + packets * OVERHEAD_BYTES;
+        let passed = self.looked.replace(now).map_or(Duration::ZERO, |looked| now.saturating_duration_since(looked));
+        let sent = bytes - std::mem::replace(&mut self.bytes, bytes);
+        self.bps = (sent * 8_000).checked_div(passed.as_millis() as u64).unwrap_or(0);
+    }
+
+    /// In bit/s.
+    pub(crate) fn bps(&self) -> u64 {
+        self.bps
     }
 }
 

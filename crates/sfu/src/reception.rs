@@ -7,6 +7,7 @@
 use std::time::{Duration, Instant};
 
 use crate::rtcp::{NtpTime, ReportBlock, compact_ntp};
+use crate::score::{Interval, Score};
 
 /// A jump forward by more is a restart of the source rather than loss (RFC 3550 appendix A.1, MAX_DROPOUT).
 const DROPOUT_MAX: u64 = 3_000;
@@ -27,6 +28,8 @@ pub struct Reception {
     jitter_q4: u32,
     last_sender_report: Option<(NtpTime, Instant)>,
     repaired: u64,
+    repaired_at_report: u64,
+    score: Score,
 }
 
 /// What was received since the source started.
@@ -56,6 +59,8 @@ impl Reception {
             jitter_q4: 0,
             last_sender_report: None,
             repaired: 0,
+            repaired_at_report: 0,
+            score: Score::default(),
         }
     }
 
@@ -96,7 +101,10 @@ impl Reception {
     /// since an Opus encoder adds in-band FEC only when it hears of loss.
     pub fn report_block(&mut self, now: Instant, ssrc: u32, worst_downstream: Option<u8>) -> Option<ReportBlock> {
         let span = self.span.as_mut()?;
-        let fraction_lost = span.close_interval();
+        let (expected, lost) = span.close_interval();
+        let repaired = self.repaired - std::mem::replace(&mut self.repaired_at_report, self.repaired);
+        self.score.on_interval(Interval { expected, lost, repaired });
+        let fraction_lost = u8::try_from((lost << 8).checked_div(expected).unwrap_or(0)).unwrap_or(u8::MAX);
         let (last_sr, delay_since_last_sr) = match self.last_sender_report {
             Some((ntp, at)) => (ntp.middle(), compact_ntp(now.saturating_duration_since(at))),
             None => (0, 0),
@@ -125,6 +133,11 @@ impl Reception {
     /// Lost packets that came through RTX.
     pub fn repaired(&self) -> u64 {
         self.repaired
+    }
+
+    /// How well it arrives, from 0 to 10: nothing is lost. Of the time between reports.
+    pub fn score(&self) -> u8 {
+        self.score.value()
     }
 
     /// Interarrival jitter.
@@ -179,14 +192,13 @@ impl Span {
         (self.highest - (self.first & !0xffff)) as u32
     }
 
-    /// The fraction lost since the last call, in 1/256 (appendix A.3).
-    fn close_interval(&mut self) -> u8 {
+    /// Packets expected and lost since the last call (appendix A.3).
+    fn close_interval(&mut self) -> (u64, u64) {
         let expected = self.expected() - self.expected_at_report;
         let received = self.received - self.received_at_report;
         self.expected_at_report = self.expected();
         self.received_at_report = self.received;
-        let lost = expected.saturating_sub(received);
-        u8::try_from((lost << 8).checked_div(expected).unwrap_or(0)).unwrap_or(u8::MAX)
+        (expected, expected.saturating_sub(received))
     }
 }
 

@@ -42,6 +42,12 @@ pub(crate) struct Stream {
     /// It comes: see `worker::layers`.
     pub(crate) active: bool,
     pub(crate) last_packet: Option<Instant>,
+    /// Since when something is to come: it was published, or unmuted.
+    pub(crate) expected_since: Instant,
+    /// Packet numbers that the publisher was asked for again.
+    pub(crate) nacks_sent: u64,
+    /// Keyframes that the publisher was asked for.
+    pub(crate) keyframe_requests_sent: u64,
     /// Waiting in the fan-out.
     pub(crate) queued: bool,
     /// The RTP timestamp of the newest keyframe.
@@ -106,6 +112,9 @@ impl Stream {
             gate: KeyframeGate::new(now),
             active: false,
             last_packet: None,
+            expected_since: now,
+            nacks_sent: 0,
+            keyframe_requests_sent: 0,
             queued: false,
             keyframe_timestamp: None,
         }

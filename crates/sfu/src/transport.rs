@@ -14,6 +14,9 @@ use crate::srtp::OpenKeys;
 use crate::twcc::Arrivals;
 use crate::worker::{RouterId, TransportData};
 
+/// What is taken for the round trip of a transport until something told.
+const ROUND_TRIP_GUESS: Duration = Duration::from_millis(100);
+
 /// What an SSRC from the client carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Incoming {
@@ -41,8 +44,11 @@ pub(crate) struct Transport {
     /// Arrivals of packets with transport-wide sequence numbers, from the first on, and the SSRC of the newest.
     pub(crate) arrivals: Option<Box<Arrivals>>,
     pub(crate) arrivals_ssrc: u32,
-    /// Round trip from the newest receiver report; a guess until then.
-    pub(crate) rtt: Duration,
+    /// SRTP and SRTCP packets from the client, and their bytes.
+    pub(crate) packets_received: u64,
+    pub(crate) bytes_received: u64,
+    /// From the newest receiver report.
+    pub(crate) round_trip: Option<Duration>,
     /// The SSRC that feedback and receiver reports come from.
     pub(crate) rtcp_ssrc: u32,
     /// When the next sender and receiver reports are due.
@@ -54,4 +60,17 @@ pub(crate) struct Transport {
     pub(crate) next_ssrc: u32,
     /// Its data channels, if its client asked for them.
     pub(crate) data: Option<Box<TransportData>>,
+}
+
+impl Transport {
+    /// A packet from the client came, of so many bytes.
+    pub(crate) fn on_received(&mut self, bytes: usize) {
+        self.packets_received += 1;
+        self.bytes_received += bytes as u64;
+    }
+
+    /// The round trip to the client, or a guess.
+    pub(crate) fn rtt(&self) -> Duration {
+        self.round_trip.unwrap_or(ROUND_TRIP_GUESS)
+    }
 }

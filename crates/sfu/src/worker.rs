@@ -3,7 +3,7 @@
 //! `control` holds the calls that make and change things, `ingress` takes datagrams in, `feedback` acts on
 //! RTCP, `data` carries data channels, `layers` chooses what each consumer gets, `sharing` how much of its path,
 //! `paths` where its packets go, `fan_out` holds what waits to be sent, `egress` writes what is due, `reports` does
-//! what time brings, `speakers` tells who speaks.
+//! what time brings, `speakers` tells who speaks, `stats` how everything is doing.
 
 mod control;
 mod data;
@@ -16,6 +16,7 @@ mod paths;
 mod reports;
 mod sharing;
 mod speakers;
+mod stats;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -31,6 +32,8 @@ use slab::Slab;
 
 pub(crate) use data::TransportData;
 pub use data::{ConsumeDataError, DataConsumption, ProduceDataError};
+
+pub use stats::{ESTIMATE_KBPS, ROUND_TRIP_MS, Survey};
 
 pub use control::{ConnectError, ConsumeError, CreateTransportError, NotFound, ProduceError, RouterError};
 
@@ -102,6 +105,17 @@ pub enum Event {
         consumer: ConsumerId,
         /// What it gets.
         layer: u8,
+    },
+    /// How well a consumer's packets arrive changed, or how well its producer's do.
+    ConsumerScore {
+        /// The transport it is on.
+        transport: TransportId,
+        /// Which.
+        consumer: ConsumerId,
+        /// At its receiver: from 0 to 10, nothing is lost.
+        score: u8,
+        /// At the server: from 0, nothing comes, to 10.
+        producer_score: u8,
     },
     /// Layers above this one nobody wants; the publisher may stop them until it is told otherwise.
     ProducerLayer {
@@ -319,9 +333,14 @@ impl Worker {
 
     fn emit(&mut self, event: Event) {
         // Everything else is bounded by the number of transports and consumers there ever were, or waits for room.
-        if matches!(event, Event::AudioLevels { .. } | Event::ActiveSpeaker { .. } | Event::ConsumerLayer { .. })
-            && self.events.len() >= EVENTS_MAX
-        {
+        let may_wait = matches!(
+            event,
+            Event::AudioLevels { .. }
+                | Event::ActiveSpeaker { .. }
+                | Event::ConsumerLayer { .. }
+                | Event::ConsumerScore { .. }
+        );
+        if may_wait && self.events.len() >= EVENTS_MAX {
             self.stats.events_dropped += 1;
             return;
         }

@@ -14,7 +14,7 @@ import type {
   TransportOptions,
 } from './protocol';
 import { Publisher } from './publisher';
-import { type Participant, Roster, sourceOf } from './roster';
+import { cameraOf, type Participant, Roster, sourceOf } from './roster';
 import { Subscriber, type View } from './subscriber';
 import { keepTransport } from './transport-keeper';
 
@@ -37,6 +37,8 @@ export interface MeetingEvents {
   participantLeft: Participant;
   /** A few times a second while somebody speaks; the loudest first. */
   audioLevels: readonly AudioLevel[];
+  /** Those whose network is weak now, perhaps oneself. */
+  weak: ReadonlySet<ParticipantId>;
   connection: ConnectionState;
   /** Changes with each connection; keep it where a reload finds it. */
   sessionToken: string;
@@ -110,6 +112,7 @@ export class Meeting extends Emitter<MeetingEvents> {
       (producerId, track) => {
         this.#roster.setTrack(producerId, track);
         this.emit('participants', this.participants);
+        this.#tellWeak();
       },
       (producerId, unsupported) => {
         this.#roster.setUnsupported(producerId, unsupported);
@@ -119,7 +122,11 @@ export class Meeting extends Emitter<MeetingEvents> {
     connection.on('welcome', (welcome) => this.#welcomed(welcome));
     connection.on('notification', ({ event, data }) => {
       if (event === 'audioLevels') this.emit('audioLevels', data.levels);
-      else if (event === 'consumerClosed') this.#subscriber.closed(data.consumerId);
+      else if (event === 'activeSpeaker') this.#subscriber.prefer(cameraOf(data.producerId));
+      else if (event === 'consumerScore') {
+        this.#subscriber.scored(data);
+        this.#tellWeak();
+      } else if (event === 'consumerClosed') this.#subscriber.closed(data.consumerId);
       else if (event === 'wantedLayers') this.#publisher.limitLayers(data.producerId, data.spatialLayer);
       else if (event === 'transportClosed') this.#transportClosed(data);
       else this.#rosterChanged(() => this.#roster.apply(event, data));
@@ -130,6 +137,11 @@ export class Meeting extends Emitter<MeetingEvents> {
       this.#recvTransport?.close();
       this.emit('ended', failure);
     });
+  }
+
+  #tellWeak(): void {
+    const { weakSenders, weak } = this.#subscriber;
+    this.emit('weak', new Set(weak ? [...weakSenders, this.#selfId] : weakSenders));
   }
 
   /** One's own participant id. */

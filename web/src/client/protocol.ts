@@ -300,6 +300,104 @@ export type TransportOptions = {
   sctpParameters?: SctpParameters;
 };
 
+/** One incoming stream: a producer's only one, or a layer of it. */
+export type StreamStats = {
+  /** Known from the first packet on. */
+  ssrc?: number;
+  /** The encoding's, where it has one. */
+  rid?: string;
+  /** From 0, nothing comes, to 10, nothing is lost. */
+  score: number;
+  /** In bit/s. */
+  bitrate: number;
+  /** Packets received, retransmissions not counted. */
+  packetsReceived: number;
+  /** Packets that the network lost. */
+  packetsLost: number;
+  /** Of those, sent again and received. */
+  packetsRepaired: number;
+  /** Interarrival jitter (RFC 3550 6.4.1), in ms. */
+  jitter: number;
+  /** Packets that the server asked for again. */
+  nackCount: number;
+  /** Keyframes that the server asked for. */
+  pliCount: number;
+};
+
+/** One producer. */
+export type ProducerStats = {
+  /** Which. */
+  producerId: ProducerId;
+  /** Audio or video. */
+  kind: MediaKind;
+  /** Muted. */
+  paused: boolean;
+  /** How well its best layer arrives. */
+  score: number;
+  /** Its layers, the lowest first. */
+  streams: Array<StreamStats>;
+};
+
+/** One consumer. */
+export type ConsumerStats = {
+  /** Which. */
+  consumerId: ConsumerId;
+  /** What it receives. */
+  producerId: ProducerId;
+  /** Audio or video. */
+  kind: MediaKind;
+  /** By its client. */
+  paused: boolean;
+  /** How well it arrives, from 0 to 10: nothing is lost. */
+  score: number;
+  /** How well what it receives comes to the server, from 0, nothing comes, to 10. */
+  producerScore: number;
+  /** The layer that it gets, 0 the lowest; absent before the first. */
+  spatialLayer?: number;
+  /** In bit/s. */
+  bitrate: number;
+  /** Packets sent, retransmissions not counted. */
+  packetsSent: number;
+  /** Packets sent again. */
+  packetsRetransmitted: number;
+  /** Packets that the receiver says it lost. */
+  packetsLost: number;
+  /** Interarrival jitter that the receiver tells, in ms. */
+  jitter: number;
+  /** Packets that the receiver asked for again. */
+  nackCount: number;
+  /** Keyframes that the receiver asked for. */
+  pliCount: number;
+  /** Skips to a keyframe because the path was too slow. */
+  skipCount: number;
+};
+
+/** One transport, counted since it was made. Bitrates are of about the last second. */
+export type TransportStats = {
+  /** Which. */
+  transportId: TransportId;
+  /** Whether ICE and DTLS are through. */
+  connected: boolean;
+  /** What it goes by now. */
+  protocol?: IceProtocol;
+  /** SRTP and SRTCP packets received. */
+  packetsReceived: number;
+  /** Bytes of those. */
+  bytesReceived: number;
+  /** SRTP packets sent, retransmissions included. */
+  packetsSent: number;
+  /** Bytes of those. */
+  bytesSent: number;
+  /** In ms, once something told. */
+  roundTripTime?: number;
+  /** What its path is thought to carry to the client, in bit/s; known while video is received. */
+  availableOutgoingBitrate?: number;
+  /** What the client publishes on it. */
+  producers: Array<ProducerStats>;
+  /** What the client receives on it. */
+  consumers: Array<ConsumerStats>;
+};
+
 /** A producer as the others see it. */
 export type ProducerView = {
   /** For `consume`; names the participant and the source. */
@@ -531,6 +629,20 @@ export type Request = {
     spatialLayer: number;
   };
 } | {
+  event: "setPriority";
+  data: {
+    /** One of this participant's. */
+    consumerId: ConsumerId;
+    /** From 1, which it is at first, to 255: those with the highest are served first. */
+    priority: number;
+  };
+} | {
+  event: "getStats";
+  data: {
+    /** One of this participant's. */
+    transportId: TransportId;
+  };
+} | {
   event: "closeConsumer";
   data: {
     /** One of this participant's. */
@@ -636,7 +748,7 @@ export type Reply = TransportOptions | {
 } | {
   /** The data consumers, or why there is none. */
   dataConsumers: Array<ConsumeDataResult>;
-} | Record<string, never>;
+} | TransportStats | Record<string, never>;
 
 /** How loud one producer is. */
 export type AudioLevel = {
@@ -723,6 +835,16 @@ export type Notification = {
     consumerId: ConsumerId;
     /** What it gets, 0 the lowest. */
     spatialLayer: number;
+  };
+} | {
+  event: "consumerScore";
+  data: {
+    /** Which. */
+    consumerId: ConsumerId;
+    /** At this client: from 0 to 10, nothing is lost. */
+    score: number;
+    /** At the server: from 0, nothing comes, to 10. */
+    producerScore: number;
   };
 } | {
   event: "wantedLayers";
@@ -833,6 +955,8 @@ export type RequestMap = {
   resumeConsumer: { data: RequestData<"resumeConsumer">; reply: Record<string, never> };
   pauseConsumer: { data: RequestData<"pauseConsumer">; reply: Record<string, never> };
   setPreferredLayers: { data: RequestData<"setPreferredLayers">; reply: Record<string, never> };
+  setPriority: { data: RequestData<"setPriority">; reply: Record<string, never> };
+  getStats: { data: RequestData<"getStats">; reply: TransportStats };
   closeConsumer: { data: RequestData<"closeConsumer">; reply: Record<string, never> };
   produceData: { data: RequestData<"produceData">; reply: { id: DataProducerId } };
   closeDataProducer: { data: RequestData<"closeDataProducer">; reply: Record<string, never> };

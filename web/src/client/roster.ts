@@ -120,6 +120,11 @@ export function sourceOf(producerId: ProducerId): Source {
   return producerId.slice(producerId.indexOf('-') + 1) as Source;
 }
 
+/** The camera of whoever owns this producer. */
+export function cameraOf(producerId: ProducerId): ProducerId {
+  return `${participantOf(producerId)}-camera`;
+}
+
 const changes: { [E in NotificationEvent]?: (roster: Roster, data: NotificationMap[E]) => void } = {
   participantJoined: (roster, { participant }) => roster.add(participant),
   participantLeft: (roster, { participantId }) => roster.remove(participantId),

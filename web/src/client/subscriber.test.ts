@@ -101,4 +101,40 @@ describe('Subscriber', () => {
     expect(requests.filter(([event]) => event === 'consume')).toHaveLength(2);
     expect(tracks.size).toBe(2);
   });
+
+  it('has the picture of who speaks become the best, and only theirs', async () => {
+    const { requests, subscriber } = setUp();
+    subscriber.attach(transport());
+    subscriber.want(new Set(['a-camera', 'b-camera']));
+    await settled();
+    subscriber.prefer('a-camera');
+    await settled();
+    subscriber.prefer('b-camera');
+    await settled();
+    const asked = requests.filter(([event]) => event === 'setPriority').map(([, data]) => data);
+    expect(asked).toEqual([
+      { consumerId: 'c-a-camera', priority: 3 },
+      { consumerId: 'c-a-camera', priority: 1 },
+      { consumerId: 'c-b-camera', priority: 3 },
+    ]);
+  });
+
+  it('knows whose network is weak', async () => {
+    const { subscriber } = setUp();
+    subscriber.attach(transport());
+    subscriber.want(new Set(['a-camera', 'b-camera', 'b-mic']));
+    await settled();
+    expect([subscriber.weakSenders, subscriber.weak]).toEqual([[], false]);
+    subscriber.scored({ consumerId: 'c-b-camera', score: 5, producerScore: 5 });
+    expect([subscriber.weakSenders, subscriber.weak]).toEqual([['b'], false]);
+    subscriber.scored({ consumerId: 'c-b-camera', score: 5, producerScore: 10 });
+    subscriber.scored({ consumerId: 'c-a-camera', score: 4, producerScore: 10 });
+    expect([subscriber.weakSenders, subscriber.weak]).toEqual([[], true]);
+    subscriber.view('a-camera', 'hidden');
+    await settled();
+    expect(subscriber.weak).toBe(true);
+    subscriber.view('b-camera', 'hidden');
+    await settled();
+    expect(subscriber.weak).toBe(false);
+  });
 });

@@ -1,6 +1,7 @@
 import type { types } from 'mediasoup-client';
-import type { ConsumeResult, ConsumerId, ProducerId } from './protocol';
+import type { ConsumeResult, ConsumerId, NotificationData, ParticipantId, ProducerId } from './protocol';
 import type { Requester } from './publisher';
+import { participantOf } from './roster';
 
 const CONSUME_MAX = 100;
 const RETRY_MS = 1_000;
@@ -14,10 +15,19 @@ interface Reception {
   /** The layer that it was limited to; the server begins with the highest. */
   layer: number;
   flowing: boolean;
+  /** How much of the path it has before others. */
+  priority: number;
   adjusting: boolean;
+  /** How well it comes here, and how well its source comes to the server: from 0 to 10. */
+  score: number;
+  producerScore: number;
 }
 
 const HIGHEST = 255;
+/** Of who speaks: their picture is the first to become better when there is room for one. */
+const PREFERRED = 3;
+/** What arrives like this stutters. */
+const WEAK_SCORE_MAX = 5;
 
 /** What this client receives: it keeps a consumer for each wanted producer, on whatever transport there is. */
 export class Subscriber {
@@ -30,6 +40,7 @@ export class Subscriber {
   /** What this browser cannot receive: most likely it lacks the codec. */
   readonly #unsupported = new Set<ProducerId>();
   #wanted: ReadonlySet<ProducerId> = new Set();
+  #preferred: ProducerId | undefined;
   #transport: types.Transport | undefined;
   #scheduled = false;
 
@@ -72,6 +83,31 @@ export class Subscriber {
     this.#adjust(producerId).catch(() => {});
   }
 
+  /** Whose picture shall be the best from now on. */
+  prefer(producerId: ProducerId): void {
+    const before = this.#preferred;
+    this.#preferred = producerId;
+    for (const id of [before, producerId]) if (id) this.#adjust(id).catch(() => {});
+  }
+
+  /** The server says how well a consumer does. */
+  scored({ consumerId, score, producerScore }: NotificationData<'consumerScore'>): void {
+    for (const reception of this.#receptions.values()) {
+      if (reception.consumer.id === consumerId) Object.assign(reception, { score, producerScore });
+    }
+  }
+
+  /** Those whose network is weak: what they send does not arrive well at the server. */
+  get weakSenders(): ParticipantId[] {
+    return this.#flowing(({ producerScore }) => producerScore <= WEAK_SCORE_MAX).map(participantOf);
+  }
+
+  /** Whether one's own network is weak: half of what is received does not arrive well. */
+  get weak(): boolean {
+    const losing = this.#flowing(({ score }) => score <= WEAK_SCORE_MAX).length;
+    return losing > 0 && losing >= this.#flowing(() => true).length / 2;
+  }
+
   /** Receives by this transport from now on; what was on the one before is asked for again. */
   attach(transport: types.Transport): void {
     this.#transport = transport;
@@ -90,6 +126,11 @@ export class Subscriber {
         setTimeout(() => this.#schedule(), RETRY_MS);
       }
     }
+  }
+
+  #flowing(which: (reception: Reception) => boolean): ProducerId[] {
+    const flowing = [...this.#receptions].filter(([, reception]) => reception.flowing && which(reception));
+    return flowing.map(([producerId]) => producerId);
   }
 
   #schedule(): void {
@@ -143,7 +184,15 @@ export class Subscriber {
       if (!transport.closed) void close();
       return;
     }
-    this.#receptions.set(producerId, { consumer, layer: HIGHEST, flowing: false, adjusting: false });
+    this.#receptions.set(producerId, {
+      consumer,
+      layer: HIGHEST,
+      flowing: false,
+      priority: 1,
+      adjusting: false,
+      score: 10,
+      producerScore: 10,
+    });
     this.#onTrack(producerId, consumer.track);
     try {
       // Not after play(): it resolves with the first frame, which comes only after this.
@@ -164,9 +213,13 @@ export class Subscriber {
     try {
       while (this.#receptions.get(producerId) === reception) {
         const view = this.#views.get(producerId) ?? HIGHEST;
+        const priority = producerId === this.#preferred ? PREFERRED : 1;
         if (view !== 'hidden' && view !== reception.layer) {
           await this.#request('setPreferredLayers', { consumerId, spatialLayer: view });
           reception.layer = view;
+        } else if (priority !== reception.priority) {
+          await this.#request('setPriority', { consumerId, priority });
+          reception.priority = priority;
         } else if (reception.flowing !== (view !== 'hidden')) {
           const event = view === 'hidden' ? 'pauseConsumer' : 'resumeConsumer';
           await this.#request(event, { consumerId });

@@ -21,6 +21,8 @@ export interface MeetingState {
   /** What to show for each participant id. */
   names: ReadonlyMap<string, string>;
   speaking: ReadonlySet<string>;
+  /** Those whose network is weak. */
+  weak: ReadonlySet<string>;
   connection: ConnectionState;
   notices: readonly Notice[];
 }
@@ -47,6 +49,7 @@ export class MeetingView extends Store<MeetingState> {
         this.#speaking.heard(levels, performance.now());
         this.#showSpeaking();
       }),
+      meeting.on('weak', (weak) => this.update({ weak })),
       meeting.on('participantJoined', ({ id, name }) => {
         this.#notice({ kind: 'joined', name: this.get().names.get(id) ?? name });
       }),
@@ -84,6 +87,7 @@ function initial(meeting: Meeting): MeetingState {
     participants: meeting.participants,
     names: displayNames(meeting.participants),
     speaking: new Set(),
+    weak: new Set(),
     connection: meeting.connection,
     notices: [],
   };

@@ -1,5 +1,6 @@
 //! Requests about consumers. They concern one participant and this node, so the log knows nothing of them.
 
+use std::num::NonZeroU8;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -92,6 +93,16 @@ impl Shared {
         spatial_layer: u8,
     ) -> Result<Reply, ErrorBody> {
         self.change_consumer(caller, id, move |worker, now| worker.set_preferred_layer(now, id, spatial_layer)).await
+    }
+
+    /// Gives a consumer more or less of the path than others.
+    pub(super) async fn set_priority(
+        &self,
+        caller: &Caller,
+        id: ConsumerId,
+        priority: NonZeroU8,
+    ) -> Result<Reply, ErrorBody> {
+        self.change_consumer(caller, id, move |worker, now| worker.set_priority(now, id, priority)).await
     }
 
     async fn change_consumer(

@@ -87,6 +87,11 @@ fn pass_on(shared: &Arc<Shared>, event: Event) {
                 member.tell(Notification::ConsumerLayersChanged { consumer_id: consumer, spatial_layer: layer });
             }
         }
+        Event::ConsumerScore { transport, consumer, score, producer_score } => {
+            if let Some(member) = registry.transport_owner(transport) {
+                member.tell_unless_behind(Notification::ConsumerScore { consumer_id: consumer, score, producer_score });
+            }
+        }
         Event::ProducerLayer { transport, producer, layer } => {
             if let Some(member) = registry.transport_owner(transport) {
                 member.tell(Notification::WantedLayers { producer_id: producer, spatial_layer: layer });

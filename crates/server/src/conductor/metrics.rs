@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use protocol::{ErrorBody, ErrorCode};
 use sfu::WorkerStats;
-use sfu_io::WorkerMetrics;
+use sfu::worker::{ESTIMATE_KBPS, ROUND_TRIP_MS, Survey};
+use sfu_io::{WorkerHandle, WorkerMetrics};
 
 use super::Shared;
 use crate::exposition::{Exposition, Kind};
@@ -67,6 +68,7 @@ impl Shared {
         }
         write_drivers(&mut text, &self.pool.metrics());
         write_workers(&mut text, &self.worker_stats().await);
+        write_surveys(&mut text, &self.surveys().await);
         text.finish()
     }
 
@@ -106,6 +108,63 @@ impl Shared {
             }
         }
         stats
+    }
+
+    async fn surveys(&self) -> Vec<(String, Survey)> {
+        let mut surveys = Vec::new();
+        for worker in self.pool.workers() {
+            if let Some(survey) = survey(&worker).await {
+                surveys.push((worker.index().to_string(), survey));
+            }
+        }
+        surveys
+    }
+}
+
+/// How all that a worker carries is doing, asked for in parts so that no packet waits for it.
+async fn survey(worker: &WorkerHandle) -> Option<Survey> {
+    let mut survey = Survey::default();
+    let mut place = Some(0);
+    while let Some(from) = place {
+        let call = worker.call(move |worker, now| {
+            let next = worker.survey(now, from, &mut survey);
+            (survey, next)
+        });
+        (survey, place) = tokio::time::timeout(STATS_TIMEOUT, call).await.ok()?.ok()?;
+    }
+    Some(survey)
+}
+
+fn write_surveys(text: &mut Exposition, surveys: &[(String, Survey)]) {
+    type Scores = fn(&Survey) -> &[[usize; 11]; 2];
+    const SCORES: [(&str, &str, Scores); 2] = [
+        ("hyperion_worker_streams_by_score", "Incoming streams by how well they arrive, 0 to 10.", |s| &s.streams),
+        ("hyperion_worker_consumers_by_score", "Consumers by how well they arrive, 0 to 10.", |s| &s.consumers),
+    ];
+    for (name, help, scores) in SCORES {
+        text.family(name, Kind::Gauge, help);
+        for (worker, survey) in surveys {
+            for (kind, scores) in ["audio", "video"].into_iter().zip(scores(survey)) {
+                for (score, count) in scores.iter().enumerate() {
+                    text.sample(&[("worker", worker), ("kind", kind), ("score", &score.to_string())], count);
+                }
+            }
+        }
+    }
+    type Counts = fn(&Survey) -> &[usize];
+    let paths: [(&str, &str, &str, &[u64], Counts); 2] = [
+        ("round_trip", "Transports by their round trip, from so many ms on.", "ms", &ROUND_TRIP_MS, |s| &s.round_trips),
+        ("estimate", "Transports by what their path carries, from so many kbit/s on.", "kbps", &ESTIMATE_KBPS, |s| {
+            &s.estimates
+        }),
+    ];
+    for (name, help, unit, bounds, counts) in paths {
+        text.family(&format!("hyperion_worker_transports_by_{name}"), Kind::Gauge, help);
+        for (worker, survey) in surveys {
+            for (bound, count) in bounds.iter().zip(counts(survey)) {
+                text.sample(&[("worker", worker), (unit, &bound.to_string())], count);
+            }
+        }
     }
 }
 

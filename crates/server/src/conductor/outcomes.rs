@@ -59,6 +59,7 @@ fn consumers(outcome: &Result<Reply, ErrorBody>) -> usize {
     match outcome {
         Ok(Reply::Consume { consumers }) => consumers.len(),
         Ok(Reply::ConsumeData { data_consumers }) => data_consumers.len(),
+        Ok(Reply::Stats(stats)) => stats.producers.len() + stats.consumers.len(),
         _ => 0,
     }
 }

@@ -125,6 +125,13 @@ impl Member {
             let _ = outbox.notify(notification);
         }
     }
+
+    /// The same for what the next of its kind makes obsolete: unless too much waits for the client.
+    pub(super) fn tell_unless_behind(&self, notification: Notification) {
+        if let Some(outbox) = &self.outbox {
+            outbox.notify_unless_behind(notification);
+        }
+    }
 }
 
 impl Person {

@@ -66,6 +66,8 @@ impl Shared {
             Request::SetPreferredLayers { consumer_id, spatial_layer } => {
                 self.set_preferred_layers(caller, consumer_id, spatial_layer).await
             }
+            Request::SetPriority { consumer_id, priority } => self.set_priority(caller, consumer_id, priority).await,
+            Request::GetStats { transport_id } => self.transport_stats(caller, transport_id).await,
             Request::CloseConsumer { consumer_id } => self.close_consumer(caller, consumer_id),
             Request::ProduceData { transport_id, sctp_stream_parameters, label, protocol } => {
                 let channel = super::data::Wanted { transport_id, parameters: sctp_stream_parameters, label, protocol };

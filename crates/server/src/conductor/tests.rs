@@ -2,6 +2,7 @@
 
 mod data;
 
+use std::num::NonZeroU8;
 use std::time::Duration;
 
 use cluster::log::MemoryLogConfig;
@@ -346,6 +347,33 @@ async fn consumers_are_limited_and_the_others_still_come() {
     assert_eq!(codes, [Some(ErrorCode::NotFound), None, Some(ErrorCode::LimitReached)]);
     // What was not made does not count.
     assert!(ben.consume(mic).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_client_asks_how_its_own_transports_do_and_says_which_consumer_comes_first() {
+    let conductor = conductor().await;
+    let mut anna = Page::join(&conductor, "daily", "Anna").await;
+    let mut ben = Page::join(&conductor, "daily", "Ben").await;
+    let camera = anna.produce(Source::Camera).await;
+    let consumer_id = ben.consume(camera).await.expect("a consumer");
+
+    let transport_id = ben.recv_transport();
+    let Ok(Reply::Stats(stats)) = ben.request(Request::GetStats { transport_id }).await else { panic!("figures") };
+    assert_eq!((stats.transport_id, stats.connected, stats.producers.len()), (transport_id, false, 0));
+    let [consumer] = &stats.consumers[..] else { panic!("one consumer") };
+    assert_eq!((consumer.consumer_id, consumer.producer_id), (consumer_id, camera));
+    let refused = anna.request(Request::GetStats { transport_id }).await.expect_err("it is Ben's");
+    assert_eq!(refused.code, ErrorCode::NotFound);
+
+    let priority = NonZeroU8::MAX;
+    ben.request(Request::SetPriority { consumer_id, priority }).await.expect("it is his");
+    let refused = anna.request(Request::SetPriority { consumer_id, priority }).await.expect_err("it is Ben's");
+    assert_eq!(refused.code, ErrorCode::NotFound);
+
+    let metrics = conductor.0.metrics_text().await;
+    let none = "hyperion_worker_consumers_by_score{worker=\"0\",kind=\"video\",score=\"10\"} 0\n";
+    assert!(metrics.contains(none), "who is paused does not count: {metrics}");
+    assert!(metrics.contains("hyperion_worker_transports_by_round_trip{worker=\"0\",ms=\"100\"} 0\n"), "{metrics}");
 }
 
 #[tokio::test]

@@ -73,4 +73,18 @@ impl Shared {
         let ice_parameters = call.await.map_err(call_failed)?.map_err(|_| not_found("transport"))?;
         Ok(Reply::RestartIce { ice_parameters })
     }
+
+    /// What the worker knows of a transport and of all that is on it.
+    pub(super) async fn transport_stats(&self, caller: &Caller, id: TransportId) -> Result<Reply, ErrorBody> {
+        let call = {
+            let mut registry = self.registry();
+            let (member, _, media) = registry.member(caller)?;
+            if !member.transports().any(|own| own == id) {
+                return Err(not_found("transport"));
+            }
+            media.worker.call(move |worker, now| worker.transport_stats(now, id))
+        };
+        let stats = call.await.map_err(call_failed)?.map_err(|_| not_found("transport"))?;
+        Ok(Reply::Stats(Box::new(stats)))
+    }
 }

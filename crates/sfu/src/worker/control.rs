@@ -1,6 +1,6 @@
 //! The calls that make, change and close routers, transports, producers and consumers.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use protocol::rtp::{MediaKind, RtpCapabilities, RtpParameters};
 use protocol::transport::{DtlsParameters, IceParameters, TransportOptions};
@@ -21,8 +21,6 @@ use crate::rtp::Extension;
 use crate::stream::Stream;
 use crate::transport::{Incoming, Transport};
 
-/// Round trip that is assumed until a receiver report says better.
-const RTT_GUESS: Duration = Duration::from_millis(100);
 /// From one consumer's SSRC to the next. It is odd, so every number comes up before one comes again.
 const SSRC_STEP: u32 = 0x9E37_79B9;
 
@@ -154,7 +152,9 @@ impl Worker {
             sender_clock: SenderClock::default(),
             arrivals: None,
             arrivals_ssrc: 0,
-            rtt: RTT_GUESS,
+            packets_received: 0,
+            bytes_received: 0,
+            round_trip: None,
             rtcp_ssrc: self.rng.random_range(1..u32::MAX),
             reports_at: now,
             timer: None,
@@ -267,6 +267,9 @@ impl Worker {
         let producer = self.producer_mut(router, id)?;
         if std::mem::replace(&mut producer.paused, false) {
             let key = self.routers[&router].producers[&id];
+            for stream in &self.producers[key.0].streams {
+                self.streams[stream.0].expected_since = now;
+            }
             self.start_consumers(now, key);
         }
         Ok(())

@@ -71,9 +71,9 @@ impl Worker {
         let ntp = NtpTime::from_unix(self.clock.unix_time(self.clock.micros(now)));
         let transport = &mut self.transports[key.0];
         let Some(consumer) = transport.consumer_ssrcs.get(&block.ssrc) else { return };
-        self.consumers[consumer.0].stats.fraction_lost = block.fraction_lost;
+        self.consumers[consumer.0].on_report(block);
         if let Some(rtt) = block.round_trip_time(ntp) {
-            transport.rtt = rtt.min(RTT_MAX);
+            transport.round_trip = Some(rtt.min(RTT_MAX));
         }
         let now_us = self.clock.micros(now);
         if let Some(bandwidth) = self.bandwidth_mut(key) {
@@ -88,13 +88,14 @@ impl Worker {
         consumer_key: ConsumerKey,
         sequences: impl Iterator<Item = u16>,
     ) {
-        let rtt_ms = self.transports[key.0].rtt.as_millis().max(RESEND_MS_MIN) as u16;
+        let rtt_ms = self.transports[key.0].rtt().as_millis().max(RESEND_MS_MIN) as u16;
         let now_ms = (self.clock.micros(now) / 1000) as u64;
         let consumer = &mut self.consumers[consumer_key.0];
         let layers = &self.producers[consumer.producer.0].streams;
         let ring_of = |layer: u8| Some(&self.streams[layers.get(usize::from(layer))?.0].ring);
         for sequence in sequences.take(NACKS_MAX) {
             self.stats.nacks_in += 1;
+            consumer.stats.nacks += 1;
             if consumer.retransmissions >= RETRANSMISSIONS_MAX || !self.fan_out.takes_retransmissions() {
                 return;
             }
@@ -107,9 +108,10 @@ impl Worker {
 
     fn handle_keyframe_request(&mut self, now: Instant, key: TransportKey, ssrc: u32) {
         let Some(consumer) = self.transports[key.0].consumer_ssrcs.get(&ssrc) else { return };
-        let consumer = &self.consumers[consumer.0];
+        let consumer = &mut self.consumers[consumer.0];
         if let Some(source) = consumer.source.filter(|_| !consumer.paused()) {
             self.stats.keyframe_requests_in += 1;
+            consumer.stats.keyframe_requests += 1;
             self.request_keyframe(now, source.stream);
         }
     }

@@ -116,6 +116,7 @@ impl Worker {
 
     fn handle_rtp(&mut self, now: Instant, key: TransportKey, datagram: &mut [u8]) {
         let transport = &mut self.transports[key.0];
+        transport.on_received(datagram.len());
         let Some(open) = transport.open.as_mut() else {
             self.stats.unknown_dropped += 1;
             return;
@@ -286,6 +287,7 @@ impl Worker {
 
     fn handle_srtcp(&mut self, now: Instant, key: TransportKey, datagram: &mut [u8]) {
         let transport = &mut self.transports[key.0];
+        transport.on_received(datagram.len());
         let Some(open) = transport.open.as_mut() else {
             self.stats.unknown_dropped += 1;
             return;
@@ -313,13 +315,14 @@ impl Worker {
         let Some(stream) = self.streams.get_mut(key.0) else { return };
         let transport_key = stream.transport;
         let Some(transport) = self.transports.get(transport_key.0) else { return };
-        let (rtt, sender) = (transport.rtt, transport.rtcp_ssrc);
+        let (rtt, sender) = (transport.rtt(), transport.rtcp_ssrc);
         let (Some(_), Some(ssrc)) = (&transport.egress, stream.ssrc) else {
             // Asked again as soon as both are there.
             return;
         };
         if stream.gate.poll(now, rtt) {
             self.stats.keyframe_requests_out += 1;
+            stream.keyframe_requests_sent += 1;
             self.send_rtcp(transport_key, |writer: &mut RtcpWriter<'_>| writer.pli(sender, ssrc));
         }
         let again = self.streams[key.0].gate.poll_timeout(rtt);

@@ -5,6 +5,7 @@
 //! is not there until it comes again (a publisher with little bandwidth stops its top layers first); one that nobody
 //! wants any more its publisher is told to stop.
 
+use std::num::NonZeroU8;
 use std::time::{Duration, Instant};
 
 use protocol::{ConsumerId, ProducerId, TransportId};
@@ -27,6 +28,15 @@ impl Worker {
         self.consumers[key.0].preferred_layer = layer;
         self.share_bandwidth(now, self.consumers[key.0].transport);
         self.choose_layer(now, key);
+        Ok(())
+    }
+
+    /// Gives a consumer more or less of its receiver's path than others have: those with the highest priority are
+    /// served first, each by as many layers at a time. It is 1 at first.
+    pub fn set_priority(&mut self, now: Instant, id: ConsumerId, priority: NonZeroU8) -> Result<(), NotFound> {
+        let key = *self.consumer_ids.get(&id).ok_or(NotFound)?;
+        self.consumers[key.0].priority = priority.get();
+        self.share_bandwidth(now, self.consumers[key.0].transport);
         Ok(())
     }
 
@@ -175,7 +185,8 @@ impl Worker {
         }
     }
 
-    /// Tells again which layers are wanted of what a transport sends, and which are in use of what it receives.
+    /// Tells again which layers are wanted of what a transport sends, and which are in use, with what scores, of what it
+    /// receives.
     pub fn tell_layers(&mut self, id: TransportId) {
         let Some(&key) = self.transport_ids.get(&id) else { return };
         for producer in self.transports[key.0].producers.clone() {
@@ -187,6 +198,7 @@ impl Worker {
         }
         for consumer in self.transports[key.0].consumers.clone() {
             self.tell_layer(consumer);
+            self.tell_scores(consumer);
         }
     }
 

@@ -56,6 +56,7 @@ impl Worker {
             self.transports[key.0].reports_at = now + REPORT_INTERVAL;
             self.send_sender_reports(now, key);
             self.send_receiver_report(now, key);
+            self.look_at_consumers(now, key);
         }
         self.send_nacks(now, key);
         self.send_transport_feedback(now, key);
@@ -98,7 +99,7 @@ impl Worker {
             let producer = &self.producers[producer.0];
             // In-band FEC starts only when the publisher hears of loss, wherever on the way to a listener it is.
             let listening = producer.consumers.iter().map(|key| &self.consumers[key.0]).filter(|c| !c.paused());
-            let worst = listening.map(|consumer| consumer.stats.fraction_lost).max();
+            let worst = listening.map(|consumer| consumer.reported.fraction_lost()).max();
             for stream in &producer.streams {
                 let stream = &mut self.streams[stream.0];
                 let Some(ssrc) = stream.ssrc else { continue };
@@ -117,7 +118,7 @@ impl Worker {
     }
 
     fn send_nacks(&mut self, now: Instant, key: TransportKey) {
-        let (rtt, sender) = (self.transports[key.0].rtt, self.transports[key.0].rtcp_ssrc);
+        let (rtt, sender) = (self.transports[key.0].rtt(), self.transports[key.0].rtcp_ssrc);
         for index in 0..self.transports[key.0].producers.len() {
             let producer = self.transports[key.0].producers[index];
             for layer in 0..self.producers[producer.0].streams.len() {
@@ -129,6 +130,7 @@ impl Worker {
                 let again = nack.next_timeout();
                 if !lost.is_empty() {
                     self.stats.nacks_out += lost.len() as u64;
+                    stream.nacks_sent += lost.len() as u64;
                     self.send_rtcp(key, |writer| writer.nack(sender, ssrc, &lost) > 0);
                 }
                 if let Some(at) = again {

@@ -124,7 +124,7 @@ impl Worker {
         let going_to = consumer.next_source.or(consumer.source);
         Some(Share {
             id: key.0,
-            priority: 1,
+            priority: consumer.priority,
             wanted: (!consumer.paused()).then_some(consumer.preferred_layer.min(top as u8)),
             current: going_to.filter(|_| consumer.has_begun()).map(|source| source.layer),
             layers,

@@ -8,7 +8,7 @@ use sim::network::Link;
 use crate::{clean, ms, seconds};
 
 /// About 150, 500 and 1,200 kbit/s.
-fn sizes() -> [VideoConfig; 3] {
+pub(crate) fn sizes() -> [VideoConfig; 3] {
     [(1, 900), (3, 1000), (7, 1050)].map(|(packets, bytes)| VideoConfig {
         packets,
         bytes,
@@ -17,7 +17,7 @@ fn sizes() -> [VideoConfig; 3] {
     })
 }
 
-fn layer(call: &Call, viewer: Consumption) -> Option<u8> {
+pub(crate) fn layer(call: &Call, viewer: Consumption) -> Option<u8> {
     let mut layers = call.events.iter().filter_map(|(_, event)| match *event {
         Event::ConsumerLayer { consumer, layer, .. } if consumer == viewer.consumer => Some(layer),
         _ => None,

@@ -18,6 +18,7 @@ mod reload;
 mod retransmission;
 mod rooms_of_eight;
 mod silence;
+mod stats;
 mod strangers;
 
 use std::time::Duration;

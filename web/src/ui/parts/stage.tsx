@@ -19,7 +19,7 @@ const PORTRAIT = { gap: GAP, aspectMin: 0.7, aspectMax: 1.6 };
 export function Stage({ state, session }: { state: MeetingState; session: RoomSession }) {
   const { ref, width, height } = useSize();
   const local = useStore(session.media);
-  const { participants, selfId, names, speaking } = state;
+  const { participants, selfId, names, speaking, weak } = state;
 
   const shown = participants.length > TILES_MAX ? TILES_MAX - 1 : participants.length;
   const hidden = participants.length - shown;
@@ -49,6 +49,7 @@ export function Stage({ state, session }: { state: MeetingState; session: RoomSe
         unsupported={!isSelf && media.camera?.paused === false && media.camera.unsupported}
         muted={isSelf ? !local.mic.on : (media.mic?.paused ?? true)}
         speaking={speaking.has(id) && (!isSelf || local.mic.on)}
+        weak={weak.has(id)}
       />
     );
   };

@@ -1,4 +1,4 @@
-import { MicOff } from 'lucide-react';
+import { MicOff, SignalLow } from 'lucide-react';
 import { memo, useState } from 'react';
 import { texts } from '../texts';
 import { Avatar } from './avatar';
@@ -13,22 +13,25 @@ interface TileProps {
   unsupported: boolean;
   muted: boolean;
   speaking: boolean;
+  /** Their network is weak. */
+  weak: boolean;
 }
 
 /** One person. */
-export const Tile = memo(function Tile({ id, name, isSelf, track, unsupported, muted, speaking }: TileProps) {
+export const Tile = memo(function Tile({ id, name, isSelf, track, unsupported, muted, speaking, weak }: TileProps) {
   const shownName = isSelf ? texts.meeting.nameOfSelf(name) : name;
   // A track is there before its first picture, which comes from the network.
   const [pictured, setPictured] = useState<MediaStreamTrack>();
   return (
     <article
       className={`tile ${speaking ? 'speaking' : ''}`}
-      aria-label={texts.meeting.tile(shownName, muted, speaking)}
+      aria-label={texts.meeting.tile(shownName, muted, speaking, weak)}
       data-testid="tile"
       data-participant-id={id}
       data-name={name}
       data-speaking={speaking}
       data-muted={muted}
+      data-weak={weak}
       data-self={isSelf}
     >
       {(track === undefined || pictured !== track) && <Avatar name={name} />}
@@ -41,6 +44,7 @@ export const Tile = memo(function Tile({ id, name, isSelf, track, unsupported, m
       <div className="tile-label" aria-hidden="true">
         {muted && <MicOff />}
         <bdi>{shownName}</bdi>
+        {weak && <SignalLow className="weak" />}
       </div>
     </article>
   );

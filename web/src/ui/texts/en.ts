@@ -176,8 +176,8 @@ export const en = {
     stage: 'Participants',
     you: 'You',
     nameOfSelf: (name: string) => `${name} (you)`,
-    tile: (name: string, muted: boolean, speaking: boolean) =>
-      `${name}${muted ? ', muted' : ''}${speaking ? ', speaking' : ''}`,
+    tile: (name: string, muted: boolean, speaking: boolean, weak: boolean) =>
+      `${name}${muted ? ', muted' : ''}${speaking ? ', speaking' : ''}${weak ? ', weak connection' : ''}`,
     muted: 'muted',
     unsupported: (name: string) => `This browser lacks the video format of ${name}’s camera, so it cannot be shown.`,
     count: (count: number) => (count === 1 ? '1 person in this meeting' : `${count} people in this meeting`),
