@@ -14,8 +14,9 @@ const REPEAT_MIN: Duration = Duration::from_millis(300);
 const SHARE_MAX: u64 = 15;
 /// Over which the share is measured, by halving the counts each time it has passed.
 const SHARE_WINDOW: Duration = Duration::from_secs(5);
-/// Least time between two requests while the share is exceeded, so that a viewer never waits longer than this.
-const DEFERRED: Duration = Duration::from_secs(2);
+/// Least time between two requests while the share is exceeded, so that a viewer never waits longer than this: whoever
+/// lost the network and has it again is to see everything within two seconds, and to notice the loss takes time too.
+const DEFERRED: Duration = Duration::from_secs(1);
 
 /// Merges and spaces the keyframe requests for one stream.
 #[derive(Debug)]
@@ -145,7 +146,7 @@ mod tests {
         gate.on_keyframe();
         gate.request(start + ms(600));
         assert!(!gate.poll(start + ms(600), RTT));
-        assert!(gate.poll(start + ms(2000), RTT), "but a viewer is not left waiting");
+        assert!(gate.poll(start + ms(1000), RTT), "but a viewer is not left waiting");
     }
 
     #[test]

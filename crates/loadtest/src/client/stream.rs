@@ -310,8 +310,10 @@ impl ReceivedStream {
         if after_gap {
             return place == 0;
         }
-        // The frame before must have ended, unless it was broken already.
-        let ended = expected > 0 || before.packet + 1 == before.packets || !last.whole;
+        // The frame before must have ended, unless it was broken already, or a keyframe follows: that needs nothing of
+        // what was before it. The rest may have been lost on the way to the server, which went over to another layer.
+        let needless = packet.stamp.keyframe && place == 0;
+        let ended = expected > 0 || before.packet + 1 == before.packets || !last.whole || needless;
         if place != expected && last.whole || !ended {
             self.fault(Fault::HiddenGap { sequence, frame, packet: place, expected });
         }
@@ -446,6 +448,8 @@ mod tests {
     fn a_gap_that_the_numbers_hide_is_a_fault() {
         let report = run(|frame, packet| (frame, packet) != (10, 1), true);
         assert!(matches!(report.first_fault, Some(Fault::HiddenGap { frame: 11, .. })), "{:?}", report.first_fault);
+        let report = run(|frame, packet| (frame, packet) != (29, 1), true);
+        assert_eq!((report.first_fault, report.decoded), (None, 59), "unless a keyframe follows");
         let report = run(|frame, _| frame != 10, true);
         assert!(matches!(report.first_fault, Some(Fault::BrokenDependency { frame: 11, .. })));
         let report = run(|frame, _| !(10..30).contains(&frame), true);

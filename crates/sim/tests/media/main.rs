@@ -5,6 +5,7 @@ mod audio_levels;
 mod bandwidth_estimation;
 mod congestion;
 mod connections;
+mod crowds_of_fifty;
 mod data_channels;
 mod garbage;
 mod ice_restart;
