@@ -6,6 +6,8 @@
 
 mod header;
 mod sent;
+#[cfg(test)]
+mod wraps;
 
 use std::time::{Duration, Instant};
 
