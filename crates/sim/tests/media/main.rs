@@ -1,6 +1,7 @@
 //! Calls through the SFU in virtual time, one behaviour per file.
 
 mod address_change;
+mod attacks;
 mod audio_levels;
 mod bandwidth_estimation;
 mod congestion;
@@ -18,7 +19,6 @@ mod reload;
 mod retransmission;
 mod rooms_of_eight;
 mod silence;
-mod strangers;
 
 use std::time::Duration;
 
