@@ -52,30 +52,36 @@ fn peak(input: &[u8]) -> isize {
     PEAK.get() - before
 }
 
-/// Forty chunks of the largest size: flags as RFC 9260 section 3.3.1 has them, how far ahead of the next number, the
-/// stream, its sequence number.
+// Flags of a chunk (RFC 9260 section 3.3.1), and that each of the forty is on a stream of its own.
+const END: u8 = 1;
+const BEGIN: u8 = 2;
+const UNORDERED: u8 = 4;
+const EACH_ITS_STREAM: u8 = 0x40;
+
+/// Forty chunks of the largest size that an input gives: flags, how far ahead of the next number, stream, sequence number.
 fn chunks(flags: u8, ahead: u8, stream: u8, sequence: u8) -> Vec<u8> {
     [&[0, 0x80 | flags, ahead, stream, sequence, 1, 255][..], &[7; 255]].concat()
 }
+
+/// What it is called, and its steps.
+type Attack = (&'static str, fn(u8) -> Vec<u8>);
 
 #[test]
 fn whatever_a_peer_sends_its_association_holds_a_bounded_amount() {
     // Certificates and tables that are made once.
     peak(&[]);
     let idle = peak(&[]);
-    let (begin, end, unordered, each_its_stream) = (2, 1, 4, 0x40);
-    let attacks: [(&str, &dyn Fn(u8) -> Vec<u8>); 6] = [
-        ("messages without an end", &|_| chunks(begin, 0, 0, 0)),
-        ("beginnings on every stream", &|n| chunks(begin | each_its_stream, 0, n, 0)),
-        ("behind a missing chunk", &|n| chunks(begin | end, n.max(1) & 0x7f, 0, n)),
-        ("messages out of order", &|n| chunks(begin | end, 0, 0, n.max(1))),
-        ("messages that nobody reads", &|n| chunks(begin | end | each_its_stream, 0, n, 0)),
-        ("middles of unordered messages", &|n| chunks(unordered, 0, n, n)),
+    let attacks: [Attack; 6] = [
+        ("messages without an end", |_| chunks(BEGIN, 0, 0, 0)),
+        ("beginnings on every stream", |n| chunks(BEGIN | EACH_ITS_STREAM, 0, n, 0)),
+        ("behind a missing chunk", |n| chunks(BEGIN | END, n.max(1) & 0x7f, 0, n)),
+        ("messages out of order", |n| chunks(BEGIN | END, 0, 0, n.max(1))),
+        ("messages that nobody reads", |n| chunks(BEGIN | END | EACH_ITS_STREAM, 0, n, 0)),
+        ("middles of unordered messages", |n| chunks(UNORDERED, 0, n, n)),
     ];
     for (name, attack) in attacks {
         let input: Vec<u8> = (0..=255).flat_map(attack).collect();
         let held = peak(&input) - idle;
-        println!("{name}: {held} B more than {idle} B");
         assert!(held < HELD_MAX, "{name}: {held} B more than {idle} B");
     }
 }
