@@ -28,8 +28,10 @@ struct Layer {
 
 impl Layer {
     fn new(rng: &mut ChaCha8Rng) -> Self {
+        // The slots that are remembered wrap at 29 bits; the whole numbers never do.
+        let packets = (1 << [29, 32][rng.random_range(0..2)]) - rng.random_range(0..2_000);
         Self {
-            ring: Ring::new(1 << 16, 512),
+            ring: Ring::new(1 << 16, 512).after(packets),
             sequence: rng.random_range(1..4_u64) << 16 | rng.random_range(65_000..65_536),
             timestamp: u32::MAX - rng.random_range(0..20 * RATE),
             picture: PictureNumbers { picture_id: 0x7fff - rng.random_range(0..200), tl0_picture_index: rng.random() },

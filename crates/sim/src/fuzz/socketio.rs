@@ -11,7 +11,7 @@ use signaling::{Action, Reader, SignalingMetrics};
 /// What stands between the messages of a polling request (Engine.IO protocol 4).
 const SEPARATOR: char = '\x1e';
 
-/// Messages with [`SEPARATOR`]s between them. One that begins with `b` is binary; `j` is the welcome, and `t` lets as
+/// Messages with U+001E between them. One that begins with `b` is binary; `j` is the welcome, and `t` lets as
 /// many tenths of a second pass as it is long.
 pub fn socketio(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
