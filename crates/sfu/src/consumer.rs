@@ -7,6 +7,8 @@
 mod header;
 mod reported;
 mod sent;
+#[cfg(test)]
+mod wraps;
 
 use std::time::{Duration, Instant};
 

@@ -172,6 +172,11 @@ fn shifted(bits: u128, by: u64) -> u128 {
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "a test may begin at any instant")]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
@@ -351,5 +356,32 @@ mod tests {
         nack.reset();
         receive(&mut nack, now, [0, 1, 2, 3]);
         assert!(poll(&mut nack, now + 10 * MS).is_empty());
+    }
+
+    #[test]
+    fn exactly_what_is_missing_is_asked_for_once_around_every_wrap() {
+        for seed in 0..50 {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let now = Instant::now();
+            let first = BASE * rng.random_range(1..4) + rng.random_range(65_000..65_536);
+            let mut lost: BTreeSet<u64> = (first + 1..first + 1_000).filter(|_| rng.random_ratio(1, 10)).collect();
+            // Not one that nothing follows.
+            lost.retain(|sequence| *sequence < first + 990);
+            let mut arrivals: Vec<u64> = (first..first + 1_000).filter(|sequence| !lost.contains(sequence)).collect();
+            arrivals.sort_by_cached_key(|sequence| sequence + rng.random_range(0..3));
+            let mut nack = NackGenerator::default();
+            let (mut asked, mut highest) = (BTreeSet::new(), 0);
+            for (at, sequence) in arrivals.into_iter().enumerate() {
+                let now = now + MS * at as u32;
+                assert_eq!(nack.on_packet(now, sequence, false), Received::Normal, "seed {seed}: never asked for");
+                highest = highest.max(sequence);
+                for number in poll(&mut nack, now) {
+                    let sequence = highest - u64::from((highest as u16).wrapping_sub(number));
+                    assert!(lost.contains(&sequence) && asked.insert(sequence), "seed {seed}: {sequence}");
+                    assert_eq!(nack.on_packet(now, sequence, true), Received::Repaired, "seed {seed}");
+                }
+            }
+            assert_eq!(asked, lost, "seed {seed}");
+        }
     }
 }

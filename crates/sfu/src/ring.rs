@@ -81,6 +81,12 @@ impl Ring {
         }
     }
 
+    /// The empty ring as it is when so many packets have gone through it.
+    #[cfg(test)]
+    pub(crate) fn after(self, packets: u64) -> Self {
+        Self { head: packets, tail: packets, ..self }
+    }
+
     /// The slot number that the next packet will get.
     pub(crate) fn head(&self) -> u64 {
         self.head

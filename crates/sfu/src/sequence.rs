@@ -93,6 +93,11 @@ impl SequenceMap {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
     use super::*;
 
     #[test]
@@ -160,5 +165,33 @@ mod tests {
         assert_eq!(out, [100, 101, 102, 103, 105, 106, 107]);
         assert_eq!(map.map(105), 104, "late, after the second drop");
         assert!(!map.drop_newest(105), "its place is expected by now");
+    }
+
+    #[test]
+    fn whatever_is_lost_late_doubled_or_dropped_each_packet_has_one_number_around_every_wrap() {
+        for seed in 0..50 {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let first = rng.random_range(1..4_u64) << 16 | rng.random_range(63_000..65_536);
+            let mut arrivals: Vec<u64> = (first..first + 4_000)
+                .flat_map(|n| std::iter::repeat_n(n, [0, 1, 1, 1, 1, 1, 1, 1, 1, 2][rng.random_range(0..10)]))
+                .collect();
+            arrivals.sort_by_cached_key(|n| n + rng.random_range(0..20));
+            let mut map = SequenceMap::default();
+            let (mut seen, mut dropped, mut given) = (HashSet::new(), Vec::new(), HashSet::new());
+            for n in arrivals {
+                assert!(seen.is_empty() || map.extend(n as u16) == Some(n), "seed {seed}: {n}");
+                assert_eq!(map.insert(n), seen.insert(n), "seed {seed}: {n} is new once");
+                if seen.len() == given.len() + dropped.len() {
+                    continue;
+                }
+                if rng.random_ratio(1, 50) && map.drop_newest(n) {
+                    dropped.push(n);
+                    continue;
+                }
+                let before = dropped.iter().filter(|&&dropped| dropped < n).count() as u64;
+                assert_eq!(map.map(n), n - before, "seed {seed}");
+                assert!(given.insert(map.map(n)), "seed {seed}: {n} has the number of another");
+            }
+        }
     }
 }

@@ -10,7 +10,7 @@ mod limits;
 mod metrics;
 mod origin;
 mod outbox;
-mod packet;
+pub mod packet;
 mod requests;
 mod session;
 
@@ -24,6 +24,7 @@ use engineioxide::service::EngineIoService;
 pub use handler::{Handler, SessionHandle};
 pub use metrics::{Metric, MetricsSnapshot, SignalingMetrics};
 pub use outbox::{Outbox, OutboxClosed, OutboxReceiver, Outgoing, outbox};
+pub use requests::{Action, Call, Reader};
 
 /// How the signalling server behaves.
 #[derive(Debug, Clone, Default)]

@@ -5,35 +5,45 @@
 use serde::Serialize;
 
 /// The only namespace there is.
-pub(crate) const ROOT: &str = "/";
+pub const ROOT: &str = "/";
 
 /// What a packet is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// Opens a namespace, or says that it is open.
     Connect,
+    /// Closes a namespace.
     Disconnect,
+    /// A JSON array of a name and arguments.
     Event,
+    /// The answer to an event that has an id.
     Ack,
+    /// A namespace cannot be opened.
     ConnectError,
+    /// An event with attachments.
     BinaryEvent,
+    /// An answer with attachments.
     BinaryAck,
 }
 
 /// A packet whose JSON is still text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Packet<'a> {
-    pub(crate) kind: Kind,
+pub struct Packet<'a> {
+    /// What it is.
+    pub kind: Kind,
     /// How many binary messages follow.
-    pub(crate) attachments: usize,
-    pub(crate) namespace: &'a str,
+    pub attachments: usize,
+    /// [`ROOT`] unless it names another.
+    pub namespace: &'a str,
     /// The sender wants an acknowledgement with this number.
-    pub(crate) id: Option<u64>,
-    pub(crate) payload: &'a str,
+    pub id: Option<u64>,
+    /// What follows; empty, or meant to be JSON.
+    pub payload: &'a str,
 }
 
 impl<'a> Packet<'a> {
     /// `None` if it is not a packet.
-    pub(crate) fn decode(text: &'a str) -> Option<Self> {
+    pub fn decode(text: &'a str) -> Option<Self> {
         let kind = match text.as_bytes().first()? {
             b'0' => Kind::Connect,
             b'1' => Kind::Disconnect,
@@ -63,25 +73,25 @@ impl<'a> Packet<'a> {
 }
 
 /// The answer to a CONNECT that was taken.
-pub(crate) fn connected(sid: impl std::fmt::Display) -> String {
+pub fn connected(sid: impl std::fmt::Display) -> String {
     format!(r#"0{{"sid":"{sid}"}}"#)
 }
 
 /// The answer to a CONNECT to a namespace that does not exist.
-pub(crate) fn no_such_namespace(namespace: &str) -> String {
+pub fn no_such_namespace(namespace: &str) -> String {
     format!(r#"4{namespace},{{"message":"Invalid namespace"}}"#)
 }
 
 /// The end of the namespace's session.
-pub(crate) const DISCONNECT: &str = "1";
+pub const DISCONNECT: &str = "1";
 
 /// An event with one argument; `None` if `argument` cannot be JSON.
-pub(crate) fn event(name: &str, argument: &impl Serialize) -> Option<String> {
+pub fn event(name: &str, argument: &impl Serialize) -> Option<String> {
     serde_json::to_string(&(name, argument)).ok().map(|json| format!("2{json}"))
 }
 
 /// An acknowledgement with one argument; `None` if `argument` cannot be JSON.
-pub(crate) fn ack(id: u64, argument: &impl Serialize) -> Option<String> {
+pub fn ack(id: u64, argument: &impl Serialize) -> Option<String> {
     serde_json::to_string(&[argument]).ok().map(|json| format!("3{id}{json}"))
 }
 

@@ -34,7 +34,8 @@ const FLOOD_FACTOR: u32 = 10;
 
 /// What to do about a message.
 #[derive(Debug)]
-pub(crate) enum Action {
+pub enum Action {
+    /// Nothing.
     Nothing,
     /// Send this packet.
     Send(String),
@@ -48,11 +49,13 @@ pub(crate) enum Action {
 
 /// A request that is within the limits.
 #[derive(Debug)]
-pub(crate) struct Call {
+pub struct Call {
     /// The client wants an acknowledgement with this number.
-    pub(crate) id: Option<u64>,
-    pub(crate) n: u64,
-    pub(crate) request: Request,
+    pub id: Option<u64>,
+    /// The request's number, 1 to 2^53 - 1.
+    pub n: u64,
+    /// What it asks for.
+    pub request: Request,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +73,7 @@ enum Phase {
 
 /// The receiving side of one socket.
 #[derive(Debug)]
-pub(crate) struct Reader {
+pub struct Reader {
     phase: Phase,
     limits: Arc<Limits>,
     metrics: Arc<SignalingMetrics>,
@@ -80,7 +83,8 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(crate) fn new(now: Instant, limits: Arc<Limits>, metrics: Arc<SignalingMetrics>) -> Self {
+    /// The reader of a socket that was just opened.
+    pub fn new(now: Instant, limits: Arc<Limits>, metrics: Arc<SignalingMetrics>) -> Self {
         let rate = limits.requests_per_second;
         let flood = rate.max(BEATS_PER_SECOND).saturating_mul(FLOOD_FACTOR);
         Self {
@@ -94,19 +98,19 @@ impl Reader {
     }
 
     /// The welcome is about to be sent: requests are taken from now on.
-    pub(crate) fn joined(&mut self) {
+    pub fn joined(&mut self) {
         if self.phase == Phase::Connecting {
             self.phase = Phase::Joined;
         }
     }
 
     /// The client said that its page is being closed or reloaded.
-    pub(crate) fn said_closing(&self) -> bool {
+    pub fn said_closing(&self) -> bool {
         self.phase == Phase::PageClosed
     }
 
     /// A text message.
-    pub(crate) fn receive(&mut self, now: Instant, text: &str) -> Action {
+    pub fn receive(&mut self, now: Instant, text: &str) -> Action {
         if self.is_closed() {
             return Action::Nothing;
         }
@@ -141,7 +145,7 @@ impl Reader {
     }
 
     /// A binary message: the attachment of an event that was refused.
-    pub(crate) fn receive_binary(&mut self, now: Instant) -> Action {
+    pub fn receive_binary(&mut self, now: Instant) -> Action {
         match self.messages.take(now) {
             Ok(()) => Action::Nothing,
             Err(_) if self.is_closed() => Action::Nothing,

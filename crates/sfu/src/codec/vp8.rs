@@ -134,6 +134,46 @@ mod tests {
     /// All fields: picture 0x1234, TL0PICIDX 0x56, temporal layer 2 with sync, KEYIDX 9; then a keyframe's header.
     const FULL: [u8; 7] = [0x90, 0xf0, 0x92, 0x34, 0x56, 0xa9, 0x10];
 
+    // The vectors of this test are from libwebrtc's video_rtp_depacketizer_vp8_unittest.cc.
+    #[test]
+    fn descriptors_are_read_as_libwebrtc_reads_them() {
+        let plain = Descriptor {
+            non_reference: false,
+            partition_start: false,
+            partition: 0,
+            picture_id: None,
+            tl0_picture_index: None,
+            temporal: None,
+            key_index: None,
+            bytes: 3,
+        };
+        let start = Descriptor { partition_start: true, ..plain };
+        let parse = |payload: &[u8]| Descriptor::parse(payload);
+        assert_eq!(parse(&[0x14, 0x01, 0, 0]), Some(Descriptor { partition: 4, bytes: 1, ..start }));
+        let picture =
+            |picture_id, bytes| Some(Descriptor { non_reference: true, picture_id: Some(picture_id), bytes, ..plain });
+        assert_eq!(parse(&[0xa0, 0x80, 17, 0]), picture(PictureId::Short(17), 3));
+        assert_eq!(parse(&[0xa0, 0x80, 0x80 | 17, 17, 0]), picture(PictureId::Long((17 << 8) + 17), 4));
+        assert_eq!(parse(&[0x90, 0x40, 17, 0]), Some(Descriptor { tl0_picture_index: Some(17), ..start }));
+        assert!(is_keyframe(&[0x90, 0x40, 17, 0]));
+        // 0x88 has the first of the reserved bits of the partition's number set, which is not looked at.
+        let temporal = Some(Temporal { layer: 2, sync: false });
+        assert_eq!(parse(&[0x88, 0x20, 0x80, 0]), Some(Descriptor { temporal, ..plain }));
+        assert_eq!(parse(&[0x88, 0x10, 17, 0]), Some(Descriptor { key_index: Some(17), ..plain }));
+        assert_eq!(
+            parse(&[0x88, 0xf0, 0x80 | 17, 17, 42, 0x40 | 0x20 | 0x11, 0]),
+            Some(Descriptor {
+                picture_id: Some(PictureId::Long((17 << 8) + 17)),
+                tl0_picture_index: Some(42),
+                temporal: Some(Temporal { layer: 1, sync: true }),
+                key_index: Some(17),
+                bytes: 6,
+                ..plain
+            })
+        );
+        assert_eq!(parse(&[0x88, 0xf0, 0x80 | 17, 17]), None, "too short a header");
+    }
+
     #[test]
     fn a_bare_descriptor_is_one_byte() {
         let descriptor = Descriptor::parse(&[0x10, 0x00]).expect("a descriptor");

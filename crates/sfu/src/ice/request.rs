@@ -116,7 +116,7 @@ mod tests {
         digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
     }
 
-    /// RFC 5769 2.1.
+    /// RFC 5769 section 2.1.
     fn sample_request() -> Vec<u8> {
         hex("000100582112a442b7e7a701bc34d686fa87dfae\
              802200105354554e207465737420636c69656e74\
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_the_sample_request_of_rfc5769() {
+    fn reads_the_sample_request_of_rfc5769_2_1() {
         let datagram = sample_request();
         let request = BindingRequest::parse(&datagram).expect("well-formed");
         assert_eq!(request.local_ufrag(), "evtj");
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_library_reads_the_sample_responses_of_rfc5769() {
+    fn the_library_reads_the_sample_responses_of_rfc5769_2_2_and_2_3() {
         for (address, datagram) in [
             (
                 "192.0.2.1:32853",
@@ -162,6 +162,17 @@ mod tests {
             assert_eq!((crc32(before) ^ 0x5354_554e).to_be_bytes(), fingerprint[4..]);
             assert_eq!(BindingRequest::parse(&datagram).err(), Some(MalformedRequest));
         }
+    }
+
+    /// ICE has short-term credentials only (RFC 8445 section 7.2.2): nobody is asked for a realm.
+    #[test]
+    fn the_long_term_request_of_rfc5769_2_4_names_no_transport() {
+        let datagram = hex("000100602112a44278ad3433c6ad72c029da412e\
+             00060012e3839ee38388e383aae38383e382afe382b90000\
+             0015001c662f2f3439396b39353464364f4c33346f4c39465354767936347341\
+             0014000b6578616d706c652e6f726700\
+             00080014f67024656dd64a3e02b8e0712e85c9a28ca89666");
+        assert_eq!(BindingRequest::parse(&datagram).err(), Some(MalformedRequest));
     }
 
     #[test]

@@ -86,6 +86,17 @@ mod tests {
     }
 
     #[test]
+    fn newer_depends_only_on_the_distance() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        for _ in 0..100_000 {
+            let (a, distance) = (rng.random::<u16>(), rng.random_range(1..0x8000_u16));
+            assert!(is_newer16(a.wrapping_add(distance), a) && !is_newer16(a, a.wrapping_add(distance)));
+            let (a, distance) = (rng.random::<u32>(), rng.random_range(1..0x8000_0000_u32));
+            assert!(is_newer32(a.wrapping_add(distance), a) && !is_newer32(a, a.wrapping_add(distance)));
+        }
+    }
+
+    #[test]
     fn numbers_before_the_first_exist() {
         let mut unwrapper = Unwrapper16::default();
         assert_eq!(unwrapper.extend(0), 1 << 16);

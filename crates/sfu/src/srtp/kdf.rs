@@ -75,6 +75,18 @@ mod tests {
         assert_eq!(auth[..], hex("fd9c32d39ed5fbb5a9dc96b30818454d1313dc05"));
     }
 
+    /// The input of the first derivation is the salt alone, as is that of a first packet in counter mode.
+    #[test]
+    fn the_pseudo_random_function_is_the_key_stream_of_rfc6188_7_1() {
+        let key = hex("57f82fe3613fd170a85ec93c40b1f0922ec4cb0dc025b58272147cc438944a98");
+        let kdf = Kdf::new(&key, &hex("f0f1f2f3f4f5f6f7f8f9fafbfcfd")).expect("a valid key");
+        let stream: [u8; 48] = kdf.derive(Label::RtpEncryption).expect("derived");
+        assert_eq!(
+            stream[..],
+            hex("92bdd28a93c3f52511c677d08b5515a49da71b2378a854f67050756ded165bac63c4868b7096d88421b563b8c94c9a31")
+        );
+    }
+
     #[test]
     fn refuses_keys_and_salts_of_a_wrong_length() {
         assert!(Kdf::new(&[0; 15], &[0; 14]).is_err());

@@ -161,3 +161,29 @@ fn guess_index(highest: u64, sequence: u16) -> Option<u64> {
     // RFC 3711 9.2: the index has 48 bits.
     (roc <= u64::from(u32::MAX)).then_some(roc << 16 | sequence)
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::guess_index;
+
+    #[test]
+    fn the_index_that_is_guessed_is_the_nearest_around_every_rollover_of_its_48_bits() {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        for _ in 0..200_000 {
+            let rollover = match rng.random_range(0..4) {
+                0 => 0,
+                1 => 1 << 48,
+                _ => rng.random_range(0..=1 << 32) << 16,
+            };
+            let near = |rng: &mut ChaCha8Rng, index: i64, most: i64| index + rng.random_range(-most..=most);
+            let highest = near(&mut rng, rollover, 0x1_0000).clamp(0, (1 << 48) - 1);
+            let index = near(&mut rng, highest, 0x7fff);
+            let guessed = guess_index(highest.cast_unsigned(), index as u16);
+            let expected = (0..1 << 48).contains(&index).then_some(index.cast_unsigned());
+            assert_eq!(guessed, expected, "{highest:#x} {index:#x}");
+        }
+    }
+}

@@ -117,6 +117,24 @@ fn gcm_matches_the_rtcp_vectors_of_rfc7714_17() {
     }
 }
 
+/// What is authentic but not encrypted is not taken: the E flag decides before any key is used (RFC 8827 section 6.5).
+#[test]
+fn rtcp_that_is_only_tagged_as_in_rfc7714_17_3_and_17_4_is_refused() {
+    let plain = "81c8000d4d6172734e5450314e545032525450200000042a0000e9304c756e61\
+                 deadbeefdeadbeefdeadbeefdeadbeefdeadbeef";
+    for (profile, tag) in [
+        (Profile::AeadAes128Gcm, "841dd9683dd78ec92ae58790125f62b3"),
+        (Profile::AeadAes256Gcm, "91db4afbfeee5a978fab4393ed2615fe"),
+    ] {
+        let (_, mut open) = rfc7714_keys(profile);
+        let mut packet = hex(&[plain, tag, "000005d4"].concat());
+        assert_eq!(open.open_rtcp(&mut packet.clone()), Err(OpenError::Malformed));
+        let flag_at = packet.len() - 4;
+        packet[flag_at] |= 0x80;
+        assert_eq!(open.open_rtcp(&mut packet), Err(OpenError::Unauthentic));
+    }
+}
+
 /// The packets of libsrtp's `srtp_validate` and `srtp_validate_gcm`, which start from master keys.
 #[test]
 fn whole_packets_match_libsrtp() {
@@ -254,6 +272,30 @@ fn the_rollover_counter_follows_a_long_stream_with_loss() {
         let mut packet = sealed(&seal, &rtp(5, index as u16, b"payload"), 12, (index >> 16) as u32);
         assert_eq!(open.open_rtp(&mut packet).expect("authentic").ext_seq, index);
         index += rng.random_range(1..3_000);
+    }
+}
+
+#[test]
+fn late_and_doubled_packets_open_once_around_every_rollover() {
+    for profile in PROFILES {
+        for seed in 0..5 {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let (seal, mut open) = pair(profile);
+            let mut sent = vec![60_000_u64];
+            while sent.last().is_some_and(|&index| index < 300_000) {
+                sent.push(sent[sent.len() - 1] + rng.random_range(1..200));
+            }
+            let mut arrivals: Vec<u64> = sent.iter().flat_map(|&n| vec![n; rng.random_range(1..3)]).collect();
+            // Within the window.
+            arrivals.sort_by_cached_key(|index| index + rng.random_range(0..900));
+            let mut seen = std::collections::HashSet::new();
+            for index in arrivals {
+                let mut packet = sealed(&seal, &rtp(5, index as u16, b"payload"), 12, (index >> 16) as u32);
+                let opened = open.open_rtp(&mut packet).map(|opened| opened.ext_seq);
+                let expected = if seen.insert(index) { Ok(index) } else { Err(OpenError::Replayed) };
+                assert_eq!(opened, expected, "{profile:?}, seed {seed}");
+            }
+        }
     }
 }
 

@@ -5,21 +5,24 @@
 mod bandwidth;
 mod channels;
 mod json;
+mod socketio;
 mod wire;
 mod worker;
 
 pub use bandwidth::bandwidth;
 pub use channels::channels;
 pub use json::{ortc, request};
-pub use wire::{dependency_descriptor, payload, rtcp, rtp, stun};
+pub use socketio::socketio;
+pub use wire::{dependency_descriptor, framing, payload, rtcp, rtp, stun};
 pub use worker::{datagrams, peer};
 
 /// A target: its name, which is that of its corpus, and what it does with an input.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 13] = [
     ("stun", stun),
+    ("framing", framing),
     ("rtp", rtp),
     ("rtcp", rtcp),
     ("payload", payload),
@@ -27,6 +30,7 @@ pub const TARGETS: [Target; 11] = [
     ("bandwidth", bandwidth),
     ("ortc", ortc),
     ("request", request),
+    ("socketio", socketio),
     ("datagrams", datagrams),
     ("peer", peer),
     ("channels", channels),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sfu::codec::{Codec, PictureNumbers, av1, h264, opus, vp8, vp9};
+use sfu::framing::{Deframer, FRAME_BYTES_MAX, FrameTooLong, LENGTH_BYTES, length_prefix};
 use sfu::ice::BindingRequest;
 use sfu::rtcp::{NtpTime, RtcpPacket, XrBlock, packets};
 use sfu::rtp::dependency_descriptor::{DependencyDescriptor, Structure};
@@ -130,4 +131,38 @@ pub fn dependency_descriptor(data: &[u8]) {
             None => assert_eq!(structure, before, "what cannot be read changes nothing"),
         }
     }
+}
+
+/// A block that says how many bytes each read brings, then a stream of datagrams behind their lengths.
+pub fn framing(data: &[u8]) {
+    let mut input = Input(data);
+    let Some(reads) = input.block() else { return };
+    let stream = input.0;
+    let (datagrams, end) = deframe(stream, &[]);
+    assert_eq!(deframe(stream, reads), (datagrams.clone(), end), "reads may end anywhere");
+
+    let framed: Vec<u8> =
+        datagrams.iter().flat_map(|datagram| [&length_prefix(datagram.len())[..], datagram].concat()).collect();
+    let rest = stream.strip_prefix(&framed[..]).expect("nothing is left out, added or changed");
+    let announced = rest.first_chunk().map(|length| usize::from(u16::from_be_bytes(*length)));
+    match end {
+        Ok(()) => assert!(announced.is_none_or(|bytes| rest.len() < LENGTH_BYTES + bytes), "no datagram is held back"),
+        Err(FrameTooLong(bytes)) => assert!(bytes > FRAME_BYTES_MAX && announced == Some(bytes)),
+    }
+}
+
+/// What comes out of a stream of which each read brings so many bytes, in turn; without any, one read brings it all.
+fn deframe(stream: &[u8], reads: &[u8]) -> (Vec<Vec<u8>>, Result<(), FrameTooLong>) {
+    let mut deframer = Deframer::default();
+    let mut datagrams = Vec::new();
+    let mut sizes = reads.iter().map(|&bytes| usize::from(bytes.max(1))).cycle();
+    let mut rest = stream.to_vec();
+    while !rest.is_empty() {
+        let later = rest.split_off(sizes.next().unwrap_or(usize::MAX).min(rest.len()));
+        if let Err(error) = deframer.read(&mut rest, |datagram| datagrams.push(datagram.to_vec())) {
+            return (datagrams, Err(error));
+        }
+        rest = later;
+    }
+    (datagrams, Ok(()))
 }

@@ -1,6 +1,7 @@
 //! Calls through the SFU in virtual time, one behaviour per file.
 
 mod address_change;
+mod attacks;
 mod audio_levels;
 mod bandwidth_estimation;
 mod congestion;
@@ -20,7 +21,6 @@ mod retransmission;
 mod rooms_of_eight;
 mod silence;
 mod stats;
-mod strangers;
 
 use std::time::Duration;
 
