@@ -192,7 +192,7 @@ export class Person {
   }
 
   async enter(): Promise<void> {
-    await this.page.getByTestId('name-input').fill(this.look.name);
+    await this.page.getByTestId('name-input').pressSequentially(this.look.name);
     await this.page.getByTestId('join').click();
     await expect(this.page.getByTestId('leave')).toBeVisible();
   }
