@@ -3,17 +3,17 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
-/** The example page of docs, served as its README says, on a free port. */
+/** The example page of docs, or another one of web's Vite, served as its README says, on a free port. */
 export class ExamplePage {
   private constructor(
     readonly origin: string,
     private readonly stopServing: () => Promise<void>,
   ) {}
 
-  static async serve(): Promise<ExamplePage> {
+  static async serve(root = '../docs/example'): Promise<ExamplePage> {
     const web = fileURLToPath(new URL('../../web', import.meta.url));
     const port = await freePort();
-    const flags = ['../docs/example', '--port', String(port), '--strictPort'];
+    const flags = [root, '--port', String(port), '--strictPort'];
     const vite = spawn('node', ['node_modules/vite/bin/vite.js', ...flags], { cwd: web, stdio: ['ignore', 'pipe', 'pipe'] });
     const origin = `http://127.0.0.1:${port}`;
     const exited = once(vite, 'exit');

@@ -200,7 +200,8 @@ function useRelays(): void {
   const { relayOf } = globalThis as unknown as { relayOf(address: string, port: number): Promise<number> };
   const original = RTCPeerConnection.prototype.setRemoteDescription;
   RTCPeerConnection.prototype.setRemoteDescription = async function (description: RTCSessionDescriptionInit) {
-    let sdp = description.sdp ?? '';
+    // By TCP, media would go around the relays.
+    let sdp = (description.sdp ?? '').replaceAll(/^a=candidate:\S+ \d+ tcp .*\r?\n/gm, '');
     for (const [, address = '', port = ''] of sdp.matchAll(/^a=candidate:\S+ \d+ udp \d+ (\S+) (\d+) typ host/gm)) {
       sdp = sdp.replaceAll(
         ` ${address} ${port} typ host`,

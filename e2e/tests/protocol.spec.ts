@@ -87,7 +87,7 @@ for (const by of ['websocket', 'polling'] as const) {
     expect(anna.welcome).toEqual({
       participantId: expect.stringMatching(HEX),
       sessionToken: expect.any(String),
-      room: { roomId: roomOf(), seq: expect.any(Number), participants: [{ id: me, name: 'Anna', producers: [] }] },
+      room: { roomId: roomOf(), seq: expect.any(Number), participants: [{ id: me, name: 'Anna', producers: [], dataProducers: [] }] },
       sendTransport: TRANSPORT,
       recvTransport: TRANSPORT,
     });
@@ -97,11 +97,11 @@ for (const by of ['websocket', 'polling'] as const) {
 
     const ben = await join(' Ben ', { by });
     await anna.hears('participantJoined', {
-      participant: { id: ben.welcome.participantId, name: 'Ben', producers: [] },
+      participant: { id: ben.welcome.participantId, name: 'Ben', producers: [], dataProducers: [] },
     });
     expect(ben.welcome.room.participants).toEqual([
-      { id: me, name: 'Anna', producers: [{ id: mic, kind: 'audio', paused: true }] },
-      { id: ben.welcome.participantId, name: 'Ben', producers: [] },
+      { id: me, name: 'Anna', producers: [{ id: mic, kind: 'audio', paused: true }], dataProducers: [] },
+      { id: ben.welcome.participantId, name: 'Ben', producers: [], dataProducers: [] },
     ]);
     const { consumers } = await ben.request<{ consumers: { id: string }[] }>('consume', {
       transportId: ben.welcome.recvTransport?.id,

@@ -1,123 +1,147 @@
-//! Drives clients with real sockets, all on one thread.
+//! Drives clients with real sockets, on threads of their own.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver as Commands, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use loadtest::client::ClientError;
-use mio::net::UdpSocket;
+use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use protocol::request::ConsumerOptions;
-use protocol::transport::{IceProtocol, TransportOptions};
-use socket2::{Domain, Socket, Type};
 use tokio::sync::oneshot;
 
-use crate::endpoint::Endpoint;
+use crate::participant::Participant;
+use crate::socket::Receiver;
 use crate::totals::Totals;
 
 /// How often the clients' timers are looked at.
 const TICK: Duration = Duration::from_millis(5);
-/// Room for bursts while the thread is at work for another client.
-const RECEIVE_BUFFER: usize = 1 << 20;
-/// The token of commands; clients are counted from 0.
+/// The shortest wait: a timer that is set to nothing never fires.
+const WAIT_MIN: Duration = Duration::from_micros(1);
+/// The tokens of commands and of the timer; clients are counted from 0.
 const COMMANDS: Token = Token(usize::MAX);
+const TIMER: Token = Token(usize::MAX - 1);
 
-/// A client and its socket.
-pub(crate) struct Participant {
-    client: Endpoint,
-    socket: UdpSocket,
-    datagrams: u64,
-    bytes: u64,
-    /// When somebody began to wait for media, and how long it took.
-    waits_since: Option<Instant>,
-    waited: Option<Duration>,
+/// A client of a drive: its thread, and which of that thread's clients it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ClientId(usize, usize);
+
+/// Threads with clients; they end with this value.
+pub(crate) struct Drive {
+    /// The first is the publishers', so that no receiver delays what they send.
+    threads: Vec<DriveThread>,
+    receivers: AtomicUsize,
 }
 
-/// A client of a drive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ClientId(usize);
-
-/// A thread with clients; it ends with this value.
-pub(crate) struct Drive {
+struct DriveThread {
     commands: Option<Sender<Command>>,
     waker: Waker,
     added: AtomicUsize,
     thread: Option<JoinHandle<()>>,
 }
 
-type Participants = BTreeMap<usize, Participant>;
-
 enum Command {
-    Add(ClientId, Box<Participant>),
-    Consume(ClientId, Box<ConsumerOptions>, oneshot::Sender<Result<(), ClientError>>),
+    Add(Box<Participant>),
+    Consume(usize, Box<ConsumerOptions>, oneshot::Sender<Result<(), ClientError>>),
+    /// Sends the layers of a picture up to this one only.
+    Layers(usize, u8),
+    Pause(bool),
+    Remove(usize),
     Totals(Sender<Totals>),
 }
 
-/// A socket for a client, on loopback.
-pub(crate) fn bind() -> anyhow::Result<(UdpSocket, SocketAddr)> {
-    let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).context("a UDP socket")?;
-    socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
-    let socket = UdpSocket::from_std(socket.into());
-    let address = socket.local_addr()?;
-    Ok((socket, address))
-}
-
-/// A transport with only the candidates that such a socket reaches.
-pub(crate) fn reachable(options: Option<TransportOptions>) -> anyhow::Result<TransportOptions> {
-    let mut options = options.context("the welcome has no transport")?;
-    options.ice_candidates.retain(|candidate| {
-        candidate.protocol == IceProtocol::Udp && candidate.ip.is_ipv4() && candidate.ip.is_loopback()
-    });
-    anyhow::ensure!(!options.ice_candidates.is_empty(), "the server takes no media on 127.0.0.1");
-    Ok(options)
-}
-
 impl Drive {
-    /// Starts a thread without clients.
-    pub(crate) fn start() -> anyhow::Result<Self> {
-        let poll = Poll::new().context("epoll")?;
-        let waker = Waker::new(poll.registry(), COMMANDS)?;
-        let (commands, receiver) = channel();
-        let thread = std::thread::Builder::new().name("clients".to_owned()).spawn(move || run(poll, &receiver))?;
-        Ok(Self { commands: Some(commands), waker, added: AtomicUsize::new(0), thread: Some(thread) })
+    /// Starts a thread for publishers, and so many for receivers.
+    pub(crate) fn start(receivers: usize) -> anyhow::Result<Self> {
+        let threads = (0..=receivers.max(1)).map(DriveThread::start).collect::<Result<_, _>>()?;
+        Ok(Self { threads, receivers: AtomicUsize::new(0) })
     }
 
-    /// Takes over a participant.
-    pub(crate) fn add(&self, participant: Participant) -> anyhow::Result<ClientId> {
-        let id = ClientId(self.added.fetch_add(1, Ordering::Relaxed));
-        self.send(Command::Add(id, Box::new(participant)))?;
-        Ok(id)
+    /// Takes over a publisher.
+    pub(crate) fn add_publisher(&self, participant: Participant) -> anyhow::Result<ClientId> {
+        self.add(0, participant)
+    }
+
+    /// Takes over a receiver.
+    pub(crate) fn add_receiver(&self, participant: Participant) -> anyhow::Result<ClientId> {
+        let number = self.receivers.fetch_add(1, Ordering::Relaxed);
+        self.add(1 + number % (self.threads.len() - 1), participant)
+    }
+
+    fn add(&self, thread: usize, participant: Participant) -> anyhow::Result<ClientId> {
+        let number = self.threads[thread].add(participant)?;
+        Ok(ClientId(thread, number))
     }
 
     /// Lets a client expect a consumer's media.
     pub(crate) async fn consume(&self, id: ClientId, consumer: ConsumerOptions) -> anyhow::Result<()> {
         let (done, is_done) = oneshot::channel();
-        self.send(Command::Consume(id, Box::new(consumer), done))?;
+        self.threads[id.0].send(Command::Consume(id.1, Box::new(consumer), done))?;
         is_done.await.context("the client is gone")??;
         Ok(())
+    }
+
+    /// Lets a publisher send the layers of its picture up to this one only.
+    pub(crate) fn send_layers(&self, id: ClientId, highest: u8) -> anyhow::Result<()> {
+        self.threads[id.0].send(Command::Layers(id.1, highest))
+    }
+
+    /// Gives a client up, without a word to the server.
+    pub(crate) fn remove(&self, id: ClientId) -> anyhow::Result<()> {
+        self.threads[id.0].send(Command::Remove(id.1))
+    }
+
+    /// Lets all publishers pause, or go on.
+    pub(crate) fn set_paused(&self, paused: bool) -> anyhow::Result<()> {
+        self.threads[0].send(Command::Pause(paused))
     }
 
     /// What came of all clients until now.
     pub(crate) fn totals(&self) -> anyhow::Result<Totals> {
         let (answer, answered) = channel();
-        self.send(Command::Totals(answer))?;
-        answered.recv().context("the clients' thread ended")
+        for thread in &self.threads {
+            thread.send(Command::Totals(answer.clone()))?;
+        }
+        drop(answer);
+        let mut totals = Totals::default();
+        for _ in &self.threads {
+            totals.add(answered.recv().context("a thread of clients ended")?);
+        }
+        Ok(totals)
+    }
+}
+
+impl DriveThread {
+    fn start(index: usize) -> anyhow::Result<Self> {
+        let poll = Poll::new().context("epoll")?;
+        let waker = Waker::new(poll.registry(), COMMANDS)?;
+        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK).context("a timer")?;
+        let (commands, receiver) = channel();
+        let work = move || Work { participants: Vec::new(), timer, receiver: Receiver::new() }.run(poll, &receiver);
+        let name = if index == 0 { "publishers".to_owned() } else { format!("receivers-{index}") };
+        let thread = std::thread::Builder::new().name(name).spawn(work)?;
+        Ok(Self { commands: Some(commands), waker, added: AtomicUsize::new(0), thread: Some(thread) })
+    }
+
+    /// The participant's number on this thread.
+    fn add(&self, mut participant: Participant) -> anyhow::Result<usize> {
+        let number = self.added.fetch_add(1, Ordering::Relaxed);
+        participant.number = number;
+        self.send(Command::Add(Box::new(participant)))?;
+        Ok(number)
     }
 
     fn send(&self, command: Command) -> anyhow::Result<()> {
         let commands = self.commands.as_ref().filter(|commands| commands.send(command).is_ok());
-        commands.context("the clients' thread ended")?;
+        commands.context("a thread of clients ended")?;
         Ok(self.waker.wake()?)
     }
 }
 
-impl Drop for Drive {
+impl Drop for DriveThread {
     fn drop(&mut self) {
         self.commands = None;
         let _ = self.waker.wake();
@@ -127,106 +151,102 @@ impl Drop for Drive {
     }
 }
 
-fn run(mut poll: Poll, commands: &Receiver<Command>) {
-    let mut participants = Participants::new();
-    let mut events = Events::with_capacity(1024);
-    let mut buffer = [0; 2048];
-    let mut next = Instant::now();
-    loop {
-        let wait = next.saturating_duration_since(Instant::now());
-        if poll.poll(&mut events, Some(wait)).is_err() {
-            continue;
+/// What a thread does.
+struct Work {
+    /// By their numbers; those that were removed are None.
+    participants: Vec<Option<Box<Participant>>>,
+    timer: TimerFd,
+    receiver: Receiver,
+}
+
+impl Work {
+    fn run(mut self, mut poll: Poll, commands: &Commands<Command>) {
+        let mut events = Events::with_capacity(1024);
+        let timer = std::os::fd::AsRawFd::as_raw_fd(&std::os::fd::AsFd::as_fd(&self.timer));
+        let registered = poll.registry().register(&mut SourceFd(&timer), TIMER, Interest::READABLE);
+        if registered.is_err() {
+            return;
         }
-        for event in &events {
-            if event.token() == COMMANDS {
-                if carry_out(commands, &mut participants, poll.registry()).is_none() {
-                    return;
+        let mut next = Instant::now();
+        loop {
+            // epoll itself waits in whole milliseconds, in which a pacer sends two packets.
+            let wait = next.saturating_duration_since(Instant::now()).max(WAIT_MIN);
+            let armed = self.timer.set(Expiration::OneShot(wait.into()), TimerSetTimeFlags::empty());
+            if armed.is_err() || poll.poll(&mut events, None).is_err() {
+                continue;
+            }
+            for event in &events {
+                match event.token() {
+                    COMMANDS => {
+                        if self.carry_out(commands, poll.registry()).is_none() {
+                            return;
+                        }
+                    }
+                    TIMER => {}
+                    Token(number) => {
+                        if let Some(Some(participant)) = self.participants.get_mut(number) {
+                            participant.receive(&mut self.receiver);
+                        }
+                    }
                 }
-            } else if let Some(participant) = participants.get_mut(&event.token().0) {
-                participant.receive(&mut buffer);
+            }
+            if Instant::now() >= next {
+                next = self.tick();
             }
         }
-        if Instant::now() >= next {
-            next = tick(&mut participants);
-        }
     }
-}
 
-/// None when the drive is gone.
-fn carry_out(commands: &Receiver<Command>, participants: &mut Participants, registry: &Registry) -> Option<()> {
-    loop {
-        match commands.try_recv() {
-            Ok(Command::Add(id, mut participant)) => {
-                registry.register(&mut participant.socket, Token(id.0), Interest::READABLE).ok()?;
-                participants.insert(id.0, *participant);
+    /// None when the drive is gone.
+    fn carry_out(&mut self, commands: &Commands<Command>, registry: &Registry) -> Option<()> {
+        loop {
+            match commands.try_recv() {
+                Ok(Command::Add(mut participant)) => {
+                    let number = participant.number;
+                    registry.register(participant.source(), Token(number), Interest::READABLE).ok()?;
+                    if self.participants.len() <= number {
+                        self.participants.resize_with(number + 1, || None);
+                    }
+                    self.participants[number] = Some(participant);
+                }
+                Ok(Command::Consume(number, consumer, done)) => {
+                    if let Some(Some(participant)) = self.participants.get_mut(number) {
+                        let _ = done.send(participant.client.consume(&consumer));
+                    }
+                }
+                Ok(Command::Layers(number, highest)) => {
+                    if let Some(Some(participant)) = self.participants.get_mut(number) {
+                        participant.client.send_layers(highest);
+                    }
+                }
+                Ok(Command::Remove(number)) => {
+                    if let Some(participant) = self.participants.get_mut(number) {
+                        *participant = None;
+                    }
+                }
+                Ok(Command::Pause(paused)) => {
+                    let now = Instant::now();
+                    self.participants.iter_mut().flatten().for_each(|p| p.client.set_paused(now, paused));
+                }
+                Ok(Command::Totals(answer)) => {
+                    let (now, mut totals) = (Instant::now(), Totals::default());
+                    self.participants.iter().flatten().for_each(|participant| participant.add_to(now, &mut totals));
+                    let _ = answer.send(totals);
+                }
+                Err(TryRecvError::Empty) => return Some(()),
+                Err(TryRecvError::Disconnected) => return None,
             }
-            Ok(Command::Consume(id, consumer, done)) => {
-                let participant = participants.get_mut(&id.0)?;
-                let _ = done.send(participant.client.consume(&consumer));
+        }
+    }
+
+    /// Does what is due, and says when to look again: in time for the next packet, at the latest after a tick.
+    fn tick(&mut self) -> Instant {
+        let mut next = Instant::now() + TICK;
+        for participant in self.participants.iter_mut().flatten() {
+            participant.handle_timeout(Instant::now());
+            if let Some(capture) = participant.client.next_capture() {
+                next = next.min(capture);
             }
-            Ok(Command::Totals(answer)) => {
-                let (now, mut totals) = (Instant::now(), Totals::default());
-                participants.values().for_each(|participant| participant.add_to(now, &mut totals));
-                let _ = answer.send(totals);
-            }
-            Err(TryRecvError::Empty) => return Some(()),
-            Err(TryRecvError::Disconnected) => return None,
         }
-    }
-}
-
-/// Does what is due, and says when to look again: in time for the next frame, at the latest after a tick.
-fn tick(participants: &mut Participants) -> Instant {
-    let mut next = Instant::now() + TICK;
-    for participant in participants.values_mut() {
-        let now = Instant::now();
-        if participant.client.poll_timeout() <= now {
-            participant.client.handle_timeout(now);
-            participant.flush();
-        }
-        if let Some(capture) = participant.client.next_capture() {
-            next = next.min(capture);
-        }
-    }
-    next
-}
-
-impl Participant {
-    pub(crate) fn new(client: impl Into<Endpoint>, socket: UdpSocket) -> Self {
-        Self { client: client.into(), socket, datagrams: 0, bytes: 0, waits_since: None, waited: None }
-    }
-
-    /// Of somebody who has waited for media since then.
-    pub(crate) fn waiting_since(mut self, at: Instant) -> Self {
-        self.waits_since = Some(at);
-        self
-    }
-
-    fn flush(&mut self) {
-        while let Some(datagram) = self.client.poll_transmit() {
-            // What the kernel does not take is lost, as anywhere on the way.
-            let _ = self.socket.send_to(&datagram.bytes, datagram.destination);
-        }
-    }
-
-    fn receive(&mut self, buffer: &mut [u8]) {
-        while let Ok((bytes, source)) = self.socket.recv_from(buffer) {
-            let (now, datagram) = (Instant::now(), &buffer[..bytes]);
-            // RFC 7983 and RFC 5761: RTP.
-            if matches!(datagram, [128..=191, kind, ..] if !(192..224).contains(kind)) {
-                self.datagrams += 1;
-                self.bytes += bytes as u64;
-                self.waited = self.waited.or(self.waits_since.map(|since| now - since));
-            }
-            self.client.handle_datagram(now, source, datagram);
-        }
-        self.flush();
-    }
-
-    fn add_to(&self, now: Instant, totals: &mut Totals) {
-        totals.datagrams += self.datagrams;
-        totals.bytes += self.bytes;
-        totals.first_packets.extend(self.waited);
-        self.client.add_to(now, totals);
+        next
     }
 }

@@ -74,6 +74,20 @@ impl Endpoint {
         }
     }
 
+    /// Sends the layers of its picture up to this one only.
+    pub(crate) fn send_layers(&mut self, highest: u8) {
+        if let Self::Full(client) = self {
+            client.send_layers(highest);
+        }
+    }
+
+    /// Captures nothing for a while, or goes on.
+    pub(crate) fn set_paused(&mut self, now: Instant, paused: bool) {
+        if let Self::Full(client) = self {
+            client.set_paused(now, paused);
+        }
+    }
+
     pub(crate) fn add_to(&self, now: Instant, totals: &mut Totals) {
         totals.clients += 1;
         let (connected, closed) = match self {

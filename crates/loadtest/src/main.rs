@@ -1,19 +1,23 @@
 //! hyperion-loadtest: synthetic WebRTC participants and a report.
 
+mod bench;
+mod cores;
 mod cpu;
+mod crowd;
+mod descriptors;
 mod drive;
 mod endpoint;
 mod floor;
-mod forward;
 mod meeting;
 mod memory;
+mod participant;
 mod server;
+mod shapes;
 mod signaling;
+mod socket;
 mod totals;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -26,31 +30,18 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// CPU time of the server per forwarded packet, beside the least that sending it encrypted takes.
-    Forward {
-        /// The server's program; it is started for the measurement.
-        #[arg(long)]
-        server: PathBuf,
-        /// Receivers of one camera; one measurement each.
-        #[arg(long, value_delimiter = ',', default_values_t = [50, 300])]
-        receivers: Vec<usize>,
-        /// How long to measure, in seconds.
-        #[arg(long, default_value_t = 10)]
-        seconds: u64,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
+    /// What the server takes for its work, beside the least that sending the same takes.
+    Forward(bench::Options),
     /// People who meet in rooms, over the real signalling: publishers send microphone and camera, everybody receives
     /// the others. Fails, and says why, when more than 0.1 % is missing.
     Meeting(meeting::Options),
 }
 
 fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
-        Command::Forward { server, receivers, seconds, json } => {
-            forward::run(&server, &receivers, Duration::from_secs(seconds.max(1)), json)
-        }
+    let arguments = Arguments::parse();
+    descriptors::allow_all();
+    let done = match arguments.command {
+        Command::Forward(options) => bench::run(&options),
         Command::Meeting(options) => meeting::run(&options),
     };
     match done {

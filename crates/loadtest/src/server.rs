@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
+use crate::cores::Cores;
+
 /// What the server prints when it takes requests.
 const READY: &str = "Hyperion is ready: http://";
 
@@ -18,21 +20,29 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(program: &Path, workers: usize) -> anyhow::Result<Self> {
+    /// Starts it, on some cores only if they are given.
+    pub(crate) fn start(program: &Path, workers: usize, on: Option<&Cores>) -> anyhow::Result<Self> {
         let settings = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("HYPERION_"));
         let mut command = Command::new(program);
         for (name, _) in settings {
             // Settings of this machine are none of the measurement's.
             command.env_remove(name);
         }
-        let mut child = command
+        command
             .args(["--listen", "127.0.0.1:0", "--media-port", "0", "--log-level", "warn"])
             .args(["--workers", &workers.to_string()])
-            // All participants are of one address.
+            // All participants are of one address, and some meet in large rooms.
             .args(["--limits-joins-per-second-per-address", "100000"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
+            .args(["--limits-sockets-per-address-max", "100000"])
+            .args(["--limits-participants-per-room-max", "2000"])
+            .args(["--limits-message-bytes-max", "1048576"])
+            .stdout(Stdio::piped());
+        // A process begins with the cores of the thread that starts it.
+        let before = Cores::allowed()?;
+        on.unwrap_or(&before).take()?;
+        let child = command.spawn();
+        before.take()?;
+        let mut child = child.with_context(|| format!("cannot start {}", program.display()))?;
         let output = child.stdout.take().context("the server's output")?;
         let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
         for line in BufReader::new(output).lines() {

@@ -34,6 +34,25 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
+    /// Adds those of other clients.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.clients += other.clients;
+        self.connected += other.connected;
+        self.streams += other.streams;
+        self.heard += other.heard;
+        self.silent += other.silent;
+        self.sent += other.sent;
+        self.packets += other.packets;
+        self.verified += other.verified;
+        self.datagrams += other.datagrams;
+        self.bytes += other.bytes;
+        self.lost += other.lost;
+        self.faults += other.faults;
+        self.fault = self.fault.or(other.fault);
+        self.latencies.add(&other.latencies);
+        self.first_packets.extend(other.first_packets);
+    }
+
     /// Clients that are not connected.
     pub(crate) fn unconnected(&self) -> usize {
         self.clients - self.connected

@@ -53,6 +53,7 @@ fn options(server: &mut Rtc) -> TransportOptions {
             tcp_type: None,
         }],
         dtls_parameters: DtlsParameters { role: DtlsRole::Auto, fingerprints: vec![fingerprint] },
+        sctp_parameters: None,
     }
 }
 

@@ -132,6 +132,20 @@ pub enum RoomEvent {
         /// Which of the participant's.
         source: Source,
     },
+    /// The participant opens a channel.
+    DataProducerAdded {
+        /// Which of the participant's; none that is open.
+        number: u32,
+        /// What its sender calls it.
+        label: String,
+        /// What its messages are, in a word of the application's.
+        protocol: String,
+    },
+    /// A channel is closed.
+    DataProducerClosed {
+        /// Which of the participant's.
+        number: u32,
+    },
     /// A host is gone for good; those who were bound to it are held.
     NodeLost {
         /// Which life of it.
@@ -152,6 +166,8 @@ pub struct RoomLimits {
     pub participants_max: u32,
     /// Longest display name, in bytes.
     pub name_bytes_max: u32,
+    /// Data producers of a participant at a time.
+    pub data_producers_max: u32,
     /// How long a participant whose socket broke is held, in milliseconds.
     pub grace_ms: u64,
     /// How long a participant is held whose page said that it is being closed, in milliseconds: as long as a reload
@@ -174,6 +190,7 @@ impl From<&crate::limits::Limits> for RoomLimits {
         Self {
             participants_max: saturate(limits.participants_per_room_max),
             name_bytes_max: saturate(limits.name_bytes_max),
+            data_producers_max: saturate(limits.data_producers_per_participant_max),
             grace_ms: limits.grace_ms,
             closing_grace_ms: limits.grace_ms.min(5_000),
             sources_ms: 10_000,
@@ -211,6 +228,7 @@ mod tests {
             RoomEvent::Joined { participant: ParticipantId(3), session: SessionId(2), name },
             RoomEvent::Held { closing: true },
             RoomEvent::ProducerAdded { source: Source::ScreenAudio, kind: MediaKind::Audio, paused: true },
+            RoomEvent::DataProducerAdded { number: u32::MAX, label: "chat".to_owned(), protocol: String::new() },
             RoomEvent::RoomEnded {},
         ] {
             let record = record(event);

@@ -82,6 +82,10 @@ hex_id!(
     ConsumerId, u64, "16"
 );
 hex_id!(
+    /// A data consumer on the node that created it.
+    DataConsumerId, u64, "16"
+);
+hex_id!(
     /// One life of a node: drawn at random at start and after each self-fence.
     Incarnation, u128, "32"
 );
@@ -222,6 +226,40 @@ impl FromStr for ProducerId {
 
 text_id!(ProducerId);
 
+/// A data producer: one channel that one participant sends on. Unlike a producer it ends with its transport, so each
+/// has a number of its own. On the wire `{participant}-{number}`, the number as 8 lower-case hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, TS)]
+#[ts(as = "String")]
+pub struct DataProducerId {
+    /// Who sends.
+    pub participant: ParticipantId,
+    /// Which of theirs; drawn at random.
+    pub number: u32,
+}
+
+impl fmt::Display for DataProducerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{:08x}", self.participant, self.number)
+    }
+}
+
+impl FromStr for DataProducerId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        let error = ParseIdError("data producer id");
+        let (participant, number) = text.split_once('-').ok_or(error)?;
+        let digits = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        if number.len() != 8 || !number.bytes().all(digits) {
+            return Err(error);
+        }
+        let number = u32::from_str_radix(number, 16).map_err(|_| error)?;
+        Ok(Self { participant: participant.parse().map_err(|_| error)?, number })
+    }
+}
+
+text_id!(DataProducerId);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -232,6 +270,17 @@ mod tests {
         assert_eq!(id, ProducerId { participant: ParticipantId(255), source: Source::ScreenAudio });
         assert_eq!(id.to_string(), "00000000000000ff-screenAudio");
         assert_eq!(serde_json::to_string(&Incarnation(7)).expect("json"), "\"00000000000000000000000000000007\"");
+    }
+
+    #[test]
+    fn data_producer_ids_have_one_spelling_and_are_no_producer_ids() {
+        let id: DataProducerId = "00000000000000ff-0000000a".parse().expect("a valid id");
+        assert_eq!(id, DataProducerId { participant: ParticipantId(255), number: 10 });
+        assert_eq!(id.to_string(), "00000000000000ff-0000000a");
+        assert!(id.to_string().parse::<ProducerId>().is_err());
+        for bad in ["", "00000000000000ff-a", "00000000000000ff-0000000A", "00000000000000ff-+000000a", "ff-0000000a"] {
+            assert!(bad.parse::<DataProducerId>().is_err(), "{bad}");
+        }
     }
 
     #[test]

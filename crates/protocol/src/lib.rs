@@ -10,11 +10,15 @@ pub mod limits;
 pub mod notification;
 pub mod request;
 pub mod rtp;
+pub mod sctp;
 pub mod snapshot;
 pub mod transport;
 
 pub use error::{ErrorBody, ErrorCode};
-pub use ids::{ConsumerId, Incarnation, NodeId, ParticipantId, ProducerId, RoomId, SessionId, Source, TransportId};
+pub use ids::{
+    ConsumerId, DataConsumerId, DataProducerId, Incarnation, NodeId, ParticipantId, ProducerId, RoomId, SessionId,
+    Source, TransportId,
+};
 pub use notification::Notification;
 pub use request::{Reply, Request};
 pub use rtp::{MediaKind, RtpCapabilities, RtpParameters};

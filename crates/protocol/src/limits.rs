@@ -21,6 +21,10 @@ pub struct Limits {
     pub rooms_per_node_max: usize,
     /// Consumers of a participant.
     pub consumers_per_participant_max: usize,
+    /// Data producers of a participant.
+    pub data_producers_per_participant_max: usize,
+    /// Data consumers of a participant. A browser has 1,024 channels per transport.
+    pub data_consumers_per_participant_max: usize,
     /// Longest display name, in bytes.
     pub name_bytes_max: usize,
     /// How long a participant whose socket broke is held, in milliseconds.
@@ -37,6 +41,8 @@ impl Default for Limits {
             participants_per_room_max: 1000,
             rooms_per_node_max: 10_000,
             consumers_per_participant_max: 4000,
+            data_producers_per_participant_max: 16,
+            data_consumers_per_participant_max: 1000,
             name_bytes_max: 128,
             grace_ms: 30_000,
         }

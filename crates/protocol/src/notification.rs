@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ts_rs::TS;
 
-use crate::snapshot::{ParticipantView, ProducerView};
-use crate::{ConsumerId, ErrorCode, ParticipantId, ProducerId, TransportId};
+use crate::sctp::DataConsumerCloseReason;
+use crate::snapshot::{DataProducerView, ParticipantView, ProducerView};
+use crate::{ConsumerId, DataConsumerId, DataProducerId, ErrorCode, ParticipantId, ProducerId, TransportId};
 
 /// What a client is told. The variant's name in camelCase is the event's name. Those with `seq` come from the
 /// room's log and arrive in its order; the number is the room's count of applied events.
@@ -91,10 +92,40 @@ pub enum Notification {
         /// The highest that is wanted, 0 the lowest.
         spatial_layer: u8,
     },
+    /// Somebody opened a channel.
+    DataProducerAdded {
+        /// The room's count of applied events.
+        #[ts(type = "number")]
+        seq: u64,
+        /// Whose.
+        participant_id: ParticipantId,
+        /// What.
+        data_producer: DataProducerView,
+    },
+    /// A channel was closed, by its sender or because its transport ended.
+    DataProducerClosed {
+        /// The room's count of applied events.
+        #[ts(type = "number")]
+        seq: u64,
+        /// Which.
+        data_producer_id: DataProducerId,
+    },
+    /// A data consumer of this client ended.
+    DataConsumerClosed {
+        /// Which.
+        data_consumer_id: DataConsumerId,
+        /// Why.
+        reason: DataConsumerCloseReason,
+    },
     /// A transport of this client has had no consent for too long; replace it.
     TransportClosed {
         /// Which.
         transport_id: TransportId,
+    },
+    /// Somebody else than before speaks most.
+    ActiveSpeaker {
+        /// Their microphone.
+        producer_id: ProducerId,
     },
     /// How loud people are, about five times a second while somebody speaks. Only those above silence.
     AudioLevels {

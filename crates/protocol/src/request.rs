@@ -10,9 +10,10 @@ use ts_rs::TS;
 
 use crate::error::{ErrorBody, ErrorCode};
 use crate::rtp::{MediaKind, RtpCapabilities, RtpParameters};
+use crate::sctp::SctpStreamParameters;
 use crate::snapshot::RoomSnapshot;
 use crate::transport::{DtlsParameters, IceParameters, TransportOptions};
-use crate::{ConsumerId, ParticipantId, ProducerId, Source, TransportId};
+use crate::{ConsumerId, DataConsumerId, DataProducerId, ParticipantId, ProducerId, Source, TransportId};
 
 /// `POST /api/v1/rooms/{room}/join`: where to go and what to bring.
 #[derive(Debug, Clone, Serialize, Deserialize, TS)]
@@ -78,6 +79,10 @@ pub struct Join {
     pub name: String,
     /// What this client can receive: `device.recvRtpCapabilities`.
     pub rtp_capabilities: RtpCapabilities,
+    /// Whether the transports shall carry data channels.
+    #[serde(default)]
+    #[ts(optional, as = "Option<bool>")]
+    pub enable_sctp: bool,
 }
 
 /// Come back to a session whose socket broke. Transports, producers and consumers are as they were.
@@ -193,6 +198,43 @@ pub enum Request {
         /// One of this participant's.
         consumer_id: ConsumerId,
     },
+    /// Open a channel to the others, from the transport's `producedata` event.
+    ProduceData {
+        /// The send transport.
+        transport_id: TransportId,
+        /// As `mediasoup-client` gives them.
+        sctp_stream_parameters: SctpStreamParameters,
+        /// What to call it, at most 128 bytes; need not be unique.
+        #[serde(default)]
+        #[ts(optional, as = "Option<String>")]
+        label: String,
+        /// What its messages are, in a word of the application's, at most 128 bytes.
+        #[serde(default)]
+        #[ts(optional, as = "Option<String>")]
+        protocol: String,
+    },
+    /// Close a channel to the others.
+    CloseDataProducer {
+        /// One of this participant's.
+        data_producer_id: DataProducerId,
+    },
+    /// Receive data producers, many at once. Each data consumer starts paused.
+    ConsumeData {
+        /// The recv transport.
+        transport_id: TransportId,
+        /// At most 100.
+        data_producer_ids: Vec<DataProducerId>,
+    },
+    /// Let messages flow; send it after `transport.consumeData()` resolved. What is sent before is not kept.
+    ResumeDataConsumer {
+        /// One of this participant's.
+        data_consumer_id: DataConsumerId,
+    },
+    /// Stop messages for good.
+    CloseDataConsumer {
+        /// One of this participant's.
+        data_consumer_id: DataConsumerId,
+    },
 }
 
 /// Which way media flows, from the client's point of view.
@@ -220,7 +262,7 @@ pub struct Envelope {
 
 impl Request {
     /// The names of all request events.
-    pub const EVENTS: [&str; 13] = [
+    pub const EVENTS: [&str; 18] = [
         "leave",
         "createWebRtcTransport",
         "connectWebRtcTransport",
@@ -234,6 +276,11 @@ impl Request {
         "pauseConsumer",
         "setPreferredLayers",
         "closeConsumer",
+        "produceData",
+        "closeDataProducer",
+        "consumeData",
+        "resumeDataConsumer",
+        "closeDataConsumer",
     ];
 
     /// Decodes the event `name` with its `data`.
@@ -270,8 +317,51 @@ pub enum Reply {
         /// The consumers, or why there is none.
         consumers: Vec<ConsumeResult>,
     },
+    /// To `produceData`: exactly what `mediasoup-client`'s `producedata` callback takes.
+    ProduceData {
+        /// The data producer's id.
+        id: DataProducerId,
+    },
+    /// To `consumeData`, one result per requested data producer, in order.
+    #[serde(rename_all = "camelCase")]
+    ConsumeData {
+        /// The data consumers, or why there is none.
+        data_consumers: Vec<ConsumeDataResult>,
+    },
     /// To everything else.
     Done {},
+}
+
+/// One result of `consumeData`.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(untagged)]
+pub enum ConsumeDataResult {
+    /// For `transport.consumeData()`.
+    DataConsumer(Box<DataConsumerOptions>),
+    /// This data producer cannot be consumed; the others can.
+    #[serde(rename_all = "camelCase")]
+    Refused {
+        /// Which data producer.
+        data_producer_id: DataProducerId,
+        /// Why.
+        error: ErrorBody,
+    },
+}
+
+/// What `mediasoup-client` needs for `consumeData`.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct DataConsumerOptions {
+    /// The data consumer's id.
+    pub id: DataConsumerId,
+    /// What it receives.
+    pub data_producer_id: DataProducerId,
+    /// How it receives it.
+    pub sctp_stream_parameters: SctpStreamParameters,
+    /// The data producer's.
+    pub label: String,
+    /// The data producer's.
+    pub protocol: String,
 }
 
 /// One result of `consume`.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{MediaKind, ParticipantId, ProducerId, RoomId};
+use crate::{DataProducerId, MediaKind, ParticipantId, ProducerId, RoomId};
 
 /// Everything that a member needs to know of a room to draw it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -28,6 +28,8 @@ pub struct ParticipantView {
     pub name: String,
     /// What they publish.
     pub producers: Vec<ProducerView>,
+    /// The channels that they send on.
+    pub data_producers: Vec<DataProducerView>,
 }
 
 /// A producer as the others see it.
@@ -40,4 +42,16 @@ pub struct ProducerView {
     pub kind: MediaKind,
     /// Muted, or switched off for now.
     pub paused: bool,
+}
+
+/// A data producer as the others see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct DataProducerView {
+    /// For `consumeData`; names the participant.
+    pub id: DataProducerId,
+    /// What its sender calls it; need not be unique.
+    pub label: String,
+    /// What its messages are, in a word of the application's.
+    pub protocol: String,
 }

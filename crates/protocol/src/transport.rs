@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::TransportId;
+use crate::sctp::SctpParameters;
 
 /// The server's side of ICE: it is a lite agent, the client does all the checking.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -121,4 +122,8 @@ pub struct TransportOptions {
     pub ice_candidates: Vec<IceCandidate>,
     /// The server's DTLS role and certificate.
     pub dtls_parameters: DtlsParameters,
+    /// The server's end of data channels, for a client that joined with `enableSctp`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub sctp_parameters: Option<SctpParameters>,
 }

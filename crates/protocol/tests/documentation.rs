@@ -1,7 +1,8 @@
 //! `docs/signaling.md` names everything that is on the wire.
 
 use protocol::error::ErrorCode;
-use protocol::request::{ConsumerOptions, JoinPlace, JoinPlaceReply, Welcome};
+use protocol::request::{ConsumerOptions, DataConsumerOptions, JoinPlace, JoinPlaceReply, Welcome};
+use protocol::sctp::{SctpParameters, SctpStreamParameters};
 use protocol::transport::TransportOptions;
 use protocol::{Notification, Request};
 use ts_rs::{Config, TS};
@@ -26,6 +27,9 @@ fn every_field_of_the_way_in_is_named() {
         fields::<Welcome>(),
         fields::<TransportOptions>(),
         fields::<ConsumerOptions>(),
+        fields::<DataConsumerOptions>(),
+        fields::<SctpParameters>(),
+        fields::<SctpStreamParameters>(),
     ] {
         assert!(!fields.is_empty());
         for name in fields {

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use protocol::{error, ids, notification, request, rtp, snapshot, transport};
+use protocol::{error, ids, notification, request, rtp, sctp, snapshot, transport};
 use ts_rs::{Config, TS};
 
 const HEADER: &str = "\
@@ -80,6 +80,8 @@ fn typescript() -> String {
         ids::ProducerId,
         ids::TransportId,
         ids::ConsumerId,
+        ids::DataProducerId,
+        ids::DataConsumerId,
         ids::Source,
         error::ErrorCode,
         error::ErrorBody,
@@ -103,8 +105,12 @@ fn typescript() -> String {
         transport::DtlsRole,
         transport::DtlsFingerprint,
         transport::DtlsParameters,
+        sctp::SctpParameters,
+        sctp::SctpStreamParameters,
+        sctp::DataConsumerCloseReason,
         transport::TransportOptions,
         snapshot::ProducerView,
+        snapshot::DataProducerView,
         snapshot::ParticipantView,
         snapshot::RoomSnapshot,
         request::JoinPlace,
@@ -122,6 +128,8 @@ fn typescript() -> String {
         request::Request,
         request::ConsumerOptions,
         request::ConsumeResult,
+        request::DataConsumerOptions,
+        request::ConsumeDataResult,
         request::Reply,
         notification::AudioLevel,
         notification::Notification,
@@ -140,6 +148,8 @@ fn reply(event: &str) -> &'static str {
         "createWebRtcTransport" => "TransportOptions",
         "restartIce" => "{ iceParameters: IceParameters }",
         "produce" => "{ id: ProducerId }",
+        "produceData" => "{ id: DataProducerId }",
+        "consumeData" => "{ dataConsumers: Array<ConsumeDataResult> }",
         "consume" => "{ consumers: Array<ConsumeResult> }",
         _ => "Record<string, never>",
     }

@@ -6,7 +6,7 @@ use protocol::event::{Logged, Record, RequestKey, RoomEvent, RoomLimits};
 use crate::change::{Accepted, Change, Outcome};
 use crate::requests::{Decision, Seen};
 use crate::state::Room;
-use crate::{RULES, hold, host, join, leave, produce, rename, resume};
+use crate::{RULES, hold, host, join, leave, produce, produce_data, rename, resume};
 
 /// What a rule wants: the answer's binding, and what changed.
 pub(crate) type Verdict = Result<Effect, ErrorCode>;
@@ -66,6 +66,10 @@ pub fn apply(room: &mut Room, logged: &Logged) -> Outcome {
         RoomEvent::ProducerResumed { source } => produce::paused(room, record, *source, false),
         RoomEvent::ProducerClosed { source } => produce::closed(room, record, *source),
         RoomEvent::SourcesExpired {} => produce::sources_expired(room, record),
+        RoomEvent::DataProducerAdded { number, label, protocol } => {
+            produce_data::added(room, record, *number, label, protocol)
+        }
+        RoomEvent::DataProducerClosed { number } => produce_data::closed(room, record, *number),
     };
     conclude(room, record, verdict)
 }
@@ -115,7 +119,9 @@ fn is_request(event: &RoomEvent) -> bool {
         | RoomEvent::ProducerAdded { .. }
         | RoomEvent::ProducerPaused { .. }
         | RoomEvent::ProducerResumed { .. }
-        | RoomEvent::ProducerClosed { .. } => true,
+        | RoomEvent::ProducerClosed { .. }
+        | RoomEvent::DataProducerAdded { .. }
+        | RoomEvent::DataProducerClosed { .. } => true,
         RoomEvent::RoomCreated { .. }
         | RoomEvent::HostAdded { .. }
         | RoomEvent::NodeLost { .. }

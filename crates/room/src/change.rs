@@ -1,8 +1,8 @@
 //! What applying a record leads to.
 
 use protocol::event::Binding;
-use protocol::snapshot::{ParticipantView, ProducerView};
-use protocol::{ErrorCode, ParticipantId, ProducerId};
+use protocol::snapshot::{DataProducerView, ParticipantView, ProducerView};
+use protocol::{DataProducerId, ErrorCode, ParticipantId, ProducerId};
 
 /// The verdict over one record. Only [`Outcome::Accepted`] changed the room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,8 @@ pub enum Change {
         /// The binding in force.
         binding: Binding,
     },
-    /// A participant is gone, and their producers with them (there is no `ProducerClosed` for those).
+    /// A participant is gone, and their producers with them (there is no `ProducerClosed` or
+    /// `DataProducerClosed` for those).
     Left {
         /// Who.
         participant: ParticipantId,
@@ -81,6 +82,18 @@ pub enum Change {
     ProducerClosed {
         /// Which.
         producer: ProducerId,
+    },
+    /// A channel was opened.
+    DataProducerAdded {
+        /// Whose.
+        participant: ParticipantId,
+        /// What.
+        data_producer: DataProducerView,
+    },
+    /// A channel is closed.
+    DataProducerClosed {
+        /// Which.
+        data_producer: DataProducerId,
     },
     /// A participant has another name.
     Renamed {

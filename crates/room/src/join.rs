@@ -45,6 +45,7 @@ fn entered(room: &mut Room, record: &Record, id: ParticipantId, session: Session
         joined: binding.number,
         held_until_ms: None,
         producers: BTreeMap::new(),
+        data_producers: BTreeMap::new(),
     };
     let changes = vec![Change::Joined { participant: participant.view(), binding }];
     room.participants.insert(id, participant);
@@ -56,8 +57,7 @@ fn returned(room: &mut Room, record: &Record, id: ParticipantId, session: Sessio
     let binding = room.bind(id, record.origin);
     let participant = room.participants.get_mut(&id).ok_or(ErrorCode::NotFound)?;
     let earlier = participant.session;
-    participant.rebind(binding, session);
-    let mut changes = vec![Change::Returned { binding }];
+    let mut changes = participant.rebind(binding, session);
     if participant.name != name {
         name.clone_into(&mut participant.name);
         changes.push(Change::Renamed { participant: id, name: name.to_owned() });

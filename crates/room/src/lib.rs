@@ -14,6 +14,7 @@ mod host;
 mod join;
 mod leave;
 mod produce;
+mod produce_data;
 mod rename;
 mod requests;
 mod resume;

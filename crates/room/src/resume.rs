@@ -4,7 +4,6 @@ use protocol::event::Record;
 use protocol::{ErrorCode, ParticipantId, SessionId};
 
 use crate::apply::{Effect, Verdict};
-use crate::change::Change;
 use crate::state::Room;
 
 pub(crate) fn resumed(room: &mut Room, record: &Record, id: ParticipantId, session: SessionId) -> Verdict {
@@ -14,10 +13,9 @@ pub(crate) fn resumed(room: &mut Room, record: &Record, id: ParticipantId, sessi
         Some(_) => {}
     }
     let binding = room.bind(id, record.origin);
-    if let Some(participant) = room.participants.get_mut(&id) {
-        participant.rebind(binding, session);
-    }
-    Ok(Effect { binding: Some(binding), changes: vec![Change::Returned { binding }] })
+    let participant = room.participants.get_mut(&id).ok_or(ErrorCode::SessionExpired)?;
+    let changes = participant.rebind(binding, session);
+    Ok(Effect { binding: Some(binding), changes })
 }
 
 #[cfg(test)]
@@ -26,6 +24,7 @@ mod tests {
     use protocol::event::RoomEvent;
 
     use super::*;
+    use crate::change::Change;
     use crate::testing::{HERE, Story, THERE, binding, changes, rejected};
 
     #[test]

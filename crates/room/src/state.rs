@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use protocol::event::{Binding, Record, RequestKey, RoomLimits};
-use protocol::snapshot::{ParticipantView, ProducerView, RoomSnapshot};
-use protocol::{ErrorCode, Incarnation, NodeId, ParticipantId, ProducerId, RoomId, SessionId, Source};
+use protocol::snapshot::{DataProducerView, ParticipantView, ProducerView, RoomSnapshot};
+use protocol::{DataProducerId, ErrorCode, Incarnation, NodeId, ParticipantId, ProducerId, RoomId, SessionId, Source};
 
+use crate::change::Change;
 use crate::requests::{EndedSessions, Window};
 
 /// A room, made by [`apply`](fn) and by nothing else. It begins and ends without limits, hosts and people.
@@ -43,6 +44,15 @@ pub struct Participant {
     pub(crate) joined: u64,
     pub(crate) held_until_ms: Option<u64>,
     pub(crate) producers: BTreeMap<Source, Producer>,
+    /// By their numbers.
+    pub(crate) data_producers: BTreeMap<u32, DataProducer>,
+}
+
+/// A channel that somebody sends on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DataProducer {
+    pub(crate) label: String,
+    pub(crate) protocol: String,
 }
 
 /// A source that somebody publishes.
@@ -210,7 +220,17 @@ impl Participant {
     /// As the others see them.
     pub fn view(&self) -> ParticipantView {
         let producers = self.producers.iter().map(|(source, producer)| self.producer_view(*source, producer.paused));
-        ParticipantView { id: self.id(), name: self.name.clone(), producers: producers.collect() }
+        let data_producers = self.data_producers.iter().map(|(&number, data_producer)| DataProducerView {
+            id: DataProducerId { participant: self.id(), number },
+            label: data_producer.label.clone(),
+            protocol: data_producer.protocol.clone(),
+        });
+        ParticipantView {
+            id: self.id(),
+            name: self.name.clone(),
+            producers: producers.collect(),
+            data_producers: data_producers.collect(),
+        }
     }
 
     pub(crate) fn producer_id(&self, source: Source) -> ProducerId {
@@ -222,15 +242,20 @@ impl Participant {
     }
 
     /// Puts `binding` in force. The transports of another session or node are gone, so what they carried has
-    /// to be published again.
-    pub(crate) fn rebind(&mut self, binding: Binding, session: SessionId) {
+    /// to be published again, and channels are closed: those changes follow the return.
+    pub(crate) fn rebind(&mut self, binding: Binding, session: SessionId) -> Vec<Change> {
+        let mut changes = vec![Change::Returned { binding }];
         let transports_survive = session == self.session && binding.incarnation == self.binding.incarnation;
         if !transports_survive {
             self.producers.values_mut().for_each(|producer| producer.inherited = true);
+            let closed = std::mem::take(&mut self.data_producers).into_keys();
+            let id = |number| DataProducerId { participant: binding.participant, number };
+            changes.extend(closed.map(|number| Change::DataProducerClosed { data_producer: id(number) }));
         }
         self.binding = binding;
         self.session = session;
         self.held_until_ms = None;
+        changes
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) const THERE: Incarnation = Incarnation(2);
 pub(crate) const LIMITS: RoomLimits = RoomLimits {
     participants_max: 3,
     name_bytes_max: 16,
+    data_producers_max: 4,
     grace_ms: 30_000,
     closing_grace_ms: 5_000,
     sources_ms: 10_000,

@@ -68,7 +68,10 @@ pub fn listen_addrs(addresses: &[MediaAddress], media_port: u16) -> Vec<ListenAd
 /// The machine's addresses that clients may be able to reach; IPv4 before IPv6, loopback last.
 fn reachable(own: &[(String, IpAddr)], with_loopback: bool) -> Vec<IpAddr> {
     let usable = |(name, address): &&(String, IpAddr)| {
-        let link_local = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
+        let link_local = match address {
+            IpAddr::V4(address) => address.is_link_local(),
+            IpAddr::V6(address) => address.is_unicast_link_local(),
+        };
         let bridge = BRIDGES.iter().any(|prefix| name.starts_with(prefix));
         !link_local && !bridge && (with_loopback || !address.is_loopback())
     };
@@ -123,6 +126,7 @@ mod tests {
             ("lo", "127.0.0.1"),
             ("lo", "::1"),
             ("eth0", "fe80::1"),
+            ("eth0", "169.254.7.7"),
             ("eth0", "2001:db8::5"),
             ("eth0", "192.0.2.5"),
             ("docker0", "172.17.0.1"),

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use mio::{Events, Poll};
+use mio::{Events, Poll, Token};
 use sfu::transmit::SocketIndex;
 use sfu::worker::Worker;
 
@@ -20,7 +20,12 @@ use crate::metrics::{Counters, add};
 use crate::outbox::Outbox;
 use crate::send::{MessageHeaders, Outgoing, SendMessages};
 use crate::socket::MediaSocket;
+use crate::tcp::{Connections, MediaListener, PathChange};
 
+/// Where the waker's token lies, beyond those of sockets and connections.
+pub(crate) const WAKER: Token = Token(usize::MAX);
+/// Sockets and connections that one sleep hears of; the others wake it again.
+const EVENTS_MAX: usize = 256;
 /// The longest that a turn may go on before calls and timers are looked at again.
 const TURN_MAX: Duration = Duration::from_millis(2);
 /// The longest that one turn receives before it sends: what arrived together is forwarded together.
@@ -54,6 +59,7 @@ pub(crate) struct Driver {
     poll: Poll,
     ready: Events,
     sockets: Vec<MediaSocket>,
+    tcp: Connections,
     ingress: Ingress,
     egress: Egress,
     headers: MessageHeaders,
@@ -80,13 +86,24 @@ struct Report {
 }
 
 impl Driver {
-    pub(crate) fn new(worker: Worker, poll: Poll, sockets: Vec<MediaSocket>, link: Link, now: Instant) -> Self {
-        let egress = Egress::new(sockets.iter().map(MediaSocket::can_segment).collect());
-        Self {
+    pub(crate) fn new(
+        worker: Worker,
+        poll: Poll,
+        sockets: Vec<MediaSocket>,
+        listeners: Vec<MediaListener>,
+        link: Link,
+        now: Instant,
+    ) -> io::Result<Self> {
+        // Behind each listener are connections, which take whole messages.
+        let can_segment = sockets.iter().map(MediaSocket::can_segment).chain(listeners.iter().map(|_| true));
+        let egress = Egress::new(can_segment.collect());
+        let tcp = Connections::new(poll.registry().try_clone()?, listeners, sockets.len());
+        Ok(Self {
             worker,
             poll,
-            ready: Events::with_capacity(sockets.len() + 1),
+            ready: Events::with_capacity(EVENTS_MAX),
             sockets,
+            tcp,
             ingress: Ingress::new(),
             egress,
             headers: MessageHeaders::new(),
@@ -95,7 +112,7 @@ impl Driver {
             unfinished: false,
             told: now,
             report: Report { started: now, busy: Duration::ZERO },
-        }
+        })
     }
 
     /// Runs until it is told to stop; what is queued by then is still done and sent, as far as one turn goes.
@@ -116,6 +133,7 @@ impl Driver {
 
     fn turn(&mut self, started: Instant) -> io::Result<()> {
         self.unfinished = self.run_commands(started);
+        self.tcp.accept(started, &self.link.counters);
         self.receive(RECEIVE_BATCHES_MAX);
         let now = Instant::now();
         if self.worker.poll_timeout().is_some_and(|due| due <= now) {
@@ -155,7 +173,7 @@ impl Driver {
         true
     }
 
-    /// Receives up to so many batches from each socket that has any, the sockets taking turns.
+    /// Receives up to so many batches from each socket and connection that has any, all of them taking turns.
     fn receive(&mut self, batches: usize) {
         let started = Instant::now();
         for _ in 0..batches {
@@ -167,8 +185,28 @@ impl Driver {
                     worker.handle_datagram(now, index, remote, datagram);
                 });
             }
+            for _ in 0..self.tcp.readable() {
+                if started.elapsed() > RECEIVE_MAX {
+                    break;
+                }
+                let worker = &mut self.worker;
+                received |= self.tcp.receive(&self.link.counters, |now, index, remote, datagram| {
+                    worker.handle_datagram(now, index, remote, datagram);
+                });
+            }
             if !received || started.elapsed() > RECEIVE_MAX {
-                return;
+                break;
+            }
+        }
+        self.tell_path_changes();
+    }
+
+    /// Tells the worker which connections take nothing more, take something again, or closed.
+    fn tell_path_changes(&mut self) {
+        while let Some((socket, remote, change)) = self.tcp.poll_change() {
+            match change {
+                PathChange::Writable(writable) => self.worker.set_writable(socket, remote, writable),
+                PathChange::Closed => self.worker.handle_close(socket, remote),
             }
         }
     }
@@ -188,8 +226,12 @@ impl Driver {
                 return Ok(false);
             }
         }
-        let mut sender = SocketSender { sockets: &self.sockets, headers: &mut self.headers };
-        match self.egress.flush(&mut sender, &self.link.counters) {
+        let counters = &self.link.counters;
+        let mut sender =
+            SocketSender { sockets: &self.sockets, headers: &mut self.headers, tcp: &mut self.tcp, counters };
+        let flush = self.egress.flush(&mut sender, counters);
+        self.tell_path_changes();
+        match flush {
             Flush::Done => return Ok(true),
             Flush::Blocked(socket) => {
                 if let Some(blocked) = self.sockets.get_mut(usize::from(socket)) {
@@ -210,8 +252,13 @@ impl Driver {
             result => result?,
         }
         for event in &self.ready {
-            // The waker has a token beyond the sockets'.
-            let Some(socket) = self.sockets.get_mut(event.token().0) else { continue };
+            if event.token() == WAKER {
+                continue;
+            }
+            let Some(socket) = self.sockets.get_mut(event.token().0) else {
+                self.tcp.handle_event(event, &self.link.counters);
+                continue;
+            };
             socket.readable |= event.is_readable() || event.is_error();
             let blocked = self.waiting == Some(Waiting::Writable(event.token().0 as SocketIndex));
             if blocked && event.is_writable() {
@@ -219,11 +266,12 @@ impl Driver {
                 self.waiting = None;
             }
         }
+        self.tell_path_changes();
         Ok(())
     }
 
     fn idle_time(&self, now: Instant) -> Duration {
-        if self.unfinished || self.sockets.iter().any(|socket| socket.readable) {
+        if self.unfinished || self.tcp.is_ready() || self.sockets.iter().any(|socket| socket.readable) {
             return Duration::ZERO;
         }
         let mut idle = (self.report.started + REPORT_INTERVAL).saturating_duration_since(now);
@@ -252,6 +300,9 @@ impl Driver {
             self.link.counters.busy_permille.store(permille as u32, Ordering::Relaxed);
             self.report = Report { started: now, busy: Duration::ZERO };
             self.publish_transports();
+            let worker = &self.worker;
+            self.tcp.sweep(now, &self.link.counters, |socket, remote| worker.is_valid_pair(socket, remote));
+            self.tell_path_changes();
         }
     }
 
@@ -261,17 +312,20 @@ impl Driver {
     }
 }
 
-/// The real sockets.
+/// The real sockets and connections.
 struct SocketSender<'a> {
     sockets: &'a [MediaSocket],
     headers: &'a mut MessageHeaders,
+    tcp: &'a mut Connections,
+    counters: &'a Counters,
 }
 
 impl SendMessages for SocketSender<'_> {
     fn send(&mut self, socket: SocketIndex, outgoing: &[Outgoing<'_>]) -> io::Result<usize> {
         use std::os::fd::AsFd;
         let Some(socket) = self.sockets.get(usize::from(socket)) else {
-            return Err(io::Error::from_raw_os_error(libc::EBADF));
+            self.tcp.send(socket, outgoing, self.counters);
+            return Ok(outgoing.len());
         };
         self.headers.sendmmsg(socket.socket.as_fd(), outgoing)
     }

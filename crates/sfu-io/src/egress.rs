@@ -175,8 +175,7 @@ impl Taken {
         let mut taken = Self { messages, datagrams: 0, bytes: 0 };
         for outgoing in &run[..messages] {
             taken.bytes += outgoing.bytes.len();
-            taken.datagrams +=
-                outgoing.segment_bytes.map_or(1, |segment| outgoing.bytes.len().div_ceil(segment.into()));
+            taken.datagrams += outgoing.datagrams().count();
         }
         taken
     }

@@ -14,8 +14,9 @@ mod outbox;
 mod pool;
 mod send;
 mod socket;
+mod tcp;
 
 pub use handle::{CallError, WorkerHandle, WorkerIndex};
-pub use metrics::{BATCH_BUCKETS, Dropped, WorkerMetrics};
+pub use metrics::{BATCH_BUCKETS, Dropped, TcpClosed, TcpRefused, WorkerMetrics};
 pub use outbox::{EventReceiver, PoolEvent};
 pub use pool::{ADDRESSES_MAX, PoolConfig, StartError, WorkerPool};

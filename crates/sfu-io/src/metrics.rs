@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use std::time::Duration;
 
 use crate::handle::WorkerIndex;
+use crate::tcp::{Closed, Refused};
 
 /// Buckets of the batch histograms: 1, 2-3, 4-7, 8-15, 16-31, 32-63 and 64 messages per system call.
 pub const BATCH_BUCKETS: usize = 7;
@@ -24,9 +25,15 @@ pub(crate) enum DropCause {
     Other,
     /// Received from port 0, to which nothing can be sent.
     PortZero,
+    /// A TCP connection's queue is full.
+    QueueFull,
+    /// The TCP connection is gone.
+    NotConnected,
 }
 
-const DROP_CAUSES: usize = 6;
+const DROP_CAUSES: usize = 8;
+const REFUSALS: usize = 3;
+const CLOSINGS: usize = 5;
 
 /// The counters of one worker. Its thread is the only writer of all but `command_depth`, and adds up per batch, not
 /// per packet.
@@ -53,6 +60,11 @@ pub(crate) struct Counters {
     pub(crate) bytes_out: AtomicU64,
     pub(crate) would_block: AtomicU64,
     pub(crate) no_buffers: AtomicU64,
+    pub(crate) tcp_connections: AtomicU32,
+    pub(crate) tcp_accepted: AtomicU64,
+    pub(crate) tcp_queued_bytes: AtomicU64,
+    tcp_refused: [AtomicU64; REFUSALS],
+    tcp_closed: [AtomicU64; CLOSINGS],
     dropped: [AtomicU64; DROP_CAUSES],
     receive_batches: [AtomicU64; BATCH_BUCKETS],
     send_batches: [AtomicU64; BATCH_BUCKETS],
@@ -92,6 +104,14 @@ impl Counters {
         add(&self.dropped[cause as usize], count);
     }
 
+    pub(crate) fn tcp_refuse(&self, refused: Refused) {
+        add(&self.tcp_refused[refused as usize], 1);
+    }
+
+    pub(crate) fn tcp_close(&self, closed: Closed) {
+        add(&self.tcp_closed[closed as usize], 1);
+    }
+
     pub(crate) fn received(&self, messages: usize, datagrams: usize, bytes: usize) {
         add(&self.receive_calls, 1);
         add(&self.receive_batches[bucket(messages)], 1);
@@ -114,6 +134,8 @@ impl Counters {
     pub(crate) fn snapshot(&self, worker: WorkerIndex) -> WorkerMetrics {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let dropped = |cause: DropCause| read(&self.dropped[cause as usize]);
+        let refused = |cause: Refused| read(&self.tcp_refused[cause as usize]);
+        let closed = |cause: Closed| read(&self.tcp_closed[cause as usize]);
         WorkerMetrics {
             worker,
             alive: self.is_alive(),
@@ -144,6 +166,23 @@ impl Counters {
                 invalid: dropped(DropCause::Invalid),
                 other: dropped(DropCause::Other),
                 port_zero: dropped(DropCause::PortZero),
+                queue_full: dropped(DropCause::QueueFull),
+                not_connected: dropped(DropCause::NotConnected),
+            },
+            tcp_connections: self.tcp_connections.load(Ordering::Relaxed),
+            tcp_accepted: read(&self.tcp_accepted),
+            tcp_queued_bytes: read(&self.tcp_queued_bytes),
+            tcp_refused: TcpRefused {
+                too_many: refused(Refused::TooMany),
+                too_many_of_address: refused(Refused::TooManyOfAddress),
+                system: refused(Refused::System),
+            },
+            tcp_closed: TcpClosed {
+                by_peer: closed(Closed::ByPeer),
+                by_error: closed(Closed::ByError),
+                frame_too_long: closed(Closed::FrameTooLong),
+                unproven: closed(Closed::Unproven),
+                ended: closed(Closed::Ended),
             },
             receive_batches: array::from_fn(|i| read(&self.receive_batches[i])),
             send_batches: array::from_fn(|i| read(&self.send_batches[i])),
@@ -186,17 +225,17 @@ pub struct WorkerMetrics {
     pub receive_calls: u64,
     /// `recvmmsg` calls that failed.
     pub receive_errors: u64,
-    /// Datagrams received.
+    /// Datagrams received, those on TCP connections too.
     pub datagrams_in: u64,
-    /// Bytes of UDP payload received.
+    /// Bytes of them.
     pub bytes_in: u64,
-    /// `sendmmsg` calls.
+    /// `sendmmsg` calls, and turns of TCP connections.
     pub send_calls: u64,
-    /// Messages that the kernel took, each of one or more datagrams to one destination.
+    /// Messages that were sent, each of one or more datagrams to one destination.
     pub messages_out: u64,
-    /// Datagrams that the kernel took.
+    /// Datagrams that were sent, those on TCP connections too.
     pub datagrams_out: u64,
-    /// Bytes of UDP payload that the kernel took.
+    /// Bytes of them.
     pub bytes_out: u64,
     /// Times that a socket's send buffer was full (EAGAIN).
     pub would_block: u64,
@@ -204,6 +243,16 @@ pub struct WorkerMetrics {
     pub no_buffers: u64,
     /// Datagrams thrown away.
     pub dropped: Dropped,
+    /// TCP connections that are open.
+    pub tcp_connections: u32,
+    /// TCP connections that were accepted.
+    pub tcp_accepted: u64,
+    /// Bytes that wait for TCP connections whose send buffer is full.
+    pub tcp_queued_bytes: u64,
+    /// TCP connections that were not accepted.
+    pub tcp_refused: TcpRefused,
+    /// TCP connections that ended.
+    pub tcp_closed: TcpClosed,
     /// Receiving system calls by the messages they brought; see [`BATCH_BUCKETS`].
     pub receive_batches: [u64; BATCH_BUCKETS],
     /// Sending system calls by the messages they took; see [`BATCH_BUCKETS`].
@@ -225,6 +274,36 @@ pub struct Dropped {
     pub other: u64,
     /// Incoming, from port 0, to which nothing could be answered.
     pub port_zero: u64,
+    /// Outgoing, to a TCP connection that has 256 KiB waiting.
+    pub queue_full: u64,
+    /// Outgoing, to a TCP connection that is gone.
+    pub not_connected: u64,
+}
+
+/// TCP connections that were not accepted, by cause.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TcpRefused {
+    /// The worker had 8,192.
+    pub too_many: u64,
+    /// Their address (IPv6: the /64) had 1,024.
+    pub too_many_of_address: u64,
+    /// The system had no descriptor or no memory.
+    pub system: u64,
+}
+
+/// TCP connections that ended, by cause.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TcpClosed {
+    /// The client closed them.
+    pub by_peer: u64,
+    /// They broke.
+    pub by_error: u64,
+    /// A frame announced more than 2,048 bytes.
+    pub frame_too_long: u64,
+    /// No valid STUN check came within 5 s.
+    pub unproven: u64,
+    /// Their transport ended, or its client had too many paths.
+    pub ended: u64,
 }
 
 #[cfg(test)]
@@ -249,7 +328,18 @@ mod tests {
         counters.drop_datagrams(DropCause::Invalid, 4);
         counters.drop_datagrams(DropCause::Other, 5);
         counters.drop_datagrams(DropCause::PortZero, 6);
-        let expected = Dropped { refused: 1, unreachable: 2, too_large: 3, invalid: 4, other: 5, port_zero: 6 };
+        counters.drop_datagrams(DropCause::QueueFull, 7);
+        counters.drop_datagrams(DropCause::NotConnected, 8);
+        let expected = Dropped {
+            refused: 1,
+            unreachable: 2,
+            too_large: 3,
+            invalid: 4,
+            other: 5,
+            port_zero: 6,
+            queue_full: 7,
+            not_connected: 8,
+        };
         assert_eq!(counters.snapshot(WorkerIndex(0)).dropped, expected);
     }
 }

@@ -13,25 +13,26 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_channel::mpsc;
-use mio::{Poll, Token, Waker};
+use mio::{Poll, Registry, Token, Waker};
 use sfu::dtls::Identity;
 use sfu::worker::{ListenAddr, Worker, WorkerConfig};
 use thiserror::Error;
 use tracing::{error, info, warn};
 
 use crate::affinity::pin_current_thread;
-use crate::driver::{Driver, Link};
+use crate::driver::{Driver, Link, WAKER};
 use crate::handle::{WorkerHandle, WorkerIndex};
 use crate::metrics::{Counters, WorkerMetrics};
 use crate::outbox::{self, EventReceiver, Outbox, PoolEvent};
 use crate::socket::MediaSocket;
+use crate::tcp::MediaListener;
 
 /// Most local addresses of a worker.
 pub const ADDRESSES_MAX: usize = 16;
 /// Most workers of a pool.
 const WORKERS_MAX: usize = 256;
-/// Where the waker's token lies, beyond those of the sockets.
-const WAKER: Token = Token(usize::MAX);
+/// How often another port is tried where the system chose one for UDP that TCP cannot have.
+const PORT_TRIES_MAX: usize = 16;
 
 /// How a pool is started.
 #[derive(Clone)]
@@ -84,10 +85,12 @@ pub enum StartError {
         workers: usize,
     },
     /// A socket could not be made or bound.
-    #[error("cannot use {address} for media: {source}")]
+    #[error("cannot use {address} for media ({protocol}): {source}")]
     Bind {
         /// The address that was asked for.
         address: SocketAddr,
+        /// UDP or TCP: media needs both.
+        protocol: &'static str,
         /// What the system said.
         source: io::Error,
     },
@@ -271,6 +274,8 @@ struct Seat {
     poll: Poll,
     waker: Arc<Waker>,
     sockets: Vec<MediaSocket>,
+    /// One for each socket.
+    listeners: Vec<MediaListener>,
     config: WorkerConfig,
 }
 
@@ -309,19 +314,39 @@ impl Seat {
     ) -> Result<Self, StartError> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-        let mut sockets = Vec::with_capacity(listen.len());
-        for (token, entry) in listen.iter_mut().enumerate() {
-            let address = entry.local;
-            let socket = MediaSocket::bind(address, poll.registry(), Token(token))
-                .map_err(|source| StartError::Bind { address, source })?;
+        let count = listen.len();
+        let (mut sockets, mut listeners) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        for (index, entry) in listen.iter_mut().enumerate() {
+            let (socket, listener) = bind(entry.local, poll.registry(), Token(index), Token(count + index))?;
             entry.local = socket.local;
             sockets.push(socket);
+            listeners.push(listener);
         }
         let seed = seed_of(config.seed, index, deaths);
         let identity = Arc::clone(&config.identity);
         // The time is told when the worker is made.
         let config = WorkerConfig { listen, identity, seed, unix_time: Duration::ZERO };
-        Ok(Self { index, poll, waker, sockets, config })
+        Ok(Self { index, poll, waker, sockets, listeners, config })
+    }
+}
+
+/// An address for UDP and, under the same number, for TCP. A number that the system chose for the one may be taken for
+/// the other.
+fn bind(
+    address: SocketAddr,
+    registry: &Registry,
+    udp: Token,
+    tcp: Token,
+) -> Result<(MediaSocket, MediaListener), StartError> {
+    let failed = |protocol| move |source| StartError::Bind { address, protocol, source };
+    let mut tries = 0;
+    loop {
+        let socket = MediaSocket::bind(address, registry, udp).map_err(failed("UDP"))?;
+        match MediaListener::bind(socket.local, registry, tcp) {
+            Ok(listener) => return Ok((socket, listener)),
+            Err(_) if address.port() == 0 && tries < PORT_TRIES_MAX => tries += 1,
+            Err(error) => return Err(failed("TCP")(error)),
+        }
     }
 }
 
@@ -345,7 +370,7 @@ fn run_thread(seat: Seat, link: Link, pin: bool, events: &mpsc::Sender<PoolEvent
         let now = Instant::now();
         let unix_time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let core = Worker::new(WorkerConfig { unix_time, ..seat.config }, now);
-        Driver::new(core, seat.poll, seat.sockets, link, now).run()
+        Driver::new(core, seat.poll, seat.sockets, seat.listeners, link, now)?.run()
     }));
     let fault = match ended {
         Ok(Ok(())) => return counters.ended(),
@@ -371,7 +396,7 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::net::UdpSocket;
+    use std::net::{TcpListener, UdpSocket};
     use std::pin::pin;
     use std::sync::mpsc;
     use std::task::{Context, Poll, Wake, Waker};
@@ -570,6 +595,9 @@ mod tests {
         assert!(matches!(refusal(&config(1000, &["127.0.0.1:0"])), StartError::TooManyWorkers(1000)));
         let taken = UdpSocket::bind("127.0.0.1:0").expect("loopback can be bound");
         let address = taken.local_addr().expect("it is bound").to_string();
-        assert!(matches!(refusal(&config(1, &[&address])), StartError::Bind { .. }));
+        assert!(matches!(refusal(&config(1, &[&address])), StartError::Bind { protocol: "UDP", .. }));
+        let taken = TcpListener::bind("127.0.0.1:0").expect("loopback can be bound");
+        let address = taken.local_addr().expect("it is bound").to_string();
+        assert!(matches!(refusal(&config(1, &[&address])), StartError::Bind { protocol: "TCP", .. }));
     }
 }

@@ -22,6 +22,13 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) segment_bytes: Option<u16>,
 }
 
+impl<'a> Outgoing<'a> {
+    /// The datagrams that it holds.
+    pub(crate) fn datagrams(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.bytes.chunks(self.segment_bytes.map_or(self.bytes.len(), usize::from).max(1))
+    }
+}
+
 /// Sends messages in order from one socket: how many were taken, or the error of the first.
 pub(crate) trait SendMessages {
     fn send(&mut self, socket: SocketIndex, outgoing: &[Outgoing<'_>]) -> io::Result<usize>;

@@ -1,11 +1,13 @@
 //! What one transport's path to its receiver carries, and the probes that find it out.
 
-use crate::bwe::{Estimator, ProbeSender, UpgradeGate};
+use crate::bwe::{Estimator, ProbeSender, TokenBucket, UpgradeGate};
 use crate::clock::Micros;
 use crate::rtp::Extension;
 
 /// What a path is taken to carry before anything is known of it, in bit/s.
 const START_BPS: u64 = 1_000_000;
+/// Retransmissions may take one part in so many of the estimate.
+const RETRANSMISSION_PART: u64 = 4;
 /// mediasoup-client sets up a receiver of this SSRC, payload type and mid, for probes alone.
 pub(crate) const PROBATOR_SSRC: u32 = 1234;
 const PROBATOR_PAYLOAD_TYPE: u8 = 127;
@@ -19,6 +21,8 @@ const PADDING_BYTES_MAX: usize = 255;
 #[derive(Debug)]
 pub(crate) struct Bandwidth {
     pub(crate) estimator: Estimator,
+    pub(crate) pacing: TokenBucket,
+    retransmissions: TokenBucket,
     pub(crate) gate: UpgradeGate,
     /// When to share again for the sake of an upgrade that had to wait.
     pub(crate) share_at: Option<Micros>,
@@ -27,9 +31,12 @@ pub(crate) struct Bandwidth {
 }
 
 impl Bandwidth {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(now: Micros) -> Self {
+        let estimator = Estimator::new(START_BPS);
         Self {
-            estimator: Estimator::new(START_BPS),
+            pacing: TokenBucket::pacing(now, estimator.pacing_bps(now)),
+            retransmissions: TokenBucket::retransmissions(now, START_BPS / RETRANSMISSION_PART),
+            estimator,
             gate: UpgradeGate::default(),
             share_at: None,
             probe: None,
@@ -45,6 +52,21 @@ impl Bandwidth {
         if self.probe.as_mut().is_some_and(|probe| probe.on_sent(bytes)) {
             self.probe = None;
         }
+    }
+
+    /// Whether another retransmission of so many bytes is within the share that they have, which takes it.
+    pub(crate) fn admits_retransmission(&mut self, now: Micros, bytes: usize) -> bool {
+        let admitted = self.retransmissions.allowance(now) > 0;
+        if admitted {
+            self.retransmissions.spend(bytes);
+        }
+        admitted
+    }
+
+    /// Lets what leaves follow the estimate.
+    pub(crate) fn follow_estimate(&mut self, now: Micros) {
+        self.pacing.set_rate(now, self.estimator.pacing_bps(now));
+        self.retransmissions.set_rate(now, self.estimator.estimate() / RETRANSMISSION_PART);
     }
 
     /// Does what is due and begins the next probe.

@@ -5,15 +5,17 @@
 //! [`LEVEL_MAX`] bytes of RTP padding: a frame leaves as one message.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
+use protocol::MediaKind;
 
 use crate::bandwidth::Bandwidth;
 use crate::clock::Micros;
 use crate::codec::PictureNumbers;
 use crate::consumer::{Consumer, ConsumerFormat, Found, HeaderFields, Outgoing, Shift};
 use crate::ring::{Ring, StoredPacket};
+use crate::rtp::abs_send_time;
 use crate::srtp::SealKeys;
 use crate::transmit::{MESSAGE_BYTES_MAX, SEGMENTS_MAX, SendBatch, SocketIndex};
 
@@ -30,13 +32,33 @@ pub(crate) struct Egress {
     pub(crate) transport_cc: u16,
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
+    /// Nothing leaves now: the path takes no more, or there is none.
+    pub(crate) blocked: bool,
     /// From the first video on whose arrival the client tells of.
     pub(crate) bandwidth: Option<Box<Bandwidth>>,
 }
 
 impl Egress {
+    /// How many bytes of what can wait may leave now. The last packet may end outside.
+    fn allowance(&mut self, now: Micros) -> usize {
+        self.bandwidth.as_mut().map_or(usize::MAX, |bandwidth| bandwidth.pacing.allowance(now))
+    }
+
+    /// Whether what can wait has to.
+    pub(crate) fn is_held(&mut self, now: Micros) -> bool {
+        self.allowance(now) == 0
+    }
+
+    /// Whether another retransmission of so many bytes is within the share that they have, which takes it.
+    fn admits_retransmission(&mut self, now: Micros, bytes: usize) -> bool {
+        self.bandwidth.as_mut().is_none_or(|bandwidth| bandwidth.admits_retransmission(now, bytes))
+    }
+
     /// A sealed packet leaves. A number that no packet carried would look lost in the feedback.
     fn on_sent(&mut self, now: Micros, format: &ConsumerFormat, bytes: usize) {
+        if let Some(bandwidth) = &mut self.bandwidth {
+            bandwidth.pacing.spend(bytes);
+        }
         if format.transport_cc {
             if let Some(bandwidth) = &mut self.bandwidth {
                 bandwidth.on_sent(now, self.transport_cc, bytes);
@@ -53,6 +75,8 @@ pub(crate) enum Burst {
     Done,
     /// The batch is full; what is left stays due.
     Full,
+    /// The path took all that it may for now.
+    Held,
 }
 
 struct Planned {
@@ -96,7 +120,14 @@ pub(crate) struct SendTime {
     pub(crate) abs_send_time: u32,
 }
 
-/// Writes all that is due from `ring` to `consumer` into the batch.
+impl SendTime {
+    /// `now`, which is `now_us` on the worker's clock.
+    pub(crate) fn new(now: Instant, now_us: Micros) -> Self {
+        Self { now, now_us, abs_send_time: abs_send_time(Duration::from_micros(now_us.max(0) as u64)) }
+    }
+}
+
+/// Writes all that is due from `ring` to `consumer` into the batch. Audio never waits for tokens.
 pub(crate) fn write_burst(
     consumer: &mut Consumer,
     ring: &Ring,
@@ -104,11 +135,19 @@ pub(crate) fn write_burst(
     time: SendTime,
     batch: &mut SendBatch,
 ) -> Burst {
+    let audio = consumer.format.codec.kind() == MediaKind::Audio;
+    consumer.skip_stale(ring);
     loop {
         let room = batch.room().min(MESSAGE_BYTES_MAX);
-        let plan = plan(consumer, ring, egress.keys.tag_bytes(), room);
+        let allowance = if audio { usize::MAX } else { egress.allowance(time.now_us) };
+        let plan = plan(consumer, ring, egress.keys.tag_bytes(), room, allowance);
         if plan.packets.is_empty() {
-            return if ring.packet(consumer.cursor(ring)).is_some() { Burst::Full } else { Burst::Done };
+            let more = ring.packet(consumer.cursor(ring)).is_some();
+            return match (more, allowance) {
+                (false, _) => Burst::Done,
+                (true, 0) => Burst::Held,
+                (true, _) => Burst::Full,
+            };
         }
         let bytes = write(consumer, ring, egress, time, &plan, batch.spare());
         batch.commit(egress.socket, egress.remote, bytes, plan.segment.min(bytes));
@@ -116,8 +155,9 @@ pub(crate) fn write_burst(
 }
 
 /// Chooses the packets of the next message and moves the cursor over what is not to be sent.
-fn plan(consumer: &mut Consumer, ring: &Ring, tag_bytes: usize, room: usize) -> Plan {
+fn plan(consumer: &mut Consumer, ring: &Ring, tag_bytes: usize, room: usize, allowance: usize) -> Plan {
     let mut plan = Plan::default();
+    let mut planned = 0;
     let mut slot = consumer.cursor(ring);
     while let Some(packet) = ring.packet(slot) {
         let Some(out) = consumer.admit(ring, slot, &packet.info) else {
@@ -135,9 +175,10 @@ fn plan(consumer: &mut Consumer, ring: &Ring, tag_bytes: usize, room: usize) -> 
         }
         let header_bytes = consumer.header.bytes(&packet);
         let bytes = header_bytes + packet.payload.len() + tag_bytes;
-        if !plan.add(Planned { slot, out, header_bytes, bytes }, room) {
+        if planned >= allowance || !plan.add(Planned { slot, out, header_bytes, bytes }, room) {
             break;
         }
+        planned += bytes;
         slot += 1;
     }
     plan
@@ -202,7 +243,7 @@ pub(crate) fn write_retransmission(
     let packet = ring.packet(original.slot)?;
     let header_bytes = consumer.header.bytes(&packet);
     let end = header_bytes + 2 + packet.payload.len();
-    if end + egress.keys.tag_bytes() > out.len() {
+    if end + egress.keys.tag_bytes() > out.len() || !egress.admits_retransmission(time.now_us, end) {
         return None;
     }
     let sequence = consumer.next_rtx_sequence();

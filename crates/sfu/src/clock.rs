@@ -31,6 +31,11 @@ impl WorkerClock {
         now.saturating_duration_since(self.start).as_micros() as Micros
     }
 
+    /// The instant of a point on this clock.
+    pub(crate) fn instant(&self, at: Micros) -> Instant {
+        self.start + Duration::from_micros(at.max(0) as u64)
+    }
+
     /// The Unix time of a point on this clock.
     pub(crate) fn unix_time(&self, at: Micros) -> Duration {
         let unix_us = self.unix_at_start.as_micros() as i64 + at;

@@ -27,6 +27,11 @@ const OVERTAKEN_MAX: u64 = 64;
 const JUMP_MAX: u64 = 1 << 14;
 /// A keyframe that came this long ago is still good to begin with: the receiver catches up within a moment.
 const FRESH_US: Micros = 300_000;
+/// Who lags this far behind the newest packet skips to a keyframe.
+const LAG_US_MAX: Micros = 300_000;
+/// But not before this long after its last start: the keyframe that it began with may be large for its path, and
+/// another costs all who watch the same.
+const CATCH_UP_US: Micros = 2_000_000;
 /// The packets of a frame come within this time.
 const FRAME_TIME_MAX: Duration = Duration::from_millis(50);
 /// By how much two streams of one camera may disagree on when a frame was captured.
@@ -98,7 +103,7 @@ pub(crate) struct ConsumerStats {
     pub(crate) payload_bytes: u64,
     /// Retransmissions.
     pub(crate) retransmitted: u64,
-    /// How often the cursor had to skip because the ring was overwritten.
+    /// How often the cursor had to skip: the ring was overwritten, or the path is too slow.
     pub(crate) skipped: u64,
     /// The receiver's newest fraction lost, in 1/256.
     pub(crate) fraction_lost: u8,
@@ -132,6 +137,10 @@ pub(crate) struct Consumer {
     /// The next output sequence number.
     next: u64,
     newest: Option<Newest>,
+    /// When what it began with was captured.
+    began_us: Micros,
+    /// Waiting for a tick, because its path took all that it may.
+    pub(crate) held: bool,
     /// The source was changed since the newest packet: its running numbers have nothing to do with the old ones.
     resync: bool,
     sent: SentPackets,
@@ -168,6 +177,8 @@ impl Consumer {
             flow: Flow::Paused,
             next: u64::from(first_sequence & 0x7fff),
             newest: None,
+            began_us: 0,
+            held: false,
             resync: true,
             sent: SentPackets::new(format.rtx.is_some()),
             format,
@@ -259,6 +270,21 @@ impl Consumer {
         self.cursor
     }
 
+    /// Gives up the frames that would reach the receiver too late: goes on at a newer keyframe, or waits for the next.
+    pub(crate) fn skip_stale(&mut self, ring: &Ring) {
+        let Some(newest_us) = ring.newest_capture() else { return };
+        let lagging = matches!(self.flow, Flow::Running { .. })
+            && self.newest.is_some_and(|newest| newest.marker)
+            && newest_us - self.began_us > CATCH_UP_US
+            && ring.packet(self.cursor).is_some_and(|packet| newest_us - packet.info.capture_us > LAG_US_MAX);
+        if lagging {
+            self.stats.skipped += 1;
+            let keyframe = ring.keyframe().filter(|&(slot, at)| slot > self.cursor && newest_us - at <= LAG_US_MAX);
+            self.cursor = keyframe.map_or(ring.head(), |(slot, _)| slot);
+            self.flow = Flow::Starting;
+        }
+    }
+
     /// Moves the cursor behind `slot`.
     pub(crate) fn advance(&mut self, slot: u64) {
         self.cursor = slot + 1;
@@ -278,6 +304,7 @@ impl Consumer {
                 }
                 let from = info.sequence;
                 self.flow = Flow::Running { from, offset: self.next.wrapping_sub(from) };
+                self.began_us = info.capture_us;
                 self.sent.set_shift(self.next, self.next_shift(info));
                 self.resync = false;
                 // What overtook the first packet lies before it; the caller reads on from there.

@@ -21,6 +21,14 @@ key!(
     ConsumerKey
 );
 key!(
+    /// A data producer.
+    DataProducerKey
+);
+key!(
+    /// A data consumer.
+    DataConsumerKey
+);
+key!(
     /// An incoming stream: one SSRC of one producer.
     StreamKey
 );

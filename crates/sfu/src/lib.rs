@@ -3,7 +3,8 @@
 //! mediasoup's model: a [`Worker`] (one thread) holds routers (one room's media each), they hold transports,
 //! producers and consumers. Three steps of a packet: it is opened and stored once in the ring of its stream
 //! (`worker/ingress.rs`, `stream.rs`, `ring.rs`); every consumer is a cursor into that ring (`consumer.rs`);
-//! what is due to a receiver is written as one burst (`burst.rs`, `worker/egress.rs`).
+//! what is due to a receiver is written as one burst (`burst.rs`, `worker/egress.rs`). Data channels are beside that
+//! (`sctp/`, `worker/data/`).
 
 // Tests need an instant to count from.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
@@ -16,6 +17,7 @@ pub mod codec;
 mod consumer;
 mod control_queue;
 pub mod dtls;
+pub mod framing;
 pub mod ice;
 mod keyframe;
 mod keys;
@@ -27,7 +29,9 @@ pub mod reception;
 mod ring;
 pub mod rtcp;
 pub mod rtp;
+mod sctp;
 mod sequence;
+mod speaker;
 pub mod srtp;
 mod stream;
 mod timers;
@@ -36,5 +40,6 @@ mod transport;
 pub mod twcc;
 pub mod worker;
 
+pub use sctp::BothLimits;
 pub use transmit::SendBatch;
 pub use worker::{Event, Worker, WorkerConfig, WorkerStats};

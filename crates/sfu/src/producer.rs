@@ -6,6 +6,7 @@ use protocol::{MediaKind, ProducerId};
 
 use crate::keys::{ConsumerKey, StreamKey, TransportKey};
 use crate::ortc::ProducerMapping;
+use crate::speaker::SpeechActivity;
 use crate::worker::RouterId;
 
 /// One source of one participant on a router.
@@ -24,6 +25,8 @@ pub(crate) struct Producer {
     pub(crate) paused: bool,
     /// Loudest audio level since it was last asked, in dBov; -127 is silence.
     pub(crate) level: i8,
+    /// How active a microphone is.
+    pub(crate) speech: Option<Box<SpeechActivity>>,
     /// The highest layer that the publisher was told to send.
     pub(crate) layer_kept: u8,
     /// Since when nobody wants it.

@@ -136,6 +136,11 @@ impl Ring {
         Some((number, self.slot(number)?.info.capture_us))
     }
 
+    /// When the newest packet was captured.
+    pub(crate) fn newest_capture(&self) -> Option<Micros> {
+        Some(self.slot(self.head.checked_sub(1)?)?.info.capture_us)
+    }
+
     /// The first slot at or after `from_slot` that may hold a packet of `sequence` or later, looking back no
     /// further than `slots_max` before `number`: where to start reading so that packets which overtook
     /// `number` on the way are not missed.

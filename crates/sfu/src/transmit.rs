@@ -16,7 +16,8 @@ const BATCH_BYTES_MAX: usize = 256 * 1024;
 /// The largest datagram, so that it fits any path of today (IPv6 minimum MTU less headers).
 pub const DATAGRAM_BYTES_MAX: usize = 1_232;
 
-/// Which of the worker's sockets: an index into `WorkerConfig::listen`.
+/// Which of the worker's sockets. Of n addresses in `WorkerConfig::listen`, 0 to n - 1 are their UDP sockets, and n to
+/// 2n - 1 the TCP connections to the same addresses, of which the remote address tells one from another.
 pub type SocketIndex = u8;
 
 /// Datagrams to one destination: all of `segment_bytes`, but the last, which may be shorter.

@@ -12,7 +12,7 @@ use crate::ice::IceLite;
 use crate::keys::{ConsumerKey, ProducerKey, StreamKey};
 use crate::srtp::OpenKeys;
 use crate::twcc::Arrivals;
-use crate::worker::RouterId;
+use crate::worker::{RouterId, TransportData};
 
 /// What an SSRC from the client carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,4 +52,6 @@ pub(crate) struct Transport {
     pub(crate) next_mid: u32,
     /// The SSRC that a consumer gets next. None is used twice in the life of the transport's keys.
     pub(crate) next_ssrc: u32,
+    /// Its data channels, if its client asked for them.
+    pub(crate) data: Option<Box<TransportData>>,
 }

@@ -1,26 +1,36 @@
 //! A worker: everything that one thread carries. Sans-IO: it is told the time and given datagrams.
 //!
 //! `control` holds the calls that make and change things, `ingress` takes datagrams in, `feedback` acts on
-//! RTCP, `layers` chooses what each consumer gets, `sharing` how much of its path, `egress` writes what is due, `reports` does what time brings.
+//! RTCP, `data` carries data channels, `layers` chooses what each consumer gets, `sharing` how much of its path,
+//! `paths` where its packets go, `fan_out` holds what waits to be sent, `egress` writes what is due, `reports` does
+//! what time brings, `speakers` tells who speaks.
 
 mod control;
+mod data;
 mod egress;
+mod fan_out;
 mod feedback;
 mod ingress;
 mod layers;
+mod paths;
 mod reports;
 mod sharing;
+mod speakers;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use protocol::{ConsumerId, ProducerId, TransportId};
+use protocol::sctp::DataConsumerCloseReason;
+use protocol::{ConsumerId, DataConsumerId, DataProducerId, ProducerId, TransportId};
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
 use rustc_hash::FxHashMap;
 use slab::Slab;
+
+pub(crate) use data::TransportData;
+pub use data::{ConsumeDataError, DataConsumption, ProduceDataError};
 
 pub use control::{ConnectError, ConsumeError, CreateTransportError, NotFound, ProduceError, RouterError};
 
@@ -42,10 +52,10 @@ const EVENTS_MAX: usize = 4096;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RouterId(pub u64);
 
-/// One UDP socket of a worker and where clients are told to find it.
+/// An address of a worker, for UDP and TCP alike, and where clients are told to find it.
 #[derive(Debug, Clone)]
 pub struct ListenAddr {
-    /// The concrete address that the socket is bound to, never a wildcard.
+    /// The concrete address that the sockets are bound to, never a wildcard.
     pub local: SocketAddr,
     /// Addresses to put into candidates instead of the local one, where the machine is behind NAT.
     pub announced: Vec<IpAddr>,
@@ -54,7 +64,7 @@ pub struct ListenAddr {
 /// What a worker is made with.
 #[derive(Clone)]
 pub struct WorkerConfig {
-    /// Its sockets, in the order of their [`SocketIndex`](crate::transmit::SocketIndex).
+    /// Its addresses, from which each [`SocketIndex`](crate::transmit::SocketIndex) follows.
     pub listen: Vec<ListenAddr>,
     /// The DTLS identity, one per process.
     pub identity: Arc<crate::dtls::Identity>,
@@ -102,6 +112,29 @@ pub enum Event {
         /// The highest layer that is wanted, 0 the lowest.
         layer: u8,
     },
+    /// A data producer ended because its client closed the channel, or its transport or association ended.
+    DataProducerClosed {
+        /// Which router it was on.
+        router: RouterId,
+        /// Which.
+        data_producer: DataProducerId,
+    },
+    /// A data consumer ended, not by a call.
+    DataConsumerClosed {
+        /// The transport it was on.
+        transport: TransportId,
+        /// Which.
+        data_consumer: DataConsumerId,
+        /// Why.
+        reason: DataConsumerCloseReason,
+    },
+    /// Somebody else than before speaks most.
+    ActiveSpeaker {
+        /// Which router.
+        router: RouterId,
+        /// Their microphone.
+        producer: ProducerId,
+    },
     /// How loud the producers of a router are, loudest first; five times a second while anybody speaks.
     AudioLevels {
         /// Which router.
@@ -122,6 +155,10 @@ pub struct WorkerStats {
     pub producers: usize,
     /// Held now.
     pub consumers: usize,
+    /// Held now.
+    pub data_producers: usize,
+    /// Held now.
+    pub data_consumers: usize,
     /// Datagrams received.
     pub datagrams_in: u64,
     /// Bytes received.
@@ -154,12 +191,30 @@ pub struct WorkerStats {
     pub nacks_in: u64,
     /// Of those, sent again.
     pub retransmitted: u64,
+    /// Not sent again: gone from the ring, or the share of the path that retransmissions have was used up.
+    pub retransmissions_refused: u64,
+    /// How often a consumer skipped to a keyframe because its path is too slow, or the ring was overwritten.
+    pub skipped: u64,
     /// Packets of padding sent to find out what paths carry.
     pub probes_out: u64,
     /// Keyframe requests sent to publishers.
     pub keyframe_requests_out: u64,
     /// Keyframe requests of receivers.
     pub keyframe_requests_in: u64,
+    /// Messages of data producers received.
+    pub data_messages_in: u64,
+    /// Bytes of those.
+    pub data_bytes_in: u64,
+    /// Messages taken for data consumers.
+    pub data_messages_out: u64,
+    /// Bytes of those.
+    pub data_bytes_out: u64,
+    /// Messages that unreliable data consumers did not get because too much was on its way to them.
+    pub data_messages_dropped: u64,
+    /// Reliable data consumers that ended because of that.
+    pub data_consumers_overrun: u64,
+    /// Messages on streams that no data producer is for, or of a kind that channels do not have.
+    pub data_messages_unannounced: u64,
     /// STUN, DTLS and RTCP datagrams dropped because their queue was full.
     pub control_dropped: u64,
     /// Audio level and layer events dropped because nobody polled.
@@ -169,6 +224,8 @@ pub struct WorkerStats {
 struct Router {
     transports: Vec<TransportKey>,
     producers: FxHashMap<ProducerId, ProducerKey>,
+    /// Who spoke most so far.
+    speaker: Option<ProducerId>,
 }
 
 /// The media of many rooms on one thread.
@@ -189,7 +246,8 @@ pub struct Worker {
     timers: Timers,
     levels_at: Instant,
     control: ControlQueue,
-    fan_out: egress::FanOut,
+    fan_out: fan_out::FanOut,
+    data: data::DataChannels,
     events: VecDeque<Event>,
     stats: WorkerStats,
     /// Room for the shares of one transport.
@@ -217,8 +275,9 @@ impl Worker {
             timers: Timers::default(),
             levels_at: now,
             control: ControlQueue::default(),
-            fan_out: egress::FanOut::default(),
-            events: VecDeque::new(),
+            fan_out: fan_out::FanOut::default(),
+            data: data::DataChannels::default(),
+            events: VecDeque::with_capacity(EVENTS_MAX),
             stats: WorkerStats::default(),
             shares: Vec::new(),
             scratch: Box::new([0; 2048]),
@@ -235,7 +294,9 @@ impl Worker {
         if self.transports.is_empty() {
             return None;
         }
-        Some(self.timers.next().map_or(self.levels_at, |at| at.min(self.levels_at)))
+        let tick = self.fan_out.tick().map(|at| self.clock.instant(at));
+        let next = [self.timers.next(), self.data.poll_timeout(), tick, Some(self.levels_at)];
+        next.into_iter().flatten().min()
     }
 
     /// Counters and how much it holds.
@@ -247,6 +308,8 @@ impl Worker {
             transports: self.transports.len(),
             producers: self.producers.len(),
             consumers: self.consumers.len(),
+            data_producers: self.data.producers(),
+            data_consumers: self.data.consumers(),
             packets_out: self.stats.packets_out + packets,
             bytes_out: self.stats.bytes_out + bytes,
             control_dropped: self.control.dropped(),
@@ -256,7 +319,9 @@ impl Worker {
 
     fn emit(&mut self, event: Event) {
         // Everything else is bounded by the number of transports and consumers there ever were, or waits for room.
-        if matches!(event, Event::AudioLevels { .. } | Event::ConsumerLayer { .. }) && self.events.len() >= EVENTS_MAX {
+        if matches!(event, Event::AudioLevels { .. } | Event::ActiveSpeaker { .. } | Event::ConsumerLayer { .. })
+            && self.events.len() >= EVENTS_MAX
+        {
             self.stats.events_dropped += 1;
             return;
         }

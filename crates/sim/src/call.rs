@@ -7,7 +7,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use loadtest::client::{AudioConfig, Client, StreamReport, VideoConfig, receive_capabilities};
 use protocol::rtp::RtpCapabilities;
-use protocol::{ConsumerId, MediaKind, ParticipantId, ProducerId, Source, TransportId};
+use protocol::sctp::SctpStreamParameters;
+use protocol::{ConsumerId, DataConsumerId, DataProducerId, MediaKind, ParticipantId, ProducerId, Source, TransportId};
 use sfu::dtls::Identity;
 use sfu::worker::{ListenAddr, RouterId};
 use sfu::{Event, SendBatch, Worker, WorkerConfig};
@@ -259,6 +260,40 @@ impl Call {
         self.routes.remove(&self.peers[old].address);
         self.people[person].publisher = self.add_peer(up, down, Role::Publisher);
         self.people[person].lives += 1;
+    }
+
+    /// A person opens a channel on their sending transport.
+    pub fn produce_data(&mut self, person: usize, parameters: SctpStreamParameters) -> DataProducerId {
+        let Person { participant, publisher, .. } = self.people[person];
+        let peer = &mut self.peers[publisher];
+        let id = DataProducerId { participant, number: parameters.stream_id.into() };
+        self.worker.enable_sctp(peer.transport).expect("it is there");
+        self.worker.produce_data(peer.transport, id, &parameters, "chat", "").expect("can be produced");
+        peer.client.open_channel(&parameters);
+        id
+    }
+
+    /// A person receives a channel, from the next message on. Gives the stream at their receiving transport.
+    pub fn consume_data(&mut self, person: usize, producer: DataProducerId) -> (DataConsumerId, u16) {
+        let id = DataConsumerId(self.next_consumer);
+        self.next_consumer += 1;
+        let peer = &mut self.peers[self.people[person].receiver];
+        self.worker.enable_sctp(peer.transport).expect("it is there");
+        let consumption = self.worker.consume_data(peer.transport, id, producer).expect("can be consumed");
+        peer.client.open_channel(&consumption.sctp_stream_parameters);
+        self.worker.resume_data_consumer(id).expect("it is there");
+        (id, consumption.sctp_stream_parameters.stream_id)
+    }
+
+    /// A person sends a message on a channel of theirs; false when too much waits already.
+    pub fn send_message(&mut self, person: usize, producer: DataProducerId, message: &[u8]) -> bool {
+        let peer = &mut self.peers[self.people[person].publisher];
+        peer.client.send_message(producer.number as u16, message)
+    }
+
+    /// What a person got on a channel.
+    pub fn messages(&self, person: usize, stream: u16) -> &[Vec<u8>] {
+        self.peers[self.people[person].receiver].client.messages(stream)
     }
 
     /// A person consumes a producer; the consumer is paused.

@@ -31,6 +31,8 @@ pub struct KeyedPeer {
     keys: Option<(SealKeys, OpenKeys)>,
     /// The highest index of each stream that it sends (RFC 3711 3.3.1).
     indices: HashMap<u32, u64>,
+    /// Application data of the server.
+    data: Vec<Vec<u8>>,
 }
 
 impl KeyedPeer {
@@ -39,7 +41,7 @@ impl KeyedPeer {
         let mut dtls = Dtls::new_12(CONFIG.clone(), CERTIFICATE.clone(), now);
         dtls.set_active(true);
         dtls.handle_timeout(now).expect("it begins");
-        Self { dtls, keys: None, indices: HashMap::new() }
+        Self { dtls, keys: None, indices: HashMap::new(), data: Vec::new() }
     }
 
     /// What to tell the server when connecting the transport.
@@ -90,10 +92,23 @@ impl KeyedPeer {
                     let profile = Profile::try_from(profile).expect("a profile of ours");
                     self.keys = Some(derive_keys(profile, &material, Role::Client).expect("valid material"));
                 }
+                Output::ApplicationData(data) => self.data.push(data.to_vec()),
                 Output::Timeout(_) => return datagrams,
                 _ => {}
             }
         }
+    }
+
+    /// Seals application data; gives the datagrams.
+    pub fn seal_data(&mut self, data: &[u8]) -> Vec<Vec<u8>> {
+        self.dtls.send_application_data(data).expect("connected");
+        self.poll_dtls()
+    }
+
+    /// The application data that came since the last time.
+    pub fn take_data(&mut self) -> Vec<Vec<u8>> {
+        self.poll_dtls();
+        std::mem::take(&mut self.data)
     }
 
     /// Seals an RTP packet, of which the sequence number is set: `step` after the highest of its stream so far.

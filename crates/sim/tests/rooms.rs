@@ -37,8 +37,23 @@ fn the_simulation_reaches_every_outcome_and_change() {
         }
     }
     let all = [
-        "joined", "held", "returned", "left", "expired", "added", "paused", "resumed", "closed", "renamed", "ended",
-        "rejected", "repeated", "noRoom", "setAside",
+        "joined",
+        "held",
+        "returned",
+        "left",
+        "expired",
+        "added",
+        "paused",
+        "resumed",
+        "closed",
+        "renamed",
+        "dataAdded",
+        "dataClosed",
+        "ended",
+        "rejected",
+        "repeated",
+        "noRoom",
+        "setAside",
     ];
     assert_eq!(reached, BTreeSet::from(all));
 }
@@ -132,7 +147,9 @@ impl World {
             | RoomEvent::ProducerAdded { .. }
             | RoomEvent::ProducerPaused { .. }
             | RoomEvent::ProducerResumed { .. }
-            | RoomEvent::ProducerClosed { .. } => Some(self.session(participant)),
+            | RoomEvent::ProducerClosed { .. }
+            | RoomEvent::DataProducerAdded { .. }
+            | RoomEvent::DataProducerClosed { .. } => Some(self.session(participant)),
             _ => None,
         };
         match session {
@@ -177,7 +194,12 @@ impl World {
             56..74 => RoomEvent::ProducerAdded { source, kind, paused: self.rng.random() },
             74..81 => RoomEvent::ProducerPaused { source },
             81..88 => RoomEvent::ProducerResumed { source },
-            88..96 => RoomEvent::ProducerClosed { source },
+            88..92 => RoomEvent::ProducerClosed { source },
+            92..95 => {
+                let number = self.rng.random_range(0..4);
+                RoomEvent::DataProducerAdded { number, label: name, protocol: String::new() }
+            }
+            95 => RoomEvent::DataProducerClosed { number: self.rng.random_range(0..4) },
             96 => RoomEvent::NodeLost { incarnation: Incarnation(self.rng.random_range(1..4)) },
             97 => RoomEvent::RoomEnded {},
             98 => RoomEvent::Unknown,
@@ -323,6 +345,19 @@ fn follow(view: &mut Vec<ParticipantView>, change: &Change) {
             view[index].producers.retain(|known| known.id != *producer);
             assert_eq!(view[index].producers.len() + 1, before, "only what is there is closed");
         }
+        Change::DataProducerAdded { participant, data_producer } => {
+            let index = find(view, *participant);
+            let data_producers = &mut view[index].data_producers;
+            assert!(data_producers.iter().all(|known| known.id != data_producer.id), "a number is one channel");
+            data_producers.push(data_producer.clone());
+            data_producers.sort_by_key(|known| known.id);
+        }
+        Change::DataProducerClosed { data_producer } => {
+            let index = find(view, data_producer.participant);
+            let before = view[index].data_producers.len();
+            view[index].data_producers.retain(|known| known.id != *data_producer);
+            assert_eq!(view[index].data_producers.len() + 1, before, "only what is there is closed");
+        }
         Change::Ended => assert!(view.is_empty(), "a room ends when nobody is in"),
     }
 }
@@ -338,6 +373,8 @@ fn name(change: &Change) -> &'static str {
         Change::ProducerPaused { .. } => "paused",
         Change::ProducerResumed { .. } => "resumed",
         Change::ProducerClosed { .. } => "closed",
+        Change::DataProducerAdded { .. } => "dataAdded",
+        Change::DataProducerClosed { .. } => "dataClosed",
         Change::Renamed { .. } => "renamed",
         Change::Ended => "ended",
     }

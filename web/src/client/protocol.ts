@@ -21,6 +21,15 @@ export type TransportId = string;
 /** A consumer on the node that created it. */
 export type ConsumerId = string;
 
+/**
+ * A data producer: one channel that one participant sends on. Unlike a producer it ends with its transport, so each
+ * has a number of its own. On the wire `{participant}-{number}`, the number as 8 lower-case hexadecimal digits.
+ */
+export type DataProducerId = string;
+
+/** A data consumer on the node that created it. */
+export type DataConsumerId = string;
+
 /** What a participant publishes: at most one producer per source. */
 export type Source = "mic" | "camera" | "screen" | "screenAudio";
 
@@ -243,6 +252,40 @@ export type DtlsParameters = {
   fingerprints: Array<DtlsFingerprint>;
 };
 
+/** The server's end of a transport's SCTP association. */
+export type SctpParameters = {
+  /** The SCTP port (RFC 8841 5). */
+  port: number;
+  /** Streams that the server may send on. */
+  OS: number;
+  /** Streams that the server takes. */
+  MIS: number;
+  /** The largest message in bytes, for clients before 3.19. */
+  maxMessageSize: number;
+  /** The largest message that the server sends, in bytes. */
+  maxSendMessageSize: number;
+  /** The largest message that the server takes, in bytes. */
+  maxReceiveMessageSize: number;
+};
+
+/**
+ * How the messages of one data channel travel. At most one of the two limits is there; without both the channel is
+ * reliable.
+ */
+export type SctpStreamParameters = {
+  /** The stream in both directions; the channel's id. */
+  streamId: number;
+  /** Whether messages come in the order in which they were sent; absent means that they do, unless there is a limit. */
+  ordered?: boolean;
+  /** For how long a message is sent again, in milliseconds. */
+  maxPacketLifeTime?: number;
+  /** How often a message is sent again. */
+  maxRetransmits?: number;
+};
+
+/** Why a data consumer ended although its client did not ask for that. */
+export type DataConsumerCloseReason = "producerClosed" | "sendBufferFull" | "channelClosed" | "associationClosed";
+
 /** What `mediasoup-client` needs for `createSendTransport` or `createRecvTransport`. */
 export type TransportOptions = {
   /** The transport's id, for every later request about it. */
@@ -253,6 +296,8 @@ export type TransportOptions = {
   iceCandidates: Array<IceCandidate>;
   /** The server's DTLS role and certificate. */
   dtlsParameters: DtlsParameters;
+  /** The server's end of data channels, for a client that joined with `enableSctp`. */
+  sctpParameters?: SctpParameters;
 };
 
 /** A producer as the others see it. */
@@ -265,6 +310,16 @@ export type ProducerView = {
   paused: boolean;
 };
 
+/** A data producer as the others see it. */
+export type DataProducerView = {
+  /** For `consumeData`; names the participant. */
+  id: DataProducerId;
+  /** What its sender calls it; need not be unique. */
+  label: string;
+  /** What its messages are, in a word of the application's. */
+  protocol: string;
+};
+
 /** A participant as the others see them. */
 export type ParticipantView = {
   /** Who. */
@@ -273,6 +328,8 @@ export type ParticipantView = {
   name: string;
   /** What they publish. */
   producers: Array<ProducerView>;
+  /** The channels that they send on. */
+  dataProducers: Array<DataProducerView>;
 };
 
 /** Everything that a member needs to know of a room to draw it. */
@@ -319,6 +376,8 @@ export type Join = {
   name: string;
   /** What this client can receive: `device.recvRtpCapabilities`. */
   rtpCapabilities: RtpCapabilities;
+  /** Whether the transports shall carry data channels. */
+  enableSctp?: boolean;
 };
 
 /** Come back to a session whose socket broke. Transports, producers and consumers are as they were. */
@@ -477,6 +536,44 @@ export type Request = {
     /** One of this participant's. */
     consumerId: ConsumerId;
   };
+} | {
+  event: "produceData";
+  data: {
+    /** The send transport. */
+    transportId: TransportId;
+    /** As `mediasoup-client` gives them. */
+    sctpStreamParameters: SctpStreamParameters;
+    /** What to call it, at most 128 bytes; need not be unique. */
+    label?: string;
+    /** What its messages are, in a word of the application's, at most 128 bytes. */
+    protocol?: string;
+  };
+} | {
+  event: "closeDataProducer";
+  data: {
+    /** One of this participant's. */
+    dataProducerId: DataProducerId;
+  };
+} | {
+  event: "consumeData";
+  data: {
+    /** The recv transport. */
+    transportId: TransportId;
+    /** At most 100. */
+    dataProducerIds: Array<DataProducerId>;
+  };
+} | {
+  event: "resumeDataConsumer";
+  data: {
+    /** One of this participant's. */
+    dataConsumerId: DataConsumerId;
+  };
+} | {
+  event: "closeDataConsumer";
+  data: {
+    /** One of this participant's. */
+    dataConsumerId: DataConsumerId;
+  };
 };
 
 /** What `mediasoup-client` needs for `consume`, and whose it is. */
@@ -501,6 +598,28 @@ export type ConsumeResult = ConsumerOptions | {
   error: ErrorBody;
 };
 
+/** What `mediasoup-client` needs for `consumeData`. */
+export type DataConsumerOptions = {
+  /** The data consumer's id. */
+  id: DataConsumerId;
+  /** What it receives. */
+  dataProducerId: DataProducerId;
+  /** How it receives it. */
+  sctpStreamParameters: SctpStreamParameters;
+  /** The data producer's. */
+  label: string;
+  /** The data producer's. */
+  protocol: string;
+};
+
+/** One result of `consumeData`. */
+export type ConsumeDataResult = DataConsumerOptions | {
+  /** Which data producer. */
+  dataProducerId: DataProducerId;
+  /** Why. */
+  error: ErrorBody;
+};
+
 /** The data of a successful acknowledgement. Requests without a result answer `{}`. */
 export type Reply = TransportOptions | {
   /** The new credentials. */
@@ -511,6 +630,12 @@ export type Reply = TransportOptions | {
 } | {
   /** The consumers, or why there is none. */
   consumers: Array<ConsumeResult>;
+} | {
+  /** The data producer's id. */
+  id: DataProducerId;
+} | {
+  /** The data consumers, or why there is none. */
+  dataConsumers: Array<ConsumeDataResult>;
 } | Record<string, never>;
 
 /** How loud one producer is. */
@@ -608,10 +733,42 @@ export type Notification = {
     spatialLayer: number;
   };
 } | {
+  event: "dataProducerAdded";
+  data: {
+    /** The room's count of applied events. */
+    seq: number;
+    /** Whose. */
+    participantId: ParticipantId;
+    /** What. */
+    dataProducer: DataProducerView;
+  };
+} | {
+  event: "dataProducerClosed";
+  data: {
+    /** The room's count of applied events. */
+    seq: number;
+    /** Which. */
+    dataProducerId: DataProducerId;
+  };
+} | {
+  event: "dataConsumerClosed";
+  data: {
+    /** Which. */
+    dataConsumerId: DataConsumerId;
+    /** Why. */
+    reason: DataConsumerCloseReason;
+  };
+} | {
   event: "transportClosed";
   data: {
     /** Which. */
     transportId: TransportId;
+  };
+} | {
+  event: "activeSpeaker";
+  data: {
+    /** Their microphone. */
+    producerId: ProducerId;
   };
 } | {
   event: "audioLevels";
@@ -677,4 +834,9 @@ export type RequestMap = {
   pauseConsumer: { data: RequestData<"pauseConsumer">; reply: Record<string, never> };
   setPreferredLayers: { data: RequestData<"setPreferredLayers">; reply: Record<string, never> };
   closeConsumer: { data: RequestData<"closeConsumer">; reply: Record<string, never> };
+  produceData: { data: RequestData<"produceData">; reply: { id: DataProducerId } };
+  closeDataProducer: { data: RequestData<"closeDataProducer">; reply: Record<string, never> };
+  consumeData: { data: RequestData<"consumeData">; reply: { dataConsumers: Array<ConsumeDataResult> } };
+  resumeDataConsumer: { data: RequestData<"resumeDataConsumer">; reply: Record<string, never> };
+  closeDataConsumer: { data: RequestData<"closeDataConsumer">; reply: Record<string, never> };
 };

@@ -7,7 +7,7 @@ const ben = '00000000000000bb';
 function room(): Roster {
   const roster = new Roster();
   const producers = [{ id: `${anna}-mic`, kind: 'audio' as const, paused: false }];
-  roster.reset({ roomId: 'r', seq: 1, participants: [{ id: anna, name: 'Anna', producers }] });
+  roster.reset({ roomId: 'r', seq: 1, participants: [{ id: anna, name: 'Anna', producers, dataProducers: [] }] });
   return roster;
 }
 
@@ -19,7 +19,10 @@ describe('Roster', () => {
 
   it('follows joins, media and leaves', () => {
     const roster = room();
-    roster.apply('participantJoined', { seq: 2, participant: { id: ben, name: 'Ben', producers: [] } });
+    roster.apply('participantJoined', {
+      seq: 2,
+      participant: { id: ben, name: 'Ben', producers: [], dataProducers: [] },
+    });
     const producer = { id: `${ben}-camera`, kind: 'video' as const, paused: false };
     roster.apply('producerAdded', { seq: 3, participantId: ben, producer });
     roster.apply('producerPaused', { seq: 4, producerId: `${ben}-camera` });
@@ -36,7 +39,10 @@ describe('Roster', () => {
   it('makes new objects for what changed and keeps the others', () => {
     const roster = room();
     const before = roster.participants;
-    roster.apply('participantJoined', { seq: 2, participant: { id: ben, name: 'Ben', producers: [] } });
+    roster.apply('participantJoined', {
+      seq: 2,
+      participant: { id: ben, name: 'Ben', producers: [], dataProducers: [] },
+    });
     expect(roster.participants).not.toBe(before);
     expect(roster.participants[0]).toBe(before[0]);
   });
@@ -46,7 +52,7 @@ describe('Roster', () => {
     const track = {} as MediaStreamTrack;
     roster.setTrack(`${anna}-mic`, track);
     const producers = [{ id: `${anna}-mic`, kind: 'audio' as const, paused: true }];
-    roster.reset({ roomId: 'r', seq: 9, participants: [{ id: anna, name: 'Anna', producers }] });
+    roster.reset({ roomId: 'r', seq: 9, participants: [{ id: anna, name: 'Anna', producers, dataProducers: [] }] });
     expect(roster.get(anna)?.media.mic).toEqual({ producerId: `${anna}-mic`, paused: true, track, unsupported: false });
     roster.setTrack(`${anna}-mic`, undefined);
     expect(roster.get(anna)?.media.mic?.track).toBeUndefined();

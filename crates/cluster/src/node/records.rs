@@ -142,6 +142,8 @@ impl Node {
             | Change::ProducerResumed { .. }
             | Change::ProducerClosed { .. }
             | Change::Renamed { .. }
+            | Change::DataProducerAdded { .. }
+            | Change::DataProducerClosed { .. }
             | Change::Ended => {}
         }
     }

@@ -1,8 +1,10 @@
 //! One transport of a synthetic participant, sans-IO: a publisher or a receiver.
 
+mod channels;
 mod latency;
 mod parameters;
 mod payload;
+mod recording;
 mod source;
 mod stream;
 
@@ -12,7 +14,8 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use protocol::MediaKind;
 use protocol::rtp::{RtpCapabilities, RtpParameters};
-use protocol::transport::{DtlsFingerprint, DtlsParameters, DtlsRole, IceParameters, TransportOptions};
+use protocol::sctp::SctpStreamParameters;
+use protocol::transport::{DtlsFingerprint, DtlsParameters, DtlsRole, IceParameters, IceProtocol, TransportOptions};
 use str0m::bwe::{Bitrate, BweKind};
 use str0m::change::DirectApi;
 use str0m::config::Fingerprint;
@@ -25,9 +28,11 @@ use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 pub use latency::Latencies;
 pub use parameters::receive_capabilities;
 pub use payload::PayloadError;
+pub use recording::Recording;
 pub use source::{AudioConfig, VideoConfig};
 pub use stream::{Fault, StreamReport};
 
+use channels::Channels;
 use source::{Source, SourcePacket};
 use stream::ReceivedStream;
 
@@ -36,7 +41,7 @@ const RTX_CACHE: (usize, Duration) = (1024, Duration::from_secs(3));
 
 /// What mediasoup-client sets up beside the first video that it consumes, for the server's bandwidth probes.
 const PROBATOR_MID: &str = "probator";
-const PROBATOR_SSRC: u32 = 1234;
+pub(crate) const PROBATOR_SSRC: u32 = 1234;
 
 /// Where libwebrtc's estimation starts.
 const ESTIMATE_FIRST_BPS: u64 = 300_000;
@@ -71,6 +76,8 @@ struct Publication {
     mid: Mid,
     /// Of the lowest of the layers that it is one of.
     picture: Mid,
+    /// Which of the picture's layers it is.
+    layer: u8,
     ssrc: Ssrc,
     payload_type: u8,
     sequence: u64,
@@ -88,9 +95,11 @@ pub struct Client {
     timeout: Instant,
     connected: bool,
     closed: bool,
+    paused: bool,
     estimate_bps: Option<u64>,
     publications: Vec<Publication>,
     streams: BTreeMap<u32, ReceivedStream>,
+    channels: Channels,
     outgoing: VecDeque<Datagram>,
     captured: Vec<SourcePacket>,
 }
@@ -145,7 +154,7 @@ impl Client {
         let mut rtc = config.build(now);
         let candidate = |address| Candidate::host(address, "udp").map_err(|_| unusable("bad candidate"));
         rtc.add_local_candidate(candidate(local)?);
-        for server in &options.ice_candidates {
+        for server in options.ice_candidates.iter().filter(|server| server.protocol == IceProtocol::Udp) {
             rtc.add_remote_candidate(candidate(SocketAddr::new(server.ip, server.port))?);
         }
         let mut direct = rtc.direct_api();
@@ -161,9 +170,11 @@ impl Client {
             timeout: now,
             connected: false,
             closed: false,
+            paused: false,
             estimate_bps: None,
             publications: Vec::new(),
             streams: BTreeMap::new(),
+            channels: Channels::default(),
             outgoing: VecDeque::new(),
             captured: Vec::new(),
         };
@@ -202,10 +213,11 @@ impl Client {
     pub fn produce_simulcast(&mut self, now: Instant, publisher: u32, configs: &[VideoConfig]) -> RtpParameters {
         let mut all: Option<RtpParameters> = None;
         let picture = Mid::from(self.publications.len().to_string().as_str());
-        for (layer, &config) in (0..).zip(configs) {
-            let one = self.produce_video(now, publisher + layer, config);
+        for (layer, &config) in (0_u8..).zip(configs) {
+            let one = self.produce_video(now, publisher + u32::from(layer), config);
             if let Some(publication) = self.publications.last_mut() {
                 publication.picture = picture;
+                publication.layer = layer;
             }
             match &mut all {
                 Some(all) => all.encodings.extend(one.encodings),
@@ -230,6 +242,7 @@ impl Client {
             source,
             mid,
             picture: mid,
+            layer: 0,
             ssrc: ssrc.into(),
             payload_type: parameters::sent_payload_type(kind),
             // Below 2^15, as browsers begin.
@@ -248,6 +261,21 @@ impl Client {
         }
     }
 
+    /// Captures nothing for a while, or goes on, with keyframes. Frames are numbered as if there had been no pause.
+    pub fn set_paused(&mut self, now: Instant, paused: bool) {
+        if self.paused && !paused {
+            self.publications.iter_mut().for_each(|publication| publication.source.resume(now));
+        }
+        self.paused = paused;
+    }
+
+    /// Sends the layers of all pictures up to this one only, 0 the lowest; captures go on.
+    pub fn send_layers(&mut self, highest: u8) {
+        for publication in &mut self.publications {
+            publication.sending = publication.layer <= highest;
+        }
+    }
+
     /// How many keyframes the publication that was produced as the `index`th has sent.
     pub fn keyframes_sent(&self, index: usize) -> u64 {
         self.publications.get(index).map_or(0, |publication| publication.source.keyframes)
@@ -261,7 +289,7 @@ impl Client {
     /// When the next frame is to be sent; none before there is a connection.
     pub fn next_capture(&self) -> Option<Instant> {
         let sources = self.publications.iter().map(|publication| publication.source.next_at());
-        sources.min().filter(|_| self.connected)
+        sources.min().filter(|_| self.connected && !self.paused)
     }
 
     /// Expects the media of a consumer, and gives its SSRC, the key of its report.
@@ -283,6 +311,34 @@ impl Client {
         }
         self.streams.insert(ssrc, ReceivedStream::new(kind, self.epoch));
         Ok(ssrc)
+    }
+
+    /// Opens a data channel that signalling told of; the server's transport must have been made for that.
+    pub fn open_channel(&mut self, parameters: &SctpStreamParameters) {
+        self.channels.open(&mut self.rtc, parameters);
+        self.timeout = self.now;
+    }
+
+    /// Closes a data channel.
+    pub fn close_channel(&mut self, stream: u16) {
+        self.channels.close(&mut self.rtc, stream);
+        self.timeout = self.now;
+    }
+
+    /// Sends a binary message; false when there is no such channel or too much waits.
+    pub fn send_message(&mut self, stream: u16, message: &[u8]) -> bool {
+        self.timeout = self.now;
+        self.channels.send(&mut self.rtc, stream, message)
+    }
+
+    /// Whether a data channel is open.
+    pub fn is_channel_open(&self, stream: u16) -> bool {
+        self.channels.is_open(stream)
+    }
+
+    /// The messages that came on a data channel.
+    pub fn messages(&self, stream: u16) -> &[Vec<u8>] {
+        self.channels.received(stream)
     }
 
     /// Whether ICE and DTLS are through.
@@ -346,11 +402,11 @@ impl Client {
     }
 
     fn capture(&mut self) {
-        if !self.connected {
+        if !self.connected || self.paused {
             return;
         }
         for publication in &mut self.publications {
-            while publication.source.poll(self.now, &mut self.captured) {}
+            publication.source.poll(self.now, &mut self.captured);
             let level = publication.source.level();
             let mut direct = self.rtc.direct_api();
             for packet in self.captured.drain(..) {
@@ -418,6 +474,9 @@ impl Client {
         match event {
             Event::Connected => self.connected = true,
             Event::Closed => self.closed = true,
+            Event::ChannelOpen(id, _) => self.channels.on_open(id),
+            Event::ChannelClose(id) => self.channels.on_close(id),
+            Event::ChannelData(data) => self.channels.on_data(data),
             Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
                 self.estimate_bps = Some(estimate.as_u64());
             }

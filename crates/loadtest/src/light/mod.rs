@@ -15,9 +15,9 @@ use is::stun::{StunMessage, StunPacket};
 use is::{Candidate, IceAgent, IceAgentEvent, IceConnectionState, IceCreds, Protocol};
 use protocol::MediaKind;
 use protocol::rtp::{RtpCapabilities, RtpParameters};
-use protocol::transport::{DtlsFingerprint, DtlsParameters, DtlsRole, TransportOptions};
+use protocol::transport::{DtlsFingerprint, DtlsParameters, DtlsRole, IceProtocol, TransportOptions};
 
-use crate::client::{ClientError, Datagram};
+use crate::client::{ClientError, Datagram, PROBATOR_SSRC};
 use feedback::Feedback;
 use handshake::Handshake;
 use srtcp::Sealer;
@@ -48,7 +48,7 @@ pub struct LightClient {
     ssrc: u32,
     transport_id: Option<u8>,
     streams: BTreeMap<u32, LightStream>,
-    /// SSRCs of retransmissions; they tell nothing about what is missing.
+    /// SSRCs of retransmissions and probes; they tell nothing about what is missing.
     repairs: BTreeSet<u32>,
     feedback: Feedback,
     next_report: Instant,
@@ -75,7 +75,7 @@ impl LightClient {
         let parameters = &options.ice_parameters;
         let (ufrag, pass) = (parameters.username_fragment.clone(), parameters.password.clone());
         ice.set_remote_credentials(IceCreds { ufrag, pass });
-        for server in &options.ice_candidates {
+        for server in options.ice_candidates.iter().filter(|server| server.protocol == IceProtocol::Udp) {
             ice.add_remote_candidate(candidate(SocketAddr::new(server.ip, server.port))?);
         }
         let extension = router.header_extensions.iter().find(|extension| extension.uri == TRANSPORT_WIDE_CC);
@@ -118,6 +118,9 @@ impl LightClient {
         let ssrc = encoding.ssrc.ok_or(ClientError::RtpParameters("no ssrc"))?;
         self.streams.insert(ssrc, LightStream::new(kind));
         self.repairs.extend(encoding.rtx.map(|rtx| rtx.ssrc));
+        if kind == MediaKind::Video {
+            self.repairs.insert(PROBATOR_SSRC);
+        }
         Ok(())
     }
 

@@ -1,11 +1,11 @@
 //! Who meets where.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use loadtest::client::{AudioConfig, VideoConfig};
+use loadtest::client::{AudioConfig, Recording, VideoConfig};
 
-use super::attend::Media;
+use crate::crowd::{Media, Plan};
+use crate::shapes;
 
 /// How loud who talks is, and who does not, in dBov.
 const TALKING: i8 = -25;
@@ -30,13 +30,13 @@ pub(crate) struct Options {
     room: String,
     /// How many rooms.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(super) rooms: u32,
+    rooms: u32,
     /// How many people of a room send microphone and camera, and receive the others.
     #[arg(long, default_value_t = 5)]
-    pub(super) publishers: u32,
+    publishers: u32,
     /// How many people of a room only receive.
     #[arg(long, default_value_t = 0)]
-    pub(super) viewers: u32,
+    viewers: u32,
     /// How many publishers of a room talk; microphones of the others send silence.
     #[arg(long, default_value_t = 3)]
     talkers: u32,
@@ -52,13 +52,23 @@ pub(crate) struct Options {
     /// Payload of an audio packet, in bytes; there are 50 in a second.
     #[arg(long, default_value_t = 80, value_parser = clap::value_parser!(u16).range(40..=1200))]
     audio_bytes: u16,
-    /// Joins in a second. A server lets one address join 20 times a second unless told otherwise.
+    /// Cameras send three sizes of one picture, together 1.9 Mbit/s; everybody receives one of them in the largest
+    /// and the others in the middle one.
+    #[arg(long, conflicts_with_all = ["fps", "packets", "bytes", "recorded"])]
+    simulcast: bool,
+    /// Cameras send packets of the sizes and at the times at which Chromium sent some.
+    #[arg(long, conflicts_with_all = ["fps", "packets", "bytes"])]
+    recorded: bool,
+    /// Joins in a second. A server lets one address join 200 times a second unless told otherwise.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(super) ramp: u32,
+    ramp: u32,
     /// One receiver in so many decrypts and verifies everything and measures latency; the rest only count by the
     /// headers.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(super) verify_every: u32,
+    verify_every: u32,
+    /// Threads that receive.
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
     /// How long to measure once everybody is in, in seconds; without it until standard input closes.
     #[arg(long)]
     pub(super) seconds: Option<u64>,
@@ -68,31 +78,31 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    pub(super) fn people(&self) -> u32 {
-        self.rooms * (self.publishers + self.viewers)
-    }
-
-    /// How many streams they receive of each other.
-    pub(super) fn streams(&self) -> usize {
-        let (rooms, publishers, viewers) = (self.rooms as usize, self.publishers as usize, self.viewers as usize);
-        rooms * publishers * (publishers + viewers).saturating_sub(1) * 2
-    }
-
-    pub(super) fn room(&self, index: u32) -> String {
-        if self.rooms == 1 { self.room.clone() } else { format!("{}-{}", self.room, index + 1) }
+    pub(super) fn plan(&self) -> Plan {
+        Plan {
+            room: self.room.clone(),
+            rooms: self.rooms,
+            publishers: (0..self.publishers).map(|place| self.media(place)).collect(),
+            viewers: self.viewers,
+            found: 0,
+            ramp: self.ramp,
+            verify_every: self.verify_every,
+            threads: self.threads,
+        }
     }
 
     /// What somebody publishes who is the `place`th of a room.
-    pub(super) fn media(&self, place: u32) -> Option<Media> {
+    fn media(&self, place: u32) -> Media {
         let level = if place < self.talkers { TALKING } else { SILENT };
-        let camera = VideoConfig {
+        let one = VideoConfig {
             frame_rate: self.fps,
             packets: self.packets,
             keyframe_packets: self.packets * 2,
             bytes: self.bytes.into(),
-            encoding: Duration::ZERO,
+            recording: self.recorded.then(Recording::chromium),
+            ..VideoConfig::default()
         };
-        let microphone = AudioConfig { bytes: self.audio_bytes.into(), level };
-        (place < self.publishers).then_some(Media { microphone, camera })
+        let camera = if self.simulcast { shapes::LAYERS.to_vec() } else { vec![one] };
+        Media { microphone: Some(AudioConfig { bytes: self.audio_bytes.into(), level }), camera }
     }
 }

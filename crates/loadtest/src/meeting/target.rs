@@ -25,7 +25,7 @@ pub(super) struct Usage {
 impl Target {
     pub(super) fn new(options: &Options) -> anyhow::Result<Self> {
         if let Some(program) = &options.server {
-            let server = Server::start(program, options.workers)?;
+            let server = Server::start(program, options.workers, None)?;
             return Ok(Self { address: server.address, process: Some(server.process()), _server: Some(server) });
         }
         let url = options.url.as_deref().context("neither --url nor --server")?;

@@ -10,12 +10,12 @@ use protocol::event::{Binding, RoomEvent};
 use protocol::request::{Direction, Join, Welcome};
 use protocol::snapshot::RoomSnapshot;
 use protocol::transport::TransportOptions;
-use protocol::{ErrorBody, ErrorCode, Notification, ParticipantId, RoomId, SessionId, TransportId};
+use protocol::{ErrorBody, ErrorCode, ParticipantId, RoomId, SessionId, TransportId};
 use sfu_io::CallError;
 use signaling::{Outbox, SessionHandle};
 use tokio::time::timeout;
 
-use super::media::{Closing, Media, call_failed};
+use super::media::{Closing, Media, call_failed, create_transport};
 use super::outcomes::Outcomes;
 use super::person::{Arrival, Member};
 use super::registry::Registry;
@@ -64,9 +64,12 @@ impl Shared {
             token_arrived: false,
             outbox: None,
             capabilities: Arc::new(join.rtp_capabilities),
+            sctp: join.enable_sctp,
             send: None,
             recv: None,
             consumers: Default::default(),
+            data_producers: Default::default(),
+            data_consumers: Default::default(),
             ended: Default::default(),
             outcomes: Outcomes::default(),
         };
@@ -179,6 +182,7 @@ impl Shared {
         let media = registry.media(turn.room(), || self.place());
         let mut wanted = [Direction::Send, Direction::Recv].map(|_| None);
         let member = registry.person(turn.room(), turn.participant()).and_then(|person| person.member.as_mut());
+        let sctp = member.as_ref().is_some_and(|member| member.sctp);
         if let Some(member) = member {
             for (slot, direction) in wanted.iter_mut().zip([Direction::Send, Direction::Recv]) {
                 let transport = member.transport(direction);
@@ -191,7 +195,7 @@ impl Shared {
         for transport in wanted.into_iter().flatten() {
             registry.add_transport(turn.room(), turn.participant(), transport);
         }
-        let call = media.map(|media| self.create(&media, wanted));
+        let call = media.map(|media| self.create(&media, wanted, sctp));
         let (shared, room, participant) = (Arc::clone(self), turn.room().clone(), turn.participant());
         async move {
             let result = match call {
@@ -213,13 +217,14 @@ impl Shared {
         &self,
         media: &Media,
         wanted: [Option<TransportId>; 2],
+        sctp: bool,
     ) -> impl Future<Output = Result<Transports, ErrorBody>> + Send + use<> {
         let router = media.router;
         let call = media.worker.call(move |worker, now| {
             // It exists from the second arrival on.
             let _ = worker.create_router(router);
             let mut create =
-                |id: Option<TransportId>| id.map(|id| worker.create_transport(now, router, id)).transpose();
+                |id: Option<TransportId>| id.map(|id| create_transport(worker, now, router, id, sctp)).transpose();
             let [send, recv] = wanted;
             Ok(Transports { send: create(send)?, recv: create(recv)? })
         });
@@ -242,8 +247,7 @@ impl Shared {
         let person = registry.person(turn.room(), turn.participant()).ok_or_else(session_expired)?;
         let waiting = person.arrival.take().map(|arrival| arrival.waiting).unwrap_or_default();
         let member = person.member.as_mut().ok_or_else(session_expired)?;
-        let ended = member.ended.iter().map(|consumer_id| Notification::ConsumerClosed { consumer_id: *consumer_id });
-        for notification in ended.chain(waiting) {
+        for notification in member.ended.iter().cloned().chain(waiting) {
             // A socket that is too slow already will be closed, and resumes.
             let _ = outbox.notify(notification);
         }

@@ -23,11 +23,12 @@ pub(super) async fn run(shared: Arc<Shared>, mut events: EventReceiver) {
         match event {
             PoolEvent::Worker(_, event) => pass_on(&shared, event),
             PoolEvent::WorkerDied(worker) => {
-                let outboxes = shared.registry().take_worker(worker);
+                let (outboxes, data_producers) = shared.registry().take_worker(worker);
                 tracing::error!(%worker, sockets = outboxes.len(), "a media worker died; its people have to come back");
                 // Before they are told, so that they find it when they are back.
                 restart(&shared, worker, &mut restarts);
                 outboxes.iter().for_each(|outbox| outbox.close(ErrorCode::Internal));
+                data_producers.into_iter().for_each(|(room, id)| shared.data_producer_ended(room, id));
             }
         }
     }
@@ -63,7 +64,10 @@ fn try_restart(shared: &Shared, worker: WorkerIndex) -> bool {
     }
 }
 
-fn pass_on(shared: &Shared, event: Event) {
+fn pass_on(shared: &Arc<Shared>, event: Event) {
+    if let Event::DataProducerClosed { router, data_producer } = event {
+        return shared.pass_on_data_producer_closed(router, data_producer);
+    }
     let mut registry = shared.registry();
     match event {
         Event::TransportConnected { transport } => tracing::debug!(%transport, "transport connected"),
@@ -86,6 +90,18 @@ fn pass_on(shared: &Shared, event: Event) {
         Event::ProducerLayer { transport, producer, layer } => {
             if let Some(member) = registry.transport_owner(transport) {
                 member.tell(Notification::WantedLayers { producer_id: producer, spatial_layer: layer });
+            }
+        }
+        Event::DataConsumerClosed { transport, data_consumer, reason } => {
+            if let Some(member) = registry.transport_owner(transport) {
+                member.data_consumer_ended(data_consumer, reason);
+            }
+        }
+        Event::DataProducerClosed { .. } => {}
+        Event::ActiveSpeaker { router, producer } => {
+            let notification = Notification::ActiveSpeaker { producer_id: producer };
+            for outbox in registry.listeners(router) {
+                outbox.notify_unless_behind(notification.clone());
             }
         }
         Event::AudioLevels { router, levels } => {

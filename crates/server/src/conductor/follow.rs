@@ -50,6 +50,14 @@ fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applied) {
             let Some(media) = registry.unpublish(&room, producer, seq) else { return };
             shared.close(&media, vec![Closing::Producer(producer)]);
         }
+        Change::DataProducerClosed { data_producer } => {
+            let person = registry.person(&room, data_producer.participant);
+            if let Some(member) = person.and_then(|person| person.member.as_mut()) {
+                member.data_producers.remove(&data_producer.number);
+            }
+            let Some(media) = registry.media(&room, || None) else { return };
+            shared.close(&media, vec![Closing::DataProducer(data_producer)]);
+        }
         Change::Ended => {
             let Some(media) = registry.take_media(&room) else { return };
             tracing::info!(%room, "ended");
@@ -59,6 +67,7 @@ fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applied) {
         | Change::ProducerAdded { .. }
         | Change::ProducerPaused { .. }
         | Change::ProducerResumed { .. }
+        | Change::DataProducerAdded { .. }
         | Change::Renamed { .. } => {}
     }
 }
@@ -77,6 +86,12 @@ fn notification(seq: u64, change: &Change) -> Option<Notification> {
         Change::ProducerPaused { producer } => Notification::ProducerPaused { seq, producer_id: producer },
         Change::ProducerResumed { producer } => Notification::ProducerResumed { seq, producer_id: producer },
         Change::ProducerClosed { producer } => Notification::ProducerClosed { seq, producer_id: producer },
+        Change::DataProducerAdded { participant, data_producer } => {
+            Notification::DataProducerAdded { seq, participant_id: participant, data_producer }
+        }
+        Change::DataProducerClosed { data_producer } => {
+            Notification::DataProducerClosed { seq, data_producer_id: data_producer }
+        }
         Change::Held { .. } | Change::Returned { .. } | Change::Ended => return None,
     })
 }

@@ -4,11 +4,12 @@
 //! registry is locked, so what the worker holds always follows what the registry says.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use protocol::{ConsumerId, ErrorBody, ErrorCode, ProducerId, TransportId};
+use protocol::transport::TransportOptions;
+use protocol::{ConsumerId, DataConsumerId, DataProducerId, ErrorBody, ErrorCode, ProducerId, TransportId};
 use sfu::Worker;
-use sfu::worker::{ConnectError, ConsumeError, ProduceError, RouterId};
+use sfu::worker::{ConnectError, ConsumeError, CreateTransportError, ProduceError, RouterId};
 use sfu_io::{CallError, WorkerHandle};
 
 use super::Shared;
@@ -30,6 +31,8 @@ pub(super) enum Closing {
     Transport(TransportId),
     Producer(ProducerId),
     Consumer(ConsumerId),
+    DataProducer(DataProducerId),
+    DataConsumer(DataConsumerId),
 }
 
 impl Closing {
@@ -43,6 +46,8 @@ impl Closing {
             Self::Transport(id) => worker.close_transport(id),
             Self::Producer(id) => worker.close_producer(router, id),
             Self::Consumer(id) => worker.close_consumer(id),
+            Self::DataProducer(id) => worker.close_data_producer(router, id),
+            Self::DataConsumer(id) => worker.close_data_consumer(id),
         };
     }
 }
@@ -80,6 +85,21 @@ impl Shared {
         let router = media.router;
         media.worker.call(move |worker, _| closings.into_iter().for_each(|closing| closing.run(worker, router)))
     }
+}
+
+/// Makes a transport, with data channels if its client wants them.
+pub(super) fn create_transport(
+    worker: &mut Worker,
+    now: Instant,
+    router: RouterId,
+    id: TransportId,
+    sctp: bool,
+) -> Result<TransportOptions, CreateTransportError> {
+    let mut options = worker.create_transport(now, router, id)?;
+    if sctp {
+        options.sctp_parameters = worker.enable_sctp(id).ok();
+    }
+    Ok(options)
 }
 
 /// A worker that did not take a call.

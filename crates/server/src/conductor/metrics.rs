@@ -84,6 +84,8 @@ impl Shared {
             ("hyperion_session_transports", here.transports as u64, "Transports of sessions."),
             ("hyperion_session_producers", here.producers as u64, "Sources that sessions publish."),
             ("hyperion_session_consumers", here.consumers as u64, "Consumers of sessions."),
+            ("hyperion_session_data_producers", here.data_producers as u64, "Channels that sessions send on."),
+            ("hyperion_session_data_consumers", here.data_consumers as u64, "Data consumers of sessions."),
         ];
         for (name, value, help) in gauges {
             text.family(name, Kind::Gauge, help);
@@ -116,6 +118,24 @@ fn write_workers(text: &mut Exposition, workers: &[(String, WorkerStats)]) {
         ("transports", Kind::Gauge, "Transports held.", |s| s.transports as u64),
         ("producers", Kind::Gauge, "Producers held.", |s| s.producers as u64),
         ("consumers", Kind::Gauge, "Consumers held.", |s| s.consumers as u64),
+        ("data_producers", Kind::Gauge, "Data producers held.", |s| s.data_producers as u64),
+        ("data_consumers", Kind::Gauge, "Data consumers held.", |s| s.data_consumers as u64),
+        ("data_messages_in_total", Kind::Counter, "Messages of data producers received.", |s| s.data_messages_in),
+        ("data_bytes_in_total", Kind::Counter, "Bytes of those.", |s| s.data_bytes_in),
+        ("data_messages_out_total", Kind::Counter, "Messages taken for data consumers.", |s| s.data_messages_out),
+        ("data_bytes_out_total", Kind::Counter, "Bytes of those.", |s| s.data_bytes_out),
+        ("data_messages_dropped_total", Kind::Counter, "Messages that slow unreliable data consumers missed.", |s| {
+            s.data_messages_dropped
+        }),
+        ("data_consumers_overrun_total", Kind::Counter, "Reliable data consumers closed for being too slow.", |s| {
+            s.data_consumers_overrun
+        }),
+        (
+            "data_messages_unannounced_total",
+            Kind::Counter,
+            "Messages on channels that nobody announced; dropped.",
+            |s| s.data_messages_unannounced,
+        ),
         ("packets_out_total", Kind::Counter, "Media packets and retransmissions sent.", |s| s.packets_out),
         ("media_bytes_out_total", Kind::Counter, "Bytes of those.", |s| s.bytes_out),
         ("rtp_in_total", Kind::Counter, "RTP packets accepted from publishers.", |s| s.rtp_in),
@@ -132,6 +152,10 @@ fn write_workers(text: &mut Exposition, workers: &[(String, WorkerStats)]) {
         ("nacks_out_total", Kind::Counter, "Packets that publishers were asked for again.", |s| s.nacks_out),
         ("nacks_in_total", Kind::Counter, "Packets that receivers asked for again.", |s| s.nacks_in),
         ("retransmitted_total", Kind::Counter, "Of those, sent again.", |s| s.retransmitted),
+        ("retransmissions_refused_total", Kind::Counter, "Not sent again: over their share, or too old.", |s| {
+            s.retransmissions_refused
+        }),
+        ("skipped_total", Kind::Counter, "Skips to a keyframe because a path was too slow.", |s| s.skipped),
         ("probes_out_total", Kind::Counter, "Packets of padding that found out what paths carry.", |s| s.probes_out),
         ("keyframe_requests_out_total", Kind::Counter, "Keyframe requests to publishers.", |s| s.keyframe_requests_out),
         ("keyframe_requests_in_total", Kind::Counter, "Keyframe requests of receivers.", |s| s.keyframe_requests_in),
@@ -160,16 +184,19 @@ fn write_drivers(text: &mut Exposition, workers: &[WorkerMetrics]) {
         ("turns_total", Kind::Counter, "Turns of the loop.", |m| m.turns),
         ("long_turns_total", Kind::Counter, "Turns of more than 2 ms.", |m| m.long_turns),
         ("segmentation_off", Kind::Gauge, "Sockets without segmentation offload.", |m| u64::from(m.segmentation_off)),
-        ("datagrams_in_total", Kind::Counter, "Datagrams received.", |m| m.datagrams_in),
-        ("bytes_in_total", Kind::Counter, "Bytes of UDP payload received.", |m| m.bytes_in),
+        ("datagrams_in_total", Kind::Counter, "Datagrams received, by UDP and TCP.", |m| m.datagrams_in),
+        ("bytes_in_total", Kind::Counter, "Bytes of them.", |m| m.bytes_in),
         ("receive_calls_total", Kind::Counter, "recvmmsg calls that brought something.", |m| m.receive_calls),
         ("receive_errors_total", Kind::Counter, "recvmmsg calls that failed.", |m| m.receive_errors),
-        ("datagrams_out_total", Kind::Counter, "Datagrams sent.", |m| m.datagrams_out),
-        ("bytes_out_total", Kind::Counter, "Bytes of UDP payload sent.", |m| m.bytes_out),
+        ("datagrams_out_total", Kind::Counter, "Datagrams sent, by UDP and TCP.", |m| m.datagrams_out),
+        ("bytes_out_total", Kind::Counter, "Bytes of them.", |m| m.bytes_out),
         ("send_calls_total", Kind::Counter, "sendmmsg calls.", |m| m.send_calls),
         ("messages_out_total", Kind::Counter, "Messages sent, each of one or more datagrams.", |m| m.messages_out),
         ("would_block_total", Kind::Counter, "Times a send buffer was full.", |m| m.would_block),
         ("no_buffers_total", Kind::Counter, "Times the kernel had no memory for a message.", |m| m.no_buffers),
+        ("tcp_connections", Kind::Gauge, "Media connections (TCP) that are open.", |m| u64::from(m.tcp_connections)),
+        ("tcp_accepted_total", Kind::Counter, "Media connections (TCP) accepted.", |m| m.tcp_accepted),
+        ("tcp_queued_bytes", Kind::Gauge, "Bytes that wait for full media connections.", |m| m.tcp_queued_bytes),
     ];
     let named: Vec<(String, WorkerMetrics)> = workers.iter().map(|m| (m.worker.to_string(), m.clone())).collect();
     write_rows(text, ROWS, &named);
@@ -183,6 +210,34 @@ fn write_drivers(text: &mut Exposition, workers: &[WorkerMetrics]) {
             ("invalid", dropped.invalid),
             ("other", dropped.other),
             ("port_zero", dropped.port_zero),
+            ("queue_full", dropped.queue_full),
+            ("not_connected", dropped.not_connected),
+        ];
+        for (cause, count) in causes {
+            text.sample(&[("worker", worker), ("cause", cause)], count);
+        }
+    }
+    text.family("hyperion_worker_tcp_refused_total", Kind::Counter, "Media connections (TCP) refused, by cause.");
+    for (worker, metrics) in &named {
+        let refused = metrics.tcp_refused;
+        let causes = [
+            ("too_many", refused.too_many),
+            ("too_many_of_address", refused.too_many_of_address),
+            ("system", refused.system),
+        ];
+        for (cause, count) in causes {
+            text.sample(&[("worker", worker), ("cause", cause)], count);
+        }
+    }
+    text.family("hyperion_worker_tcp_closed_total", Kind::Counter, "Media connections (TCP) that ended, by cause.");
+    for (worker, metrics) in &named {
+        let closed = metrics.tcp_closed;
+        let causes = [
+            ("by_peer", closed.by_peer),
+            ("by_error", closed.by_error),
+            ("frame_too_long", closed.frame_too_long),
+            ("unproven", closed.unproven),
+            ("ended", closed.ended),
         ];
         for (cause, count) in causes {
             text.sample(&[("worker", worker), ("cause", cause)], count);

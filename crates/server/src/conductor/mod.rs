@@ -11,6 +11,7 @@
 
 mod arrive;
 mod consume;
+mod data;
 mod events;
 mod follow;
 mod media;

@@ -58,6 +58,7 @@ impl Outcomes {
 fn consumers(outcome: &Result<Reply, ErrorBody>) -> usize {
     match outcome {
         Ok(Reply::Consume { consumers }) => consumers.len(),
+        Ok(Reply::ConsumeData { data_consumers }) => data_consumers.len(),
         _ => 0,
     }
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use protocol::event::Binding;
 use protocol::request::Direction;
-use protocol::{ConsumerId, Notification, ParticipantId, RoomId, RtpCapabilities, SessionId, Source, TransportId};
+use protocol::sctp::DataConsumerCloseReason;
+use protocol::{
+    ConsumerId, DataConsumerId, Notification, ParticipantId, RoomId, RtpCapabilities, SessionId, Source, TransportId,
+};
 use signaling::{Outbox, SessionHandle};
 use tokio::sync::Notify;
 
@@ -53,11 +56,17 @@ pub(super) struct Member {
     /// `None`: the socket is gone.
     pub(super) outbox: Option<Outbox>,
     pub(super) capabilities: Arc<RtpCapabilities>,
+    /// Whether its transports have data channels.
+    pub(super) sctp: bool,
     pub(super) send: Option<TransportId>,
     pub(super) recv: Option<TransportId>,
     pub(super) consumers: HashSet<ConsumerId>,
-    /// Consumers that ended last: told again at a resume, because a broken socket swallows what it is given.
-    pub(super) ended: VecDeque<ConsumerId>,
+    /// The numbers of its data producers.
+    pub(super) data_producers: HashSet<u32>,
+    pub(super) data_consumers: HashSet<DataConsumerId>,
+    /// What consumers and data consumers ended last: told again at a resume, because a broken socket swallows what it
+    /// is given.
+    pub(super) ended: VecDeque<Notification>,
     pub(super) outcomes: Outcomes,
 }
 
@@ -90,14 +99,24 @@ impl Member {
 
     /// Forgets a consumer that ended by itself, and tells the client.
     pub(super) fn consumer_ended(&mut self, id: ConsumerId) {
-        if !self.consumers.remove(&id) {
-            return;
+        if self.consumers.remove(&id) {
+            self.end(Notification::ConsumerClosed { consumer_id: id });
         }
-        self.ended.push_back(id);
+    }
+
+    /// The same of a data consumer.
+    pub(super) fn data_consumer_ended(&mut self, id: DataConsumerId, reason: DataConsumerCloseReason) {
+        if self.data_consumers.remove(&id) {
+            self.end(Notification::DataConsumerClosed { data_consumer_id: id, reason });
+        }
+    }
+
+    fn end(&mut self, notification: Notification) {
+        self.ended.push_back(notification.clone());
         if self.ended.len() > ENDED_MAX {
             self.ended.pop_front();
         }
-        self.tell(Notification::ConsumerClosed { consumer_id: id });
+        self.tell(notification);
     }
 
     /// Tells the client, if it has a socket. One that reads too slowly is closed by its outbox.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use protocol::event::Binding;
-use protocol::{ErrorBody, ErrorCode, ParticipantId, ProducerId, RoomId, Source, TransportId};
+use protocol::{DataProducerId, ErrorBody, ErrorCode, ParticipantId, ProducerId, RoomId, Source, TransportId};
 use sfu::worker::RouterId;
 use sfu_io::WorkerIndex;
 use signaling::{Outbox, SessionHandle};
@@ -38,6 +38,8 @@ pub(super) struct RegistryCounts {
     pub(super) transports: usize,
     pub(super) consumers: usize,
     pub(super) producers: usize,
+    pub(super) data_producers: usize,
+    pub(super) data_consumers: usize,
 }
 
 impl Registry {
@@ -133,6 +135,7 @@ impl Registry {
         if member.recv == Some(transport) {
             member.recv = None;
             member.consumers.clear();
+            member.data_consumers.clear();
         }
         Some(member)
     }
@@ -200,13 +203,18 @@ impl Registry {
         Some(media)
     }
 
-    /// A worker is gone: the sockets of all rooms on it, which now have no media.
-    pub(super) fn take_worker(&mut self, worker: WorkerIndex) -> Vec<Outbox> {
-        let mut outboxes = Vec::new();
-        for room in self.rooms.values_mut() {
+    /// The room that a router is for.
+    pub(super) fn room_of(&self, router: RouterId) -> Option<RoomId> {
+        self.routers.get(&router).cloned()
+    }
+
+    /// A worker is gone: the sockets of all rooms on it, which now have no media, and the data producers in them.
+    pub(super) fn take_worker(&mut self, worker: WorkerIndex) -> (Vec<Outbox>, Vec<(RoomId, DataProducerId)>) {
+        let (mut outboxes, mut data_producers) = (Vec::new(), Vec::new());
+        for (id, room) in &mut self.rooms {
             let Some(media) = room.media.take_if(|media| media.worker.index() == worker) else { continue };
             self.routers.remove(&media.router);
-            for person in room.people.values_mut() {
+            for (&participant, person) in &mut room.people {
                 person.published.clear();
                 let Some(member) = &mut person.member else { continue };
                 for transport in member.transports() {
@@ -214,10 +222,13 @@ impl Registry {
                 }
                 (member.send, member.recv) = (None, None);
                 member.consumers.clear();
+                member.data_consumers.clear();
+                let numbers = member.data_producers.drain();
+                data_producers.extend(numbers.map(|number| (id.clone(), DataProducerId { participant, number })));
                 outboxes.extend(member.outbox.clone());
             }
         }
-        outboxes
+        (outboxes, data_producers)
     }
 
     /// The people of a room.
@@ -252,6 +263,8 @@ impl Registry {
             counts.members += 1;
             counts.members_without_socket += usize::from(member.outbox.is_none());
             counts.consumers += member.consumers.len();
+            counts.data_producers += member.data_producers.len();
+            counts.data_consumers += member.data_consumers.len();
         }
         counts
     }

@@ -67,6 +67,20 @@ impl Shared {
                 self.set_preferred_layers(caller, consumer_id, spatial_layer).await
             }
             Request::CloseConsumer { consumer_id } => self.close_consumer(caller, consumer_id),
+            Request::ProduceData { transport_id, sctp_stream_parameters, label, protocol } => {
+                let channel = super::data::Wanted { transport_id, parameters: sctp_stream_parameters, label, protocol };
+                self.produce_data(caller, n, channel).await
+            }
+            Request::CloseDataProducer { data_producer_id } => {
+                self.close_data_producer(caller, n, data_producer_id).await
+            }
+            Request::ConsumeData { transport_id, data_producer_ids } => {
+                self.consume_data(caller, transport_id, data_producer_ids).await
+            }
+            Request::ResumeDataConsumer { data_consumer_id } => {
+                self.resume_data_consumer(caller, data_consumer_id).await
+            }
+            Request::CloseDataConsumer { data_consumer_id } => self.close_data_consumer(caller, data_consumer_id),
         }
     }
 

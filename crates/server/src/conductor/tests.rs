@@ -1,5 +1,7 @@
 //! The conductor with a real log and real media workers; only sockets and packets are missing.
 
+mod data;
+
 use std::time::Duration;
 
 use cluster::log::MemoryLogConfig;
@@ -68,7 +70,7 @@ impl Page {
     ) -> Result<Self, ErrorBody> {
         let room = room.parse().expect("a room's name");
         let place = conductor.join_place(room, JoinPlace { resume_token }).await?;
-        let join = Join { name: name.to_owned(), rtp_capabilities: place.router_rtp_capabilities };
+        let join = Join { name: name.to_owned(), rtp_capabilities: place.router_rtp_capabilities, enable_sctp: true };
         Self::connect(conductor, ConnectAuth { token: place.token, join: Some(join), resume: None }).await
     }
 
@@ -624,7 +626,7 @@ async fn tokens_of_others_and_bad_names_are_refused() {
     let refused = |result: Result<Page, ErrorBody>| result.map(drop).expect_err("refused").code;
     // Kinds do not mix.
     assert_eq!(refused(Page::resume(&conductor, "forged").await), ErrorCode::Unauthorized);
-    let join = Join { name: "Eve".into(), rtp_capabilities: sfu::ortc::router_capabilities() };
+    let join = Join { name: "Eve".into(), rtp_capabilities: sfu::ortc::router_capabilities(), enable_sctp: false };
     let token = anna.welcome.session_token.clone();
     let auth = ConnectAuth { token, join: Some(join), resume: None };
     assert_eq!(refused(Page::connect(&conductor, auth).await), ErrorCode::Unauthorized);

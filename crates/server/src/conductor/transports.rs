@@ -7,7 +7,7 @@ use protocol::transport::DtlsParameters;
 use protocol::{ErrorBody, ErrorCode, Reply, TransportId};
 
 use super::Shared;
-use super::media::{Closing, call_failed, connect_failed, not_found};
+use super::media::{Closing, call_failed, connect_failed, create_transport, not_found};
 use super::person::Caller;
 
 impl Shared {
@@ -21,7 +21,7 @@ impl Shared {
         let call = {
             let mut registry = self.registry();
             let (member, _, media) = registry.member(caller)?;
-            let media = media.clone();
+            let (media, sctp) = (media.clone(), member.sctp);
             if let Some(earlier) = *member.transport(direction) {
                 registry.take_transport(earlier);
                 self.close(&media, vec![Closing::Transport(earlier)]);
@@ -29,7 +29,7 @@ impl Shared {
             let (member, ..) = registry.member(caller)?;
             *member.transport(direction) = Some(id);
             registry.add_transport(&caller.room, caller.participant(), id);
-            media.worker.call(move |worker, now| worker.create_transport(now, media.router, id))
+            media.worker.call(move |worker, now| create_transport(worker, now, media.router, id, sctp))
         };
         let created = call
             .await

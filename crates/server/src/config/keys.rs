@@ -77,7 +77,7 @@ pub(super) const KEYS: &[Key] = &[
         "media_port",
         0,
         65_535,
-        "UDP port of the first media worker; worker i uses media_port + i. 0 takes any free ones.",
+        "Port of the first media worker, UDP and TCP; worker i uses media_port + i. 0 takes any free ones.",
     ),
     number("workers", 0, 256, "Media threads. 0: one per core."),
     list(
@@ -125,6 +125,8 @@ pub(super) const KEYS: &[Key] = &[
     number("limits.participants_per_room_max", 1, 100_000, "People in a room."),
     number("limits.rooms_per_node_max", 1, 1_000_000, "Rooms on a node."),
     number("limits.consumers_per_participant_max", 1, 100_000, "Consumers of a participant."),
+    number("limits.data_producers_per_participant_max", 1, 1_000, "Data producers of a participant."),
+    number("limits.data_consumers_per_participant_max", 1, 1_024, "Data consumers of a participant."),
     number("limits.name_bytes_max", 1, 1_024, "Longest display name, in bytes."),
     number(
         "limits.grace_ms",

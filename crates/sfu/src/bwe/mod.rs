@@ -1,7 +1,7 @@
 //! How much a transport may send, and how its consumers share it.
 //!
 //! Google's congestion control for real-time communication (draft-ietf-rmcat-gcc-02, libwebrtc's `goog_cc`) on
-//! transport-wide feedback, for a sender that forwards layers: [`Estimator`] says how much, [`Pacer`] when,
+//! transport-wide feedback, for a sender that forwards layers: [`Estimator`] says how much, [`TokenBucket`] when,
 //! [`allocate()`] what of it each consumer gets. Where a client has no transport-wide feedback its REMB is obeyed.
 //!
 //! Times are microseconds of the worker's clock, rates bit/s of whole RTP packets, sealed.
@@ -24,7 +24,7 @@ mod trendline;
 
 pub use allocate::{Share, UpgradeGate, allocate};
 pub use history::ProbeClusterId;
-pub use pacer::{Pacer, ProbeSender, TICK_US};
+pub use pacer::{ProbeSender, TokenBucket, next_tick};
 pub use probe::ProbeCluster;
 
 use acked::AckedBitrate;
@@ -48,6 +48,10 @@ const RTT_US_MAX: Micros = 3_000_000;
 const SILENCE_US: Micros = 500_000;
 /// Who sent nothing for so long is not probed.
 const IDLE_US: Micros = 1_000_000;
+/// What leaves is paced at so much of the estimate: a frame is not held up for long.
+const PACING_PERCENT: u64 = 250;
+/// But at no more than the estimate for this long after it was decreased: what waits would fill the path's queue again.
+const CAUTION_US: Micros = 3_000_000;
 /// Beside transport-wide feedback, what a REMB says counts so long.
 const REMB_US: Micros = 10_000_000;
 
@@ -79,6 +83,7 @@ pub struct Estimator {
     /// When to look whether feedback is missing; `None` before the first: whoever never sends any may not know it.
     silence_at: Option<Micros>,
     is_silent: bool,
+    decreased: Option<Micros>,
     stats: FeedbackStats,
 }
 
@@ -99,6 +104,7 @@ impl Estimator {
             waiting_since: None,
             silence_at: None,
             is_silent: false,
+            decreased: None,
             stats: FeedbackStats::default(),
         }
     }
@@ -171,7 +177,7 @@ impl Estimator {
             Verdict::Usage(usage) => {
                 let observed = Observed { usage, acked, recent: self.acked.recent(), rtt: self.rtt };
                 if self.rate.update(now, observed) {
-                    self.prober.on_decrease(now);
+                    self.on_decrease(now);
                 }
             }
             Verdict::NotOurs { estimate } => self.rate.set(now, estimate.max(self.rate.bps())),
@@ -196,7 +202,7 @@ impl Estimator {
     /// The loss that a receiver report gives, in 1/256. It counts only where there is no transport-wide feedback.
     pub fn on_receiver_report_loss(&mut self, now: Micros, fraction_lost: u8) {
         if !self.has_feedback() && self.loss.on_report(now, self.rtt, fraction_lost, self.rate.bps()) {
-            self.prober.on_decrease(now);
+            self.on_decrease(now);
         }
     }
 
@@ -209,6 +215,16 @@ impl Estimator {
     pub fn estimate(&self) -> u64 {
         let bps = self.rate.bps().min(self.loss.limit().unwrap_or(u64::MAX));
         bps.min(self.remb.map_or(u64::MAX, |(_, remb)| remb)).clamp(ESTIMATE_BPS_MIN, ESTIMATE_BPS_MAX)
+    }
+
+    /// The rate at which to let out what is to be sent, however much that is. A path without a queue is given what
+    /// it is seen to carry, where the estimate has not found that out yet.
+    pub fn pacing_bps(&self, now: Micros) -> u64 {
+        let estimate = self.estimate();
+        if self.delay.is_queueing() || self.decreased.is_some_and(|at| now - at < CAUTION_US) {
+            return estimate;
+        }
+        estimate.max(self.acked.mean().unwrap_or(0)) * PACING_PERCENT / 100
     }
 
     /// The round trip that feedback shows, the time until it is sent included, in microseconds.
@@ -244,6 +260,11 @@ impl Estimator {
         self.prober.poll(now)
     }
 
+    fn on_decrease(&mut self, now: Micros) {
+        self.decreased = Some(now);
+        self.prober.on_decrease(now);
+    }
+
     fn handle_silence(&mut self, now: Micros) {
         self.remb = self.remb.filter(|(at, _)| now - at < REMB_US);
         let patience = self.patience();
@@ -253,7 +274,7 @@ impl Estimator {
             Some(_) => {
                 self.is_silent = true;
                 self.rate.set(now, (self.rate.bps() * 4 / 5).max(ESTIMATE_BPS_MIN));
-                self.prober.on_decrease(now);
+                self.on_decrease(now);
                 Some(now + SILENCE_US)
             }
         };

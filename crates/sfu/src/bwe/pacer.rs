@@ -1,17 +1,12 @@
-//! A token bucket per transport, and the sending of probe clusters.
+//! Token buckets that follow a transport's estimate, and the sending of probe clusters.
 
 use super::history::ProbeClusterId;
 use super::probe::ProbeCluster;
 use crate::clock::Micros;
+use crate::transmit::DATAGRAM_BYTES_MAX;
 
-/// Rate of the bucket to the estimate, in halves: 2.5.
-const RATE_HALVES: i64 = 5;
-/// The bucket holds so many full packets, or [`DEPTH_US`] at its rate, whichever is more.
-const DEPTH_PACKETS: i64 = 8;
-const PACKET_BYTES_MAX: i64 = 1_232;
-const DEPTH_US: i64 = 10_000;
 /// What has to wait leaves at the next multiple of this, for all transports at once.
-pub const TICK_US: Micros = 5_000;
+const TICK_US: Micros = 5_000;
 /// Least size of a packet of padding.
 const PADDING_BYTES_MIN: usize = 100;
 const PADDING_BYTES_MAX: usize = 1_150;
@@ -19,48 +14,71 @@ const PADDING_BYTES_MAX: usize = 1_150;
 /// Bits times a million: what a bit/s adds in a microsecond is 1.
 const BYTE: i64 = 8_000_000;
 
-/// How much a transport may send, 2.5 times the estimate with room for a burst.
+/// When to look again at what had to wait at `now`.
+pub fn next_tick(now: Micros) -> Micros {
+    (now.div_euclid(TICK_US) + 1) * TICK_US
+}
+
+/// How much a bucket holds: so many full packets, or what comes in this time, whichever is more.
+#[derive(Debug, Clone, Copy)]
+struct Depth {
+    packets: i64,
+    us: i64,
+}
+
+/// Of everything that leaves: the queue of the path never gets a whole keyframe at once.
+const PACING: Depth = Depth { packets: 8, us: 10_000 };
+/// Of retransmissions: what was lost together is asked for together.
+const RETRANSMISSIONS: Depth = Depth { packets: 16, us: 500_000 };
+
+/// How much may be sent, at a rate and with room for a burst.
 ///
-/// Whatever leaves is spent, also what may not wait: audio, control and probes take from the bucket, video waits.
+/// Whatever leaves is spent, also what may not wait: audio takes from the bucket, video waits.
 #[derive(Debug)]
-pub struct Pacer {
+pub struct TokenBucket {
+    depth_of: Depth,
     rate_bps: i64,
     depth: i64,
     tokens: i64,
     filled: Micros,
 }
 
-impl Pacer {
-    /// A full bucket for an estimate of `estimate_bps`.
-    pub fn new(now: Micros, estimate_bps: u64) -> Self {
-        let mut pacer = Self { rate_bps: 0, depth: 0, tokens: 0, filled: now };
-        pacer.set_estimate(now, estimate_bps);
-        pacer.tokens = pacer.depth;
-        pacer
+impl TokenBucket {
+    /// A full bucket for all that a transport sends, filled at this rate.
+    pub fn pacing(now: Micros, bps: u64) -> Self {
+        Self::new(PACING, now, bps)
     }
 
-    /// Follows the estimate, in bit/s.
-    pub fn set_estimate(&mut self, now: Micros, estimate_bps: u64) {
+    /// A full bucket for its retransmissions.
+    pub fn retransmissions(now: Micros, bps: u64) -> Self {
+        Self::new(RETRANSMISSIONS, now, bps)
+    }
+
+    fn new(depth_of: Depth, now: Micros, bps: u64) -> Self {
+        let mut bucket = Self { depth_of, rate_bps: 0, depth: 0, tokens: 0, filled: now };
+        bucket.set_rate(now, bps);
+        bucket.tokens = bucket.depth;
+        bucket
+    }
+
+    /// Is filled at this rate from now on, in bit/s.
+    pub fn set_rate(&mut self, now: Micros, bps: u64) {
         self.fill(now);
         // No product below overflows then.
-        self.rate_bps = (estimate_bps.min(100_000_000_000) as i64) * RATE_HALVES / 2;
-        self.depth = (DEPTH_PACKETS * PACKET_BYTES_MAX * BYTE).max(self.rate_bps * DEPTH_US);
+        self.rate_bps = bps.min(100_000_000_000) as i64;
+        let packets = self.depth_of.packets * DATAGRAM_BYTES_MAX as i64 * BYTE;
+        self.depth = packets.max(self.rate_bps * self.depth_of.us);
     }
 
-    /// Whether a packet that can wait may leave at `now`. One that begins within the tokens may end outside.
-    pub fn admits(&mut self, now: Micros) -> bool {
+    /// How many bytes may leave at `now`. One packet that begins within them may end outside.
+    pub fn allowance(&mut self, now: Micros) -> usize {
         self.fill(now);
-        self.tokens > 0
+        (self.tokens.max(0) as u64).div_ceil(BYTE as u64) as usize
     }
 
-    /// A packet of `bytes` leaves. The debt is no larger than a full bucket, so that audio does not starve video.
+    /// So many bytes leave. The debt is no larger than a full bucket, so that audio does not starve video.
     pub fn spend(&mut self, bytes: usize) {
         self.tokens = self.tokens.saturating_sub((bytes as i64).saturating_mul(BYTE)).max(-self.depth);
-    }
-
-    /// When to look again, after [`Pacer::admits`] said no: the next tick.
-    pub fn next_tick(now: Micros) -> Micros {
-        (now.div_euclid(TICK_US) + 1) * TICK_US
     }
 
     fn fill(&mut self, now: Micros) {
@@ -124,59 +142,67 @@ mod tests {
     const MS: Micros = 1_000;
 
     /// How many packets of 1,000 B leave in `ms` when there is always one, looking every tick.
-    fn packets_in(pacer: &mut Pacer, from: Micros, ms: i64) -> usize {
+    fn packets_in(bucket: &mut TokenBucket, from: Micros, ms: i64) -> usize {
         let mut sent = 0;
         let mut now = from;
         while now < from + ms * MS {
-            while pacer.admits(now) {
-                pacer.spend(1_000);
+            while bucket.allowance(now) > 0 {
+                bucket.spend(1_000);
                 sent += 1;
             }
-            now = Pacer::next_tick(now);
+            now = next_tick(now);
         }
         sent
     }
 
     #[test]
-    fn a_burst_leaves_at_once_and_the_rest_at_two_and_a_half_times_the_estimate() {
-        let mut pacer = Pacer::new(0, 800_000);
-        assert_eq!(packets_in(&mut pacer, 0, 1), 10, "eight full packets");
+    fn a_burst_leaves_at_once_and_the_rest_at_the_rate() {
+        let mut bucket = TokenBucket::pacing(0, 2_000_000);
+        assert_eq!(packets_in(&mut bucket, 0, 1), 10, "eight full packets");
         // 2 Mbit/s are 250 packets a second.
-        let sent = packets_in(&mut pacer, 5 * MS, 1_000);
+        let sent = packets_in(&mut bucket, 5 * MS, 1_000);
         assert!((247..=253).contains(&sent), "{sent}");
     }
 
     #[test]
-    fn the_depth_follows_a_high_estimate() {
-        let mut pacer = Pacer::new(0, 80_000_000);
-        assert_eq!(packets_in(&mut pacer, 0, 1), 250);
-        pacer.set_estimate(1_000 * MS, 800_000);
-        assert_eq!(packets_in(&mut pacer, 1_000 * MS, 1), 10);
+    fn the_depth_follows_a_high_rate() {
+        let mut bucket = TokenBucket::pacing(0, 200_000_000);
+        assert_eq!(packets_in(&mut bucket, 0, 1), 250);
+        bucket.set_rate(1_000 * MS, 2_000_000);
+        assert_eq!(packets_in(&mut bucket, 1_000 * MS, 1), 10);
+    }
+
+    #[test]
+    fn a_loss_of_many_packets_is_repaired_at_once() {
+        let mut bucket = TokenBucket::retransmissions(0, 200_000);
+        assert_eq!(packets_in(&mut bucket, 0, 1), 20, "sixteen full packets");
+        let sent = packets_in(&mut bucket, 5 * MS, 4_000);
+        assert!((98..=102).contains(&sent), "{sent}");
     }
 
     #[test]
     fn audio_goes_first_and_video_is_not_starved_by_it() {
-        let mut pacer = Pacer::new(0, 30_000);
+        let mut bucket = TokenBucket::pacing(0, 75_000);
         for _ in 0..1_000 {
-            pacer.spend(120);
+            bucket.spend(120);
         }
-        assert!(!pacer.admits(0));
-        assert!(pacer.admits(1_200 * MS), "the debt is limited");
+        assert_eq!(bucket.allowance(0), 0);
+        assert!(bucket.allowance(1_200 * MS) > 0, "the debt is limited");
     }
 
     #[test]
     fn ticks_are_the_same_for_all() {
-        assert_eq!(Pacer::next_tick(0), 5_000);
-        assert_eq!(Pacer::next_tick(4_999), 5_000);
-        assert_eq!(Pacer::next_tick(5_000), 10_000);
+        assert_eq!(next_tick(0), 5_000);
+        assert_eq!(next_tick(4_999), 5_000);
+        assert_eq!(next_tick(5_000), 10_000);
     }
 
     #[test]
     fn extreme_values_do_not_overflow() {
-        let mut pacer = Pacer::new(Micros::MIN / 4, u64::MAX);
-        assert!(pacer.admits(Micros::MAX / 4));
-        pacer.spend(usize::MAX / 2);
-        assert!(!pacer.admits(Micros::MIN / 4));
+        let mut bucket = TokenBucket::pacing(Micros::MIN / 4, u64::MAX);
+        assert!(bucket.allowance(Micros::MAX / 4) > 0);
+        bucket.spend(usize::MAX / 2);
+        assert_eq!(bucket.allowance(Micros::MIN / 4), 0);
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub(super) struct Simulation {
     now: Micros,
     epoch: Instant,
     pub(super) estimator: Estimator,
-    pacer: Pacer,
+    pacing: TokenBucket,
     gate: UpgradeGate,
     share: Share,
     probe: Option<ProbeSender>,
@@ -89,7 +89,7 @@ impl Simulation {
             now: 0,
             epoch,
             estimator: Estimator::new(START_BPS),
-            pacer: Pacer::new(0, START_BPS),
+            pacing: TokenBucket::pacing(0, START_BPS * 5 / 2),
             gate: UpgradeGate::default(),
             share: Share { id: 0, priority: 1, wanted: Some(2), current: None, layers, layer: None },
             probe: None,
@@ -131,14 +131,14 @@ impl Simulation {
         while let Some((_, bytes)) = self.feedback.pop_front_if(|(at, _)| *at <= now) {
             for packet in packets(&bytes) {
                 if let RtcpPacket::TransportCc(feedback) = packet {
-                    let estimate = self.estimator.on_feedback(now, &feedback);
-                    self.pacer.set_estimate(now, estimate);
+                    self.estimator.on_feedback(now, &feedback);
+                    self.pacing.set_rate(now, self.estimator.pacing_bps(now));
                 }
             }
         }
         if self.estimator.poll_timeout().is_some_and(|at| at <= now) {
             self.estimator.handle_timeout(now);
-            self.pacer.set_estimate(now, self.estimator.estimate());
+            self.pacing.set_rate(now, self.estimator.pacing_bps(now));
         }
         if self.probe.is_none()
             && let Some(cluster) = self.estimator.poll_probe(now)
@@ -155,7 +155,7 @@ impl Simulation {
         if now % (33 * MS) == 0 {
             self.frame();
         }
-        while !self.frames.is_empty() && self.pacer.admits(now) {
+        while !self.frames.is_empty() && self.pacing.allowance(now) > 0 {
             if let Some(bytes) = self.frames.pop_front() {
                 self.send(bytes);
             }
@@ -171,7 +171,7 @@ impl Simulation {
     fn send(&mut self, bytes: usize) -> bool {
         let cluster = self.probe.as_ref().map(ProbeSender::id);
         self.estimator.on_sent(self.now, self.sequence, bytes, cluster);
-        self.pacer.spend(bytes);
+        self.pacing.spend(bytes);
         if self.probe.as_mut().is_some_and(|probe| probe.on_sent(bytes)) {
             self.probe = None;
         }

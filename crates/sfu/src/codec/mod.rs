@@ -6,6 +6,8 @@ pub mod opus;
 pub mod vp8;
 pub mod vp9;
 
+use protocol::MediaKind;
+
 /// A codec whose payload is read. Any other is forwarded as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Codec {
@@ -22,6 +24,14 @@ pub enum Codec {
 }
 
 impl Codec {
+    /// What it encodes.
+    pub fn kind(self) -> MediaKind {
+        match self {
+            Self::Opus => MediaKind::Audio,
+            Self::Vp8 | Self::H264 | Self::Vp9 | Self::Av1 => MediaKind::Video,
+        }
+    }
+
     /// The RTP clock, in Hz.
     pub fn clock_rate(self) -> u32 {
         match self {

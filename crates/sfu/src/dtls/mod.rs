@@ -5,5 +5,8 @@ mod guard;
 mod identity;
 mod server;
 
+/// What a record adds to application data (RFC 6347 4.1, RFC 5288 3): header, explicit nonce, tag.
+pub(crate) const RECORD_OVERHEAD: usize = 13 + 8 + 16;
+
 pub use identity::{Identity, IdentityError};
 pub use server::{CloseReason, DtlsOutput, DtlsServer, RemoteParametersError};

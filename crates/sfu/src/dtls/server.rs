@@ -62,6 +62,8 @@ pub enum DtlsOutput {
         /// For what we receive.
         open: OpenKeys,
     },
+    /// Application data of so many bytes of the buffer, from who signalling said: SCTP.
+    Data(usize),
     /// It is over. Said once.
     Closed,
     /// Nothing now; call [`DtlsServer::handle_timeout`] then.
@@ -212,9 +214,31 @@ impl DtlsServer {
                     _ if at > now + IDLE => return DtlsOutput::Idle,
                     _ => return DtlsOutput::Timeout(at),
                 },
-                // Data channels are not offered.
+                // What nobody vouches for yet comes again.
+                Output::ApplicationData(data) if self.phase == Phase::Connected => {
+                    let Some(out) = out.get_mut(..data.len()) else { continue };
+                    out.copy_from_slice(data);
+                    return DtlsOutput::Data(data.len());
+                }
                 _ => {}
             }
+        }
+    }
+
+    /// Writes application data as one record of at most 37 bytes more (header, explicit nonce, tag), and
+    /// gives its length; `None` when it does not fit or the association is not connected. To be called when
+    /// [`poll`](Self::poll) has nothing to say.
+    pub fn seal(&mut self, now: Instant, data: &[u8], out: &mut [u8]) -> Option<usize> {
+        if self.phase != Phase::Connected {
+            return None;
+        }
+        if self.dtls.send_application_data(data).is_err() {
+            self.close(CloseReason::Failed);
+            return None;
+        }
+        match self.poll(now, out) {
+            DtlsOutput::Packet(bytes) => Some(bytes),
+            _ => None,
         }
     }
 

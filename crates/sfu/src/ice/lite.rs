@@ -140,6 +140,17 @@ impl IceLite {
         None
     }
 
+    /// Forgets a pair whose connection closed. In the place of the selected one comes the one that was checked last,
+    /// and the client's next nomination counts whatever its value: what it outbids is gone.
+    pub fn remove(&mut self, pair: Pair) {
+        self.pairs.retain(|valid| valid.pair != pair);
+        if self.selected == Some(pair) {
+            self.nominated = false;
+            self.nomination = None;
+            self.selected = self.pairs.iter().max_by_key(|valid| valid.last_check).map(|valid| valid.pair);
+        }
+    }
+
     /// Answers a check that came on a socket from an address, into `out`.
     pub fn handle_binding(
         &mut self,

@@ -28,13 +28,12 @@ impl AudioLevel {
     }
 }
 
-/// The value of abs-send-time: seconds in 6.18 fixed point, so it wraps every 64 s.
+/// The value of abs-send-time in 24 bits: seconds in 6.18 fixed point, so it wraps every 64 s.
 ///
 /// `elapsed` counts from any instant that stays the same for the transport: receivers only use differences.
-pub fn abs_send_time(elapsed: Duration) -> [u8; 3] {
+pub fn abs_send_time(elapsed: Duration) -> u32 {
     let fraction = (u64::from(elapsed.subsec_nanos()) << 18) / 1_000_000_000;
-    let [.., a, b, c] = (elapsed.as_secs() << 18 | fraction).to_be_bytes();
-    [a, b, c]
+    (elapsed.as_secs() << 18 | fraction) as u32 & 0xff_ffff
 }
 
 /// The value of transport-cc, version 1.
@@ -104,10 +103,10 @@ mod tests {
 
     #[test]
     fn abs_send_time_is_fixed_point_and_wraps_at_64_s() {
-        assert_eq!(abs_send_time(Duration::ZERO), [0, 0, 0]);
-        assert_eq!(abs_send_time(Duration::from_millis(1_500)), [0x06, 0, 0]);
-        assert_eq!(abs_send_time(Duration::from_secs(63) + Duration::from_nanos(999_999_999)), [0xff; 3]);
-        assert_eq!(abs_send_time(Duration::from_secs(64)), [0, 0, 0]);
+        assert_eq!(abs_send_time(Duration::ZERO), 0);
+        assert_eq!(abs_send_time(Duration::from_millis(1_500)), 0x06_0000);
+        assert_eq!(abs_send_time(Duration::from_secs(63) + Duration::from_nanos(999_999_999)), 0xff_ffff);
+        assert_eq!(abs_send_time(Duration::from_secs(64)), 0);
         assert_eq!(abs_send_time(Duration::from_secs(65)), abs_send_time(Duration::from_secs(1)));
     }
 

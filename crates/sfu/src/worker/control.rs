@@ -101,13 +101,16 @@ impl Worker {
         if self.routers.contains_key(&id) {
             return Err(RouterError::Exists);
         }
-        self.routers.insert(id, Router { transports: Vec::new(), producers: FxHashMap::default() });
+        self.routers.insert(id, Router { transports: Vec::new(), speaker: None, producers: FxHashMap::default() });
         Ok(())
     }
 
     /// Closes a router with all that is on it, without events: the caller knows what it held.
     pub fn close_router(&mut self, id: RouterId) {
         let Some(router) = self.routers.remove(&id) else { return };
+        for &key in &router.transports {
+            self.end_data(key, None);
+        }
         for key in router.transports {
             self.remove_transport(key);
         }
@@ -115,7 +118,9 @@ impl Worker {
             self.producers.try_remove(key.0);
         }
         let closed = |event: &Event| match event {
-            Event::AudioLevels { router, .. } => *router != id,
+            Event::AudioLevels { router, .. }
+            | Event::ActiveSpeaker { router, .. }
+            | Event::DataProducerClosed { router, .. } => *router != id,
             _ => true,
         };
         self.events.retain(closed);
@@ -155,6 +160,7 @@ impl Worker {
             timer: None,
             next_mid: 0,
             next_ssrc: self.rng.random(),
+            data: None,
         }));
         members.transports.push(key);
         self.transport_ids.insert(id, key);
@@ -165,6 +171,7 @@ impl Worker {
             ice_parameters,
             ice_candidates: candidates(&self.config.listen),
             dtls_parameters: self.config.identity.parameters(),
+            sctp_parameters: None,
         })
     }
 
@@ -306,6 +313,7 @@ impl Worker {
         let (first, first_rtx) = (self.rng.random(), self.rng.random());
         let consumer = Consumer::new(id, transport_key, producer_key, format, first, first_rtx);
         let key = ConsumerKey(self.consumers.insert(consumer));
+        self.fan_out.reserve(self.consumers.len());
         producer.consumers.push(key);
         transport.consumers.push(key);
         transport.consumer_ssrcs.insert(ssrc, key);
@@ -361,6 +369,7 @@ impl Worker {
             consumers: Vec::new(),
             paused: false,
             level: i8::MIN + 1,
+            speech: (kind == MediaKind::Audio).then(Box::default),
             layer_kept: 0,
             unwanted_since: None,
         }));
@@ -410,7 +419,7 @@ impl Worker {
         for &consumer in &producer.consumers {
             self.consumers[consumer.0].detach();
             // Slots of this ring name other packets in the next.
-            self.fan_out.forget_consumer(consumer);
+            self.fan_out.forget_retransmissions(consumer);
         }
         if let Some(transport) = producer.transport.take().and_then(|key| self.transports.get_mut(key.0)) {
             transport.producers.retain(|&producer| producer != key);
@@ -449,6 +458,7 @@ impl Worker {
     }
 
     pub(super) fn remove_transport(&mut self, key: TransportKey) {
+        self.end_data(key, None);
         for producer in self.transports[key.0].producers.clone() {
             self.detach_source(producer);
         }

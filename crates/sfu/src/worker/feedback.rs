@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Worker;
-use super::egress::Retransmission;
+use super::fan_out::Retransmission;
 use crate::keys::{ConsumerKey, TransportKey};
 use crate::rtcp::{NtpTime, ReportBlock, RtcpPacket, packets};
 use crate::transport::Incoming;

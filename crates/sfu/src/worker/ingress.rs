@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use super::paths::egress;
 use super::{Event, Worker};
-use crate::burst::Egress;
 use crate::dtls::DtlsOutput;
 use crate::ice::{BindingRequest, PacketKind, Pair, classify};
 use crate::keys::{StreamKey, TransportKey};
@@ -70,8 +70,8 @@ impl Worker {
         if let Some(ufrag) = outcome.retired_ufrag {
             self.ufrags.remove(&ufrag);
         }
-        if let (Some(pair), Some(egress)) = (outcome.selected, transport.egress.as_mut()) {
-            (egress.socket, egress.remote) = (pair.socket, pair.remote);
+        if outcome.selected.is_some() {
+            self.use_selected_pair(key);
         }
         Some(())
     }
@@ -87,18 +87,8 @@ impl Worker {
                     }
                 }
                 DtlsOutput::Connected { seal, open } => {
-                    // The handshake came over a validated pair, so there is one.
-                    let Some(Pair { socket, remote }) = transport.ice.selected() else { continue };
                     transport.open = Some(open);
-                    transport.egress = Some(Egress {
-                        keys: seal,
-                        socket,
-                        remote,
-                        transport_cc: 1,
-                        packets: 0,
-                        bytes: 0,
-                        bandwidth: None,
-                    });
+                    transport.egress = Some(egress(seal, transport.ice.selected()));
                     let id = transport.id;
                     // What was resumed before the path was there starts now.
                     let producers = transport.producers.iter();
@@ -112,6 +102,7 @@ impl Worker {
                     }
                     self.emit(Event::TransportConnected { transport: id });
                 }
+                DtlsOutput::Data(bytes) => self.handle_sctp(now, key, bytes),
                 DtlsOutput::Closed => {
                     let id = transport.id;
                     self.remove_transport(key);
@@ -229,6 +220,9 @@ impl Worker {
         self.stats.rtp_recovered += u64::from(incoming.is_rtx);
         if let Some(level) = level {
             producer.level = producer.level.max(level);
+            if let Some(speech) = &mut producer.speech {
+                speech.on_level(now_us, level);
+            }
         }
         let mut lost_for_good = false;
         if let Some(nack) = &mut stream.nack {

@@ -35,7 +35,7 @@ impl Worker {
         if self.consumers[key.0].paused() {
             return;
         }
-        self.watch_bandwidth(key);
+        self.watch_bandwidth(now, key);
         self.share_bandwidth(now, self.consumers[key.0].transport);
         let consumer = &self.consumers[key.0];
         let Some(best) = self.best_source(key) else { return };

@@ -1,12 +1,13 @@
 //! What time brings: consent that ran out, DTLS timers, sender and receiver reports, NACKs, transport-wide
-//! feedback, audio levels.
+//! feedback.
 
 use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
 use protocol::ProducerId;
 
-use super::{Event, RouterId, Worker};
+use super::speakers::LEVELS_INTERVAL;
+use super::{Event, Worker};
 use crate::keys::{StreamKey, TransportKey};
 use crate::rtcp::{NtpTime, ReportBlock, RtcpWriter, SenderInfo};
 use crate::transmit::DATAGRAM_BYTES_MAX;
@@ -15,14 +16,6 @@ use crate::transmit::DATAGRAM_BYTES_MAX;
 const REPORT_INTERVAL: Duration = Duration::from_millis(1000);
 /// A consumer that sent nothing for this long reports nothing.
 const SILENT_AFTER: Duration = Duration::from_secs(2);
-/// Between two audio level events of a router.
-const LEVELS_INTERVAL: Duration = Duration::from_millis(200);
-/// What counts as silence, in dBov.
-const SILENCE: i8 = -127;
-/// Quieter than this is not worth telling, in dBov.
-const LEVEL_MIN: i8 = -70;
-/// Most levels in one event.
-const LEVELS_MAX: usize = 16;
 /// Most report blocks in one packet (RFC 3550 6.4.1: a five-bit count).
 const BLOCKS_MAX: usize = 31;
 /// Sender reports that fit one datagram, each 28 B and as much for its canonical name.
@@ -43,6 +36,7 @@ impl Worker {
         if self.levels_at <= now {
             self.levels_at = now + LEVELS_INTERVAL;
             self.emit_levels();
+            self.find_speakers(now);
             self.update_layers(now);
         }
     }
@@ -56,6 +50,7 @@ impl Worker {
         }
         transport.dtls.handle_timeout(now);
         self.poll_dtls(now, key);
+        self.handle_data_timeout(now, key);
         let Some(transport) = self.transports.get(key.0) else { return };
         if transport.reports_at <= now {
             self.transports[key.0].reports_at = now + REPORT_INTERVAL;
@@ -169,21 +164,6 @@ impl Worker {
             self.control.push(egress.socket, egress.remote, &self.scratch[..bytes]);
         }
         true
-    }
-
-    fn emit_levels(&mut self) {
-        let mut loud: Vec<(RouterId, ProducerId, i8)> = Vec::new();
-        for (_, producer) in &mut self.producers {
-            let level = std::mem::replace(&mut producer.level, SILENCE);
-            if level >= LEVEL_MIN && !producer.paused {
-                loud.push((producer.router, producer.id, level));
-            }
-        }
-        loud.sort_unstable_by_key(|&(router, id, level)| (router, -i16::from(level), id));
-        for chunk in loud.chunk_by(|a, b| a.0 == b.0) {
-            let levels = chunk.iter().take(LEVELS_MAX).map(|&(_, id, level)| (id, level)).collect();
-            self.emit(Event::AudioLevels { router: chunk[0].0, levels });
-        }
     }
 }
 

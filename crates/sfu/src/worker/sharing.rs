@@ -8,11 +8,10 @@ use protocol::MediaKind;
 
 use super::Worker;
 use crate::bandwidth::{Bandwidth, write_probe};
-use crate::burst::Egress;
+use crate::burst::{Egress, SendTime};
 use crate::bwe::allocate::LAYERS_MAX;
 use crate::bwe::{Share, allocate};
 use crate::keys::{ConsumerKey, TransportKey};
-use crate::rtp::abs_send_time;
 use crate::transmit::DATAGRAM_BYTES_MAX;
 
 /// Packets of a probe that are written in one turn; the rest has fallen behind and follows in the next.
@@ -22,13 +21,14 @@ const TIMER_MIN: Duration = Duration::from_millis(1);
 
 impl Worker {
     /// Begins to estimate what a transport carries, when it is about to send video that tells of its arrival.
-    pub(super) fn watch_bandwidth(&mut self, key: ConsumerKey) {
+    pub(super) fn watch_bandwidth(&mut self, now: Instant, key: ConsumerKey) {
+        let now_us = self.clock.micros(now);
         let consumer = &self.consumers[key.0];
         let video = self.producers[consumer.producer.0].kind == MediaKind::Video;
         if let (true, Some(egress)) =
             (video && consumer.format.transport_cc, &mut self.transports[consumer.transport.0].egress)
         {
-            egress.bandwidth.get_or_insert_with(|| Box::new(Bandwidth::new()));
+            egress.bandwidth.get_or_insert_with(|| Box::new(Bandwidth::new(now_us)));
         }
     }
 
@@ -59,16 +59,16 @@ impl Worker {
 
     fn send_padding(&mut self, now: Instant, key: TransportKey) -> bool {
         let now_us = self.clock.micros(now);
-        let Some(egress) = self.transports[key.0].egress.as_mut() else { return false };
+        let egress = self.transports[key.0].egress.as_mut();
+        let Some(egress) = egress.filter(|egress| !egress.blocked) else { return false };
         let Egress { keys, socket, remote, transport_cc, bandwidth, .. } = egress;
         let Some(bandwidth) = bandwidth.as_deref_mut() else { return false };
         let Some(bytes) = bandwidth.padding_due(now_us) else { return false };
         let sequence = bandwidth.next_probator_sequence();
-        let [a, b, c] = abs_send_time(Duration::from_micros(now_us as u64));
+        let time = SendTime::new(now, now_us);
         let out = &mut self.scratch[..DATAGRAM_BYTES_MAX - keys.tag_bytes()];
-        let sent = u32::from_be_bytes([0, a, b, c]);
         let wanted = bytes.saturating_sub(keys.tag_bytes());
-        let (header_bytes, end) = write_probe(out, sequence, *transport_cc, sent, wanted);
+        let (header_bytes, end) = write_probe(out, sequence, *transport_cc, time.abs_send_time, wanted);
         let bytes = keys.seal_rtp(&mut self.scratch[..], header_bytes, end, (sequence >> 16) as u32);
         bandwidth.on_sent(now_us, *transport_cc, bytes);
         *transport_cc = transport_cc.wrapping_add(1);
@@ -93,6 +93,7 @@ impl Worker {
             }
         }
         if let Some(bandwidth) = self.bandwidth_mut(key) {
+            bandwidth.follow_estimate(now_us);
             let allocation = allocate(bandwidth.estimator.estimate(), fixed_bps, &mut shares);
             bandwidth.estimator.set_desired(now_us, allocation.desired_bps);
             bandwidth.share_at = bandwidth.gate.apply(now_us, &mut shares);

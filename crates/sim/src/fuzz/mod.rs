@@ -3,11 +3,13 @@
 //! `script/fuzz` gives them new inputs through libFuzzer (`fuzz/`), `tests/fuzz_corpora.rs` the committed ones.
 
 mod bandwidth;
+mod channels;
 mod json;
 mod wire;
 mod worker;
 
 pub use bandwidth::bandwidth;
+pub use channels::channels;
 pub use json::{ortc, request};
 pub use wire::{dependency_descriptor, payload, rtcp, rtp, stun};
 pub use worker::{datagrams, peer};
@@ -16,7 +18,7 @@ pub use worker::{datagrams, peer};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("stun", stun),
     ("rtp", rtp),
     ("rtcp", rtcp),
@@ -27,6 +29,7 @@ pub const TARGETS: [Target; 10] = [
     ("request", request),
     ("datagrams", datagrams),
     ("peer", peer),
+    ("channels", channels),
 ];
 
 /// What is left of an input that is read as a list of steps.

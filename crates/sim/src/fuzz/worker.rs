@@ -20,9 +20,9 @@ use sfu::{Event, SendBatch, Worker, WorkerConfig};
 use super::Input;
 use crate::keyed_peer::{KeyedPeer, NOMINATE};
 
-const ROUTER: RouterId = RouterId(1);
+pub(super) const ROUTER: RouterId = RouterId(1);
 /// The transport of the peer, and one that nobody has come to yet.
-const TRANSPORT: TransportId = TransportId(1);
+pub(super) const TRANSPORT: TransportId = TransportId(1);
 const IDLE_TRANSPORT: TransportId = TransportId(2);
 const MIC: ProducerId = ProducerId { participant: ParticipantId(1), source: Source::Mic };
 const CAMERA: ProducerId = ProducerId { participant: ParticipantId(1), source: Source::Camera };
@@ -33,7 +33,7 @@ const UNANNOUNCED: [u32; 6] = [1001, 1002, 1003, 1004, 1005, 1006];
 /// The peer asks for consent so often.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 /// An input is not worth more time.
-const STEPS_MAX: usize = 256;
+pub(super) const STEPS_MAX: usize = 256;
 
 static IDENTITY: LazyLock<Arc<Identity>> = LazyLock::new(|| Identity::generate().expect("a certificate"));
 static CHROMIUM: LazyLock<Value> = LazyLock::new(|| {
@@ -118,16 +118,16 @@ pub fn peer(data: &[u8]) {
     assert_eq!(stats.srtp_failed, 0, "all of it was authentic");
 }
 
-fn address(port: u16) -> SocketAddr {
+pub(super) fn address(port: u16) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 7], port))
 }
 
 /// A worker with a peer that may come to it.
-struct Scene {
-    worker: Worker,
-    now: Instant,
-    ice: IceParameters,
-    peer: KeyedPeer,
+pub(super) struct Scene {
+    pub(super) worker: Worker,
+    pub(super) now: Instant,
+    pub(super) ice: IceParameters,
+    pub(super) peer: KeyedPeer,
     checked: Instant,
     batch: SendBatch,
     /// How many bytes went where.
@@ -135,11 +135,11 @@ struct Scene {
     /// The newest sequence number of each stream that the worker sends.
     newest: HashMap<u32, u16>,
     /// DTLS for the peer.
-    inbox: Vec<Vec<u8>>,
+    pub(super) inbox: Vec<Vec<u8>>,
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let now = Instant::now();
         let config = WorkerConfig {
             listen: vec![ListenAddr { local: SocketAddr::from(([10, 0, 0, 1], 40_000)), announced: Vec::new() }],
@@ -165,13 +165,13 @@ impl Scene {
         }
     }
 
-    fn deliver(&mut self, from: SocketAddr, mut datagram: Vec<u8>) {
+    pub(super) fn deliver(&mut self, from: SocketAddr, mut datagram: Vec<u8>) {
         self.worker.handle_datagram(self.now, 0, from, &mut datagram);
         self.flush();
     }
 
     /// Goes on with the handshake for so many datagrams of the peer.
-    fn handshake(&mut self, mut datagrams: u8) {
+    pub(super) fn handshake(&mut self, mut datagrams: u8) {
         loop {
             let outgoing = self.peer.poll_dtls();
             if outgoing.is_empty() {
@@ -188,7 +188,7 @@ impl Scene {
         }
     }
 
-    fn wait(&mut self, duration: Duration) {
+    pub(super) fn wait(&mut self, duration: Duration) {
         let end = self.now + duration;
         loop {
             if self.now >= self.checked + CHECK_INTERVAL {

@@ -26,3 +26,27 @@ fn levels_travel_to_the_receivers_in_their_header_extension() {
     call.run(seconds(1));
     assert_eq!(call.report(1, face(&call, 1).0).level, Some(AudioConfig::default().level));
 }
+
+#[test]
+fn who_speaks_most_is_told_when_that_changes() {
+    let mut call = Call::new(1);
+    for (person, level) in [-30, -127, -20].into_iter().enumerate() {
+        call.join(clean(), clean());
+        call.publish_audio(person, AudioConfig { level, ..AudioConfig::default() });
+    }
+    call.connect();
+    let set_sending = |call: &mut Call, person: usize, sending: bool| {
+        let publisher = call.people[person].publisher;
+        call.peers[publisher].client.set_sending(0, sending);
+    };
+    set_sending(&mut call, 2, false);
+    call.run(seconds(2));
+    set_sending(&mut call, 0, false);
+    set_sending(&mut call, 2, true);
+    call.run(seconds(3));
+    let speakers = call.events.iter().filter_map(|(_, event)| match event {
+        Event::ActiveSpeaker { producer, .. } => Some(*producer),
+        _ => None,
+    });
+    assert_eq!(speakers.collect::<Vec<_>>(), [0, 2].map(|person| call.people[person].producers[0]));
+}

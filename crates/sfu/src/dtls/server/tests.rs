@@ -18,6 +18,8 @@ struct Link {
     now: Instant,
     server: DtlsServer,
     server_keys: Option<(SealKeys, OpenKeys)>,
+    server_data: Vec<Vec<u8>>,
+    client_data: Vec<Vec<u8>>,
     server_closed: u32,
     server_timeout: Option<Instant>,
     client: Dtls,
@@ -43,6 +45,8 @@ impl Link {
             now,
             server: DtlsServer::new(Identity::generate().expect("an identity"), now),
             server_keys: None,
+            server_data: Vec::new(),
+            client_data: Vec::new(),
             server_closed: 0,
             server_timeout: None,
             client,
@@ -81,6 +85,7 @@ impl Link {
                     assert!(self.server_keys.is_none(), "keys are given out once");
                     self.server_keys = Some((seal, open));
                 }
+                DtlsOutput::Data(bytes) => self.server_data.push(buffer[..bytes].to_vec()),
                 DtlsOutput::Closed => self.server_closed += 1,
                 DtlsOutput::Timeout(at) => {
                     self.server_timeout = Some(at);
@@ -105,6 +110,7 @@ impl Link {
                     let keys = derive_keys(profile, &material, self.client_role).expect("valid material");
                     self.client_keys = Some(keys);
                 }
+                Output::ApplicationData(data) => self.client_data.push(data.to_vec()),
                 Output::CloseNotify => self.client_closed = true,
                 Output::Timeout(at) => {
                     self.client_timeout = at;
@@ -378,4 +384,30 @@ fn data_that_nobody_offered_is_ignored() {
     link.client.send_application_data(&[7; 500]).expect("connected");
     link.exchange(|| true);
     assert_eq!(link.server.close_reason(), None);
+}
+
+#[test]
+fn application_data_goes_both_ways_once_signalling_vouched_for_the_client() {
+    let mut link = Link::new(Role::Client);
+    link.exchange(|| true);
+    link.client.send_application_data(b"early").expect("connected");
+    link.exchange(|| true);
+    let mut record = [0; 1500];
+    assert_eq!(link.server.seal(link.now, b"early", &mut record), None);
+    link.signal();
+    link.exchange(|| true);
+    link.client.send_application_data(b"hello").expect("connected");
+    link.exchange(|| true);
+    assert_eq!(link.server_data, [b"hello"]);
+
+    let bytes = link.server.seal(link.now, &[7; 1000], &mut record).expect("connected");
+    assert!(bytes > 1000 && bytes <= 1000 + crate::dtls::RECORD_OVERHEAD, "{bytes} bytes");
+    link.to_client.push_back(record[..bytes].to_vec());
+    link.exchange(|| true);
+    assert_eq!(link.client_data, [[7; 1000]]);
+    assert_eq!(link.server.seal(link.now, &[7; 1480], &mut record), None, "there is no room for it");
+    let bytes = link.server.seal(link.now, &[8; 10], &mut record).expect("connected");
+    link.to_client.push_back(record[..bytes].to_vec());
+    link.exchange(|| true);
+    assert_eq!(link.client_data[1], [8; 10]);
 }

@@ -198,6 +198,28 @@ fn a_spray_that_nominates_cannot_grow_either() {
 }
 
 #[test]
+fn a_pair_whose_connection_closed_gives_way_to_the_one_checked_last_until_the_client_nominates_again() {
+    let start = Instant::now();
+    let mut ice = IceLite::new(credentials(1));
+    let (nominating, plain) =
+        (check(ice.credentials(), &[CONTROLLING, (0xc001, &[0, 0, 0, 7])]), check(ice.credentials(), &[CONTROLLING]));
+    for (after, port, datagram) in [(0, 1, &plain), (1, 2, &plain), (2, 3, &nominating), (3, 1, &plain)] {
+        send(&mut ice, start + Duration::from_secs(after), port, datagram).expect("authentic");
+    }
+    ice.remove(pair(2));
+    assert_eq!((ice.selected(), ice.is_valid(pair(2))), (Some(pair(3)), false));
+    ice.remove(pair(3));
+    assert_eq!((ice.selected(), ice.is_valid(pair(3))), (Some(pair(1)), false));
+    send(&mut ice, start, 4, &nominating).expect("authentic");
+    assert_eq!(ice.selected(), Some(pair(4)), "the same nomination, of a connection that was made anew");
+    ice.remove(pair(4));
+    ice.remove(pair(1));
+    assert_eq!((ice.selected(), ice.pairs().count()), (None, 0));
+    let outcome = send(&mut ice, start, 5, &plain).expect("authentic");
+    assert_eq!(outcome.selected, Some(pair(5)), "whatever comes then");
+}
+
+#[test]
 fn after_a_restart_old_credentials_hold_until_the_new_ones_are_used() {
     let now = Instant::now();
     let (old, new) = (credentials(1), credentials(2));

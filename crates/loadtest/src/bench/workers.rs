@@ -1,0 +1,46 @@
+//! Two workers instead of one: what a packet takes then. Nothing is pinned but the workers, which do that themselves.
+
+use std::time::Duration;
+
+use super::Bench;
+use super::row::Row;
+use super::window::{Window, pause};
+use super::works::{camera, room};
+use crate::crowd::{Crowd, Plan};
+use crate::server::Server;
+use crate::shapes::VIDEO;
+
+const RECEIVERS: u32 = 100;
+const WARM_UP: Duration = Duration::from_secs(2);
+
+pub(super) async fn measure(bench: &Bench, name: &str) -> anyhow::Result<Row> {
+    let mut row = Row::new(name);
+    if bench.all.count() < 2 {
+        row.void_because(Some("there is one core only".to_owned()));
+        return Ok(row);
+    }
+    bench.all.take()?;
+    let mut sides = Vec::new();
+    for workers in [1, 2] {
+        let server = Server::start(&bench.program, workers, Some(&bench.all))?;
+        let plan = Plan { rooms: 2, ..room("video", vec![camera(VIDEO)], RECEIVERS) };
+        let crowd = Crowd::enter(server.address, plan).await?;
+        tokio::time::sleep(WARM_UP).await;
+        pause(&[&crowd]).await?;
+        sides.push((server, crowd));
+    }
+    let mut costs = [Vec::new(), Vec::new()];
+    for _ in 0..bench.runs {
+        for ((server, crowd), costs) in sides.iter().zip(&mut costs) {
+            let window = Window::open(bench, server, &bench.all, &[crowd], bench.server_time).await?;
+            row.void_because(window.void());
+            costs.push(window.ns_per_packet());
+        }
+    }
+    let [one, two] = costs;
+    row.figure("ratio", one.iter().zip(&two).map(|(one, two)| two / one));
+    row.figure("server_ns_per_packet", two);
+    row.figure("one_worker_ns_per_packet", one);
+    bench.generator.take()?;
+    Ok(row)
+}
