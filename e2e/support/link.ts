@@ -9,6 +9,8 @@ export type Direction = 'up' | 'down';
 export type Shape = (datagram: Buffer, direction: Direction) => number | 'lost';
 
 const HOST = '127.0.0.1';
+/** Another address of this machine. */
+const OTHER_HOST = '127.0.0.2';
 const IP_UDP_BYTES = 28;
 
 /** One person's way to the server, made of sockets of the test's own, so that it can be cut, slow or lossy without
@@ -18,6 +20,7 @@ export class Link {
   /** Nothing is lost or late unless a test says so. */
   shape: Shape = () => 0;
   #cut: 'no' | 'refusing' | 'hanging' = 'no';
+  #udp = true;
   readonly #connections = new Set<Socket>();
   readonly #relays = new Map<string, Promise<Relay>>();
 
@@ -36,10 +39,21 @@ export class Link {
     return `socks5://${HOST}:${(this.proxy.address() as AddressInfo).port}`;
   }
 
+  /** Lets no UDP through, so that media takes the proxy. To be called before anybody uses the link. */
+  blockUdp(): void {
+    this.#udp = false;
+    this.shape = () => 'lost';
+  }
+
+  /** Goes on from another address and other ports, as who goes from Wi-Fi to mobile does. */
+  async moveUdp(): Promise<void> {
+    for (const relay of this.#relays.values()) (await relay).move();
+  }
+
   /** Leads the media of a page that is not open yet through this link. */
   async leadMediaOf(page: Page): Promise<void> {
     await page.exposeFunction('relayOf', (address: string, port: number) => this.#relay(address, port));
-    await page.addInitScript(useRelays);
+    await page.addInitScript(useRelays, { tcp: !this.#udp });
   }
 
   /** Breaks what TCP carries now, and refuses new connections. */
@@ -121,6 +135,7 @@ async function greet(client: Socket): Promise<{ host: string; port: number } | u
 class Relay {
   readonly #upstreams = new Map<string, UdpSocket>();
   readonly #schedule = new Schedule();
+  #moved = false;
 
   private constructor(
     private readonly socket: UdpSocket,
@@ -129,10 +144,11 @@ class Relay {
     shape: Shape,
   ) {
     socket.on('message', (datagram, from) => {
-      const upstream = this.#upstream(`${from.address} ${from.port}`, address, (reply) =>
-        this.#schedule.add(shape(reply, 'down'), () => socket.send(reply, from.port, from.address)),
+      const reply = (answer: Buffer) =>
+        this.#schedule.add(shape(answer, 'down'), () => socket.send(answer, from.port, from.address));
+      this.#schedule.add(shape(datagram, 'up'), () =>
+        this.#upstream(`${from.address} ${from.port}`, address, reply).send(datagram, port, address),
       );
-      this.#schedule.add(shape(datagram, 'up'), () => upstream.send(datagram, port, address));
     });
   }
 
@@ -146,6 +162,13 @@ class Relay {
     return this.socket.address().port;
   }
 
+  /** Sends to the server from other sockets from now on; what comes to the old ones is lost. */
+  move(): void {
+    this.#moved = true;
+    for (const upstream of this.#upstreams.values()) upstream.close();
+    this.#upstreams.clear();
+  }
+
   close(): void {
     this.#schedule.clear();
     this.socket.close();
@@ -155,7 +178,9 @@ class Relay {
   #upstream(key: string, address: string, reply: (datagram: Buffer) => void): UdpSocket {
     const known = this.#upstreams.get(key);
     if (known) return known;
-    const upstream = createSocket(address.includes(':') ? 'udp6' : 'udp4');
+    const v6 = address.includes(':');
+    const upstream = createSocket(v6 ? 'udp6' : 'udp4');
+    if (this.#moved && !v6) upstream.bind(0, OTHER_HOST);
     upstream.on('message', reply);
     this.#upstreams.set(key, upstream);
     return upstream;
@@ -196,12 +221,13 @@ class Schedule {
 }
 
 /** Runs in the page: where the server says which addresses it has, their relays are put. */
-function useRelays(): void {
+function useRelays({ tcp }: { tcp: boolean }): void {
   const { relayOf } = globalThis as unknown as { relayOf(address: string, port: number): Promise<number> };
   const original = RTCPeerConnection.prototype.setRemoteDescription;
   RTCPeerConnection.prototype.setRemoteDescription = async function (description: RTCSessionDescriptionInit) {
+    let sdp = description.sdp ?? '';
     // By TCP, media would go around the relays.
-    let sdp = (description.sdp ?? '').replaceAll(/^a=candidate:\S+ \d+ tcp .*\r?\n/gm, '');
+    if (!tcp) sdp = sdp.replaceAll(/^a=candidate:\S+ \d+ tcp .*\r?\n/gm, '');
     for (const [, address = '', port = ''] of sdp.matchAll(/^a=candidate:\S+ \d+ udp \d+ (\S+) (\d+) typ host/gm)) {
       sdp = sdp.replaceAll(
         ` ${address} ${port} typ host`,

@@ -270,6 +270,12 @@ export class Person {
   }
 }
 
+/** Waits until two see and hear each other. */
+export async function meet(one: Person, other: Person): Promise<void> {
+  await Promise.all([one.sees(other.look), other.sees(one.look)]);
+  await Promise.all([one.hears(other.look), other.hears(one.look)]);
+}
+
 async function framesOf(video: Locator): Promise<number> {
   return video.evaluate((element) => (element as HTMLVideoElement).getVideoPlaybackQuality().totalVideoFrames);
 }

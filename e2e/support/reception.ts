@@ -20,6 +20,7 @@ export class Reception {
 
   static async begin(page: Page): Promise<Reception> {
     await page.evaluate(keepAccount);
+    await page.waitForFunction(() => (globalThis as unknown as { received: Received[] }).received.length > 0);
     return new Reception(page);
   }
 
@@ -30,23 +31,31 @@ export class Reception {
   }
 
   async last(): Promise<Received> {
-    const last = (await this.between(0)).at(-1);
-    if (!last) throw new Error('nothing was received');
-    return last;
+    return (await this.#ends(0)).last;
   }
 
   /** The share of the sound between two moments that was made up. */
   async concealed(from: number, to?: number): Promise<number> {
-    const received = await this.between(from, to);
-    const [first, last] = [received[0], received.at(-1)];
-    if (!first || !last) throw new Error('nothing was received');
+    const { first, last } = await this.#ends(from, to);
     return (last.concealed - first.concealed) / (last.sounded - first.sounded);
+  }
+
+  async framesPerSecond(from: number, to?: number): Promise<number> {
+    const { first, last } = await this.#ends(from, to);
+    return ((last.framesDecoded - first.framesDecoded) * 1_000) / (last.at - first.at);
   }
 
   /** How often the picture became smaller. */
   async downgrades(from: number, to?: number): Promise<number> {
     const received = await this.between(from, to);
     return received.filter(({ width }, index) => width < (received[index - 1]?.width ?? 0)).length;
+  }
+
+  async #ends(from: number, to?: number): Promise<{ first: Received; last: Received }> {
+    const received = await this.between(from, to);
+    const [first, last] = [received[0], received.at(-1)];
+    if (!first || !last) throw new Error('nothing was received');
+    return { first, last };
   }
 }
 
