@@ -228,11 +228,9 @@ function useRelays({ tcp }: { tcp: boolean }): void {
     let sdp = description.sdp ?? '';
     // By TCP, media would go around the relays.
     if (!tcp) sdp = sdp.replaceAll(/^a=candidate:\S+ \d+ tcp .*\r?\n/gm, '');
-    for (const [, address = '', port = ''] of sdp.matchAll(/^a=candidate:\S+ \d+ udp \d+ (\S+) (\d+) typ host/gm)) {
-      sdp = sdp.replaceAll(
-        ` ${address} ${port} typ host`,
-        ` 127.0.0.1 ${await relayOf(address, Number(port))} typ host`,
-      );
+    for (const [line, address = '', port = ''] of sdp.matchAll(/^a=candidate:\S+ \d+ udp \d+ (\S+) (\d+) typ host/gm)) {
+      const relay = ` 127.0.0.1 ${await relayOf(address, Number(port))} typ host`;
+      sdp = sdp.replace(line, line.replace(` ${address} ${port} typ host`, relay));
     }
     return Reflect.apply(original, this, [{ type: description.type, sdp }]) as Promise<void>;
   };
