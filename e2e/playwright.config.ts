@@ -8,7 +8,7 @@ export default defineConfig({
   fullyParallel: false,
   timeout: 90_000,
   expect: { timeout: 20_000 },
-  globalTimeout: 15 * 60_000,
+  globalTimeout: 60 * 60_000,
   reporter: [['list']],
   forbidOnly: true,
   use: {

@@ -183,7 +183,10 @@ export class Person {
     if (lacks) await page.addInitScript(hideCodec, lacks);
     if (scalabilityMode) await page.addInitScript(sendLayers, scalabilityMode);
     await page.addInitScript(keepPeerConnections);
-    page.on('pageerror', (error) => console.error(`${look.name}'s page: ${error.message}`));
+    page.on('pageerror', (error) => {
+      // Firefox runs the scripts above in its empty first page too, which has no devices and no storage.
+      if (page.url() !== 'about:blank') console.error(`${look.name}'s page: ${error.message}`);
+    });
     if (portrait) await page.addInitScript(sitForPortrait, portrait);
     const size = options.camera ?? { width: WIDTH * (portrait ? 2 : 1), height: HEIGHT * (portrait ? 2 : 1) };
     await page.addInitScript(devices, { ...look, ...size, fps: FPS });
@@ -192,7 +195,7 @@ export class Person {
   }
 
   async enter(): Promise<void> {
-    await this.page.getByTestId('name-input').fill(this.look.name);
+    await this.page.getByTestId('name-input').pressSequentially(this.look.name);
     await this.page.getByTestId('join').click();
     await expect(this.page.getByTestId('leave')).toBeVisible();
   }
@@ -270,8 +273,18 @@ export class Person {
   }
 }
 
+/** Waits until two see and hear each other. */
+export async function meet(one: Person, other: Person): Promise<void> {
+  await Promise.all([one.sees(other.look), other.sees(one.look)]);
+  await Promise.all([one.hears(other.look), other.hears(one.look)]);
+}
+
 async function framesOf(video: Locator): Promise<number> {
-  return video.evaluate((element) => (element as HTMLVideoElement).getVideoPlaybackQuality().totalVideoFrames);
+  return video.evaluate((element) => {
+    const video = element as HTMLVideoElement & { mozPaintedFrames?: number };
+    // Firefox leaves streams out of its quality.
+    return video.mozPaintedFrames ?? video.getVideoPlaybackQuality().totalVideoFrames;
+  });
 }
 
 /** The picture's size and the colour of its middle. */

@@ -13,7 +13,8 @@ export class Server {
   static async start(...flags: string[]): Promise<Server> {
     const binary = process.env.HYPERION_BINARY;
     if (!binary) throw new Error('HYPERION_BINARY is not set: run the tests by script/test');
-    const child = spawn(binary, ['--listen', '127.0.0.1:0', '--media-port', '0', ...flags], {
+    const listen = flags.includes('--listen') ? [] : ['--listen', '127.0.0.1:0'];
+    const child = spawn(binary, [...listen, '--media-port', '0', ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, RUST_BACKTRACE: '1' },
     });

@@ -23,6 +23,15 @@ export async function statsOf(page: Page, transport: 'sendTransport' | 'recvTran
   }, transport);
 }
 
+/** The server's end of the path that a transport uses, as `udp 192.0.2.1`. */
+export async function pathOf(page: Page, transport: 'sendTransport' | 'recvTransport'): Promise<string> {
+  const stats = await statsOf(page, transport);
+  const find = (id: unknown) => stats.find((stat) => stat.id === id);
+  const pair = find(stats.find(({ type }) => type === 'transport')?.selectedCandidatePairId);
+  const remote = find(pair?.remoteCandidateId);
+  return `${remote?.protocol} ${remote?.address}`;
+}
+
 /** Numbers of the one stream of this kind on the transport. */
 export async function streamOf<Name extends string>(
   page: Page,

@@ -1,5 +1,5 @@
 import type { Page } from '@playwright/test';
-import { ANNA, BEN, FPS, type Person } from '../support/person.js';
+import { ANNA, BEN, FPS, meet, type Person } from '../support/person.js';
 import { expect, type Room, report, test } from '../support/test.js';
 
 /** From the first lost beat until the page says so. */
@@ -114,11 +114,6 @@ async function meetByLink(room: Room) {
   const id = await ben.tile(ANNA).getAttribute('data-participant-id');
   const departures = await Promise.all([departuresOn(anna.page), departuresOn(ben.page)]);
   return { link, anna, ben, id, departures };
-}
-
-async function meet(one: Person, other: Person): Promise<void> {
-  await Promise.all([one.sees(other.look), other.sees(one.look)]);
-  await Promise.all([one.hears(other.look), other.hears(one.look)]);
 }
 
 /** Watches a page from now on for tiles that go away and for notices; returns a way to read what was seen. */

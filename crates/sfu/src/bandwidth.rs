@@ -73,6 +73,7 @@ impl Bandwidth {
     pub(crate) fn handle_timeout(&mut self, now: Micros) {
         if self.estimator.poll_timeout().is_some_and(|at| at <= now) {
             self.estimator.handle_timeout(now);
+            self.follow_estimate(now);
         }
         if self.probe.is_none() {
             self.probe = self.estimator.poll_probe(now).map(|cluster| ProbeSender::new(now, cluster));

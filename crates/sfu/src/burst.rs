@@ -57,7 +57,10 @@ impl Egress {
     /// A sealed packet leaves. A number that no packet carried would look lost in the feedback.
     fn on_sent(&mut self, now: Micros, format: &ConsumerFormat, bytes: usize) {
         if let Some(bandwidth) = &mut self.bandwidth {
-            bandwidth.pacing.spend(bytes);
+            match format.codec.kind() {
+                MediaKind::Audio => bandwidth.pacing.spend_urgent(bytes),
+                MediaKind::Video => bandwidth.pacing.spend(bytes),
+            }
         }
         if format.transport_cc {
             if let Some(bandwidth) = &mut self.bandwidth {

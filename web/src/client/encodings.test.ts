@@ -9,6 +9,12 @@ describe('cameraEncodings', () => {
     expect(scales(180)).toEqual([1]);
   });
 
+  it('sends no layers in time', () => {
+    for (const height of [720, 180]) {
+      for (const { scalabilityMode } of cameraEncodings(height, 'video/VP8')) expect(scalabilityMode).toBe('L1T1');
+    }
+  });
+
   it('sends codecs that have layers of their own as one stream, in full size', () => {
     expect(cameraEncodings(720, 'video/AV1')).toEqual([{ scaleResolutionDownBy: 1, maxBitrate: 1_200_000 }]);
   });

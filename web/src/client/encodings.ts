@@ -7,6 +7,11 @@ const LAYERED = /vp8|h264/i;
 const THREE_FROM = 540;
 const TWO_FROM = 270;
 
+/** One layer in time in each size: the server drops none. With the three that Chromium takes where nothing is said, a
+ *  receiver does not wait for what is repeated to it of the upper two: at 5 % loss and 50 ms it left out every fifth
+ *  frame. */
+const SCALABILITY_MODE = 'L1T1';
+
 /** In bit/s, from the smallest picture to the largest. */
 const BITRATES = [150_000, 500_000, 1_200_000];
 
@@ -21,5 +26,6 @@ export function cameraEncodings(height: number, mimeType: string): types.RtpEnco
     scaleResolutionDownBy: 2 ** (bitrates.length - 1 - layer),
     maxBitrate,
   }));
-  return LAYERED.test(mimeType) ? encodings : encodings.slice(-1);
+  if (!LAYERED.test(mimeType)) return encodings.slice(-1);
+  return encodings.map((encoding) => ({ ...encoding, scalabilityMode: SCALABILITY_MODE }));
 }

@@ -146,8 +146,11 @@ impl Simulation {
             self.probes += 1;
             self.probe = Some(ProbeSender::new(now, cluster));
         }
-        if now % (20 * MS) == 0 && !self.send(AUDIO_BYTES) {
-            self.sample.audio_lost += 1;
+        if now % (20 * MS) == 0 {
+            self.pacing.spend_urgent(AUDIO_BYTES);
+            if !self.send(AUDIO_BYTES) {
+                self.sample.audio_lost += 1;
+            }
         }
         if now % (100 * MS) == 0 {
             self.share_out();
@@ -157,12 +160,14 @@ impl Simulation {
         }
         while !self.frames.is_empty() && self.pacing.allowance(now) > 0 {
             if let Some(bytes) = self.frames.pop_front() {
+                self.pacing.spend(bytes);
                 self.send(bytes);
             }
         }
         while let Some(bytes) =
             self.probe.as_ref().filter(|probe| probe.next_timeout() <= now).map(ProbeSender::padding_bytes)
         {
+            self.pacing.spend(bytes);
             self.send(bytes);
         }
     }
@@ -171,7 +176,6 @@ impl Simulation {
     fn send(&mut self, bytes: usize) -> bool {
         let cluster = self.probe.as_ref().map(ProbeSender::id);
         self.estimator.on_sent(self.now, self.sequence, bytes, cluster);
-        self.pacing.spend(bytes);
         if self.probe.as_mut().is_some_and(|probe| probe.on_sent(bytes)) {
             self.probe = None;
         }
