@@ -15,7 +15,7 @@ const SHARE_MAX: u64 = 15;
 /// Over which the share is measured, by halving the counts each time it has passed.
 const SHARE_WINDOW: Duration = Duration::from_secs(5);
 /// Least time between two requests while the share is exceeded, so that a viewer never waits longer than this: whoever
-/// lost the network and has it again is to see everything within two seconds, and to notice the loss takes time too.
+/// lost the network and has it again is to see everything soon, and to notice the loss takes time too.
 const DEFERRED: Duration = Duration::from_secs(1);
 
 /// Merges and spaces the keyframe requests for one stream.
