@@ -298,6 +298,7 @@ impl Driver {
         if elapsed >= REPORT_INTERVAL {
             let permille = self.report.busy.as_micros() * 1000 / elapsed.as_micros().max(1);
             self.link.counters.busy_permille.store(permille as u32, Ordering::Relaxed);
+            self.worker.set_load(permille as u32);
             self.report = Report { started: now, busy: Duration::ZERO };
             self.publish_transports();
             let worker = &self.worker;

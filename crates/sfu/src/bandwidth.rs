@@ -24,8 +24,10 @@ pub(crate) struct Bandwidth {
     pub(crate) pacing: TokenBucket,
     retransmissions: TokenBucket,
     pub(crate) gate: UpgradeGate,
-    /// When to share again for the sake of an upgrade that had to wait.
+    /// When to share again: an upgrade had to wait, or something changed.
     pub(crate) share_at: Option<Micros>,
+    /// When the path was shared last, and by which estimate.
+    pub(crate) shared: (Micros, u64),
     probe: Option<ProbeSender>,
     probator_sequence: u64,
 }
@@ -39,6 +41,7 @@ impl Bandwidth {
             estimator,
             gate: UpgradeGate::default(),
             share_at: None,
+            shared: (Micros::MIN / 2, 0),
             probe: None,
             probator_sequence: 0,
         }

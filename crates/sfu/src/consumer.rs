@@ -12,7 +12,7 @@ mod wraps;
 
 use std::time::{Duration, Instant};
 
-use protocol::ConsumerId;
+use protocol::{ConsumerId, MediaKind};
 
 pub(crate) use header::{HeaderFields, HeaderWriter};
 pub(crate) use reported::Reported;
@@ -25,24 +25,33 @@ use crate::rate::SendRate;
 use crate::ring::{PacketInfo, Ring, StoredPacket};
 use crate::rtcp::ReportBlock;
 use crate::score::BEST;
-use sent::SentPackets;
+use sent::{NotFound, SentPackets, before};
 
 /// How far back a start looks for packets that overtook the keyframe's first.
 const OVERTAKEN_MAX: u64 = 64;
 /// A source that jumps further ahead starts anew: after a jump of 2^15 a receiver would guess the wrong rollover
 /// counter for good (RFC 3711 3.3.1).
 const JUMP_MAX: u64 = 1 << 14;
-/// A keyframe that came this long ago is still good to begin with: the receiver catches up within a moment.
+/// A keyframe that is followed by no more than this is still good to begin with: the receiver catches up within a
+/// moment.
 const FRESH_US: Micros = 300_000;
+/// Unless it is older than this, with all that keeps it on its way here: nothing came since.
+const KEYFRAME_AGE_US_MAX: Micros = 2_000_000;
 /// Who lags this far behind the newest packet skips to a keyframe.
 const LAG_US_MAX: Micros = 300_000;
 /// But not before this long after its last start: the keyframe that it began with may be large for its path, and
 /// another costs all who watch the same.
 const CATCH_UP_US: Micros = 2_000_000;
+/// A receiver that lacks a packet captured this long before the newest has seen nothing new since: all that it lacks
+/// takes longer to be sent again, with retransmissions bounded as they are, than a keyframe takes.
+const REPAIR_US_MAX: Micros = 500_000;
+/// But so many round trips it may ask for a packet in any case.
+const REPAIR_ROUND_TRIPS: Micros = 4;
 /// The packets of a frame come within this time.
 const FRAME_TIME_MAX: Duration = Duration::from_millis(50);
-/// By how much two streams of one camera may disagree on when a frame was captured.
-const CAPTURE_SLACK_US: Micros = 10_000;
+/// A keyframe of another layer may be older by this than what was sent, about a frame: it is larger, and so comes
+/// later than the next frame of the layer that goes on meanwhile. Were it refused, the one after it would be too.
+const BEHIND_US_MAX: Micros = 40_000;
 
 /// What makes the packets of a consumer its own.
 #[derive(Debug, Clone)]
@@ -92,6 +101,17 @@ struct Newest {
     capture_us: Micros,
     picture: Option<PictureNumbers>,
     marker: bool,
+}
+
+/// What a packet is to its receiver who says that it lacks it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// To be sent again.
+    Again(Found),
+    /// On its way already, not there yet, or of no use any more: a newer keyframe was sent.
+    Settled,
+    /// Gone, or so old that only a keyframe helps.
+    TooLate,
 }
 
 /// How a packet leaves.
@@ -153,6 +173,8 @@ pub(crate) struct Consumer {
     /// The next output sequence number.
     next: u64,
     newest: Option<Newest>,
+    /// The sequence number with which the newest keyframe began.
+    newest_keyframe: u64,
     /// When what it began with was captured.
     began_us: Micros,
     /// Waiting for a tick, because its path took all that it may.
@@ -197,6 +219,7 @@ impl Consumer {
             flow: Flow::Paused,
             next: u64::from(first_sequence & 0x7fff),
             newest: None,
+            newest_keyframe: 0,
             began_us: 0,
             held: false,
             resync: true,
@@ -279,9 +302,11 @@ impl Consumer {
     /// The slot of a keyframe to begin with.
     fn fresh_keyframe(&self, ring: &Ring, now_us: Micros, from: u64) -> Option<u64> {
         let (slot, capture_us) = ring.keyframe()?;
-        let new = self.newest.is_none_or(|newest| capture_us >= newest.capture_us - CAPTURE_SLACK_US);
+        let newest_us = ring.newest_capture()?;
+        let new = self.newest.is_none_or(|newest| capture_us >= newest.capture_us - BEHIND_US_MAX);
+        let fresh = newest_us - capture_us <= FRESH_US && now_us - capture_us <= KEYFRAME_AGE_US_MAX;
         let start = ring.start_of(slot, OVERTAKEN_MAX);
-        (new && start >= from && now_us - capture_us <= FRESH_US).then_some(slot)
+        (new && fresh && start >= from).then_some(slot)
     }
 
     /// The slot to be read next, moved past what was overwritten meanwhile.
@@ -298,9 +323,12 @@ impl Consumer {
     /// Gives up the frames that would reach the receiver too late: goes on at a newer keyframe, or waits for the next.
     pub(crate) fn skip_stale(&mut self, ring: &Ring) {
         let Some(newest_us) = ring.newest_capture() else { return };
+        // Each packet of sound stands for itself; of a picture only whole frames are left out, and a keyframe is dear.
+        let audio = self.format.codec.kind() == MediaKind::Audio;
+        let may_skip =
+            audio || self.newest.is_some_and(|newest| newest.marker) && newest_us - self.began_us > CATCH_UP_US;
         let lagging = matches!(self.flow, Flow::Running { .. })
-            && self.newest.is_some_and(|newest| newest.marker)
-            && newest_us - self.began_us > CATCH_UP_US
+            && may_skip
             && ring.packet(self.cursor).is_some_and(|packet| newest_us - packet.info.capture_us > LAG_US_MAX);
         if lagging {
             self.stats.skipped += 1;
@@ -348,6 +376,13 @@ impl Consumer {
         }
     }
 
+    /// Whether the flow begins anew with this packet, so that what is planned has to be sent before: its numbers
+    /// follow those of what was sent, and none is ever sealed twice.
+    pub(crate) fn begins_anew_at(&self, info: &PacketInfo) -> bool {
+        let leaps = |out: Outgoing| out.sequence > self.next + JUMP_MAX;
+        self.flow == Flow::Starting || self.outgoing(info).is_some_and(leaps)
+    }
+
     fn outgoing(&self, info: &PacketInfo) -> Option<Outgoing> {
         let Flow::Running { from, offset } = self.flow else { return None };
         (info.sequence >= from)
@@ -376,6 +411,9 @@ impl Consumer {
             let timestamp = info.timestamp.wrapping_add(out.shift.timestamp);
             self.newest = Some(Newest { timestamp, capture_us: info.capture_us, picture, marker: info.marker });
         }
+        if info.keyframe {
+            self.newest_keyframe = self.newest_keyframe.max(out.sequence);
+        }
         self.sent_to = self.sent_to.max(slot + 1);
         self.stats.packets += 1;
         self.stats.payload_bytes += packet.payload.len() as u64;
@@ -383,18 +421,27 @@ impl Consumer {
         self.sent.insert(out.sequence, self.source.map_or(0, |source| source.layer), slot);
     }
 
-    /// Looks up a lost packet among those of the producer's streams. `None` when it cannot or should not be sent
-    /// again: it is forgotten, or went out again less than `rtt_ms` ago.
+    /// Looks up a packet that the receiver lacks among those of the producer's streams.
     pub(crate) fn lost<'a>(
         &mut self,
         sequence: u16,
-        now_ms: u64,
+        now_us: Micros,
         rtt_ms: u16,
         ring_of: impl FnOnce(u8) -> Option<&'a Ring>,
-    ) -> Option<Found> {
-        let found = self.sent.find(sequence, self.next, now_ms, rtt_ms, ring_of)?;
-        self.stats.retransmitted += 1;
-        Some(found)
+    ) -> Lost {
+        let newest_us = self.newest.map_or(0, |newest| newest.capture_us);
+        let repair_us = REPAIR_US_MAX.max(Micros::from(rtt_ms) * 1000 * REPAIR_ROUND_TRIPS);
+        match self.sent.find(sequence, self.next, now_us, rtt_ms, ring_of) {
+            Ok(found) if newest_us - found.capture_us <= repair_us => {
+                self.stats.retransmitted += 1;
+                Lost::Again(found)
+            }
+            Err(NotFound::JustSent | NotFound::NotSent) => Lost::Settled,
+            Ok(_) | Err(NotFound::Gone) => {
+                let newer = before(self.next, sequence).is_none_or(|lost| lost < self.newest_keyframe);
+                if newer { Lost::Settled } else { Lost::TooLate }
+            }
+        }
     }
 
     /// The next sequence number of the retransmission stream.
@@ -536,17 +583,19 @@ mod tests {
 
     #[test]
     fn a_keyframe_that_just_came_is_begun_with_and_an_old_one_is_not() {
-        let ring = ring_of(&[info(52, 3000, false), info(51, 3000, true), info(53, 3000, false)]);
-        let mut late = consumer();
-        late.resume();
-        late.switch(source(0), &ring, 33_333 + FRESH_US);
-        assert_eq!(read(&mut late, &ring), [(1001, 3000), (1000, 3000), (1002, 3000)]);
-
-        let mut too_late = consumer();
-        too_late.resume();
-        too_late.switch(source(0), &ring, 33_334 + FRESH_US);
-        assert_eq!(read(&mut too_late, &ring), []);
-        assert!(too_late.waits_for_keyframe(&ring));
+        let mut ring = ring_of(&[info(52, 3000, false), info(51, 3000, true), info(53, 3000, false)]);
+        let begun = |ring: &Ring, now_us| {
+            let mut consumer = consumer();
+            consumer.resume();
+            consumer.switch(source(0), ring, now_us);
+            (read(&mut consumer, ring).len(), consumer.waits_for_keyframe(ring))
+        };
+        assert_eq!(begun(&ring, 1_900_000), (3, false), "however long it was on its way");
+        assert_eq!(begun(&ring, 2_100_000), (0, true), "but nothing came for two seconds");
+        ring.push(info(54, 3000 + 300 * 90, false), &[], &[0]);
+        assert_eq!(begun(&ring, 400_000), (4, false));
+        ring.push(info(55, 3000 + 301 * 90, false), &[], &[0]);
+        assert_eq!(begun(&ring, 400_000), (0, true), "more than 300 ms to catch up");
     }
 
     #[test]
@@ -571,7 +620,7 @@ mod tests {
         ring.push(info(11, 90_000, true), &[], &[0]);
         assert_eq!(read(&mut consumer, &ring), []);
         consumer.resume();
-        consumer.restart(&ring, 2_000_000);
+        consumer.restart(&ring, 4_000_000);
         ring.push(info(12, 180_000, true), &[], &[0]);
         assert_eq!(read(&mut consumer, &ring), [(1001, 180_000)]);
     }
@@ -597,11 +646,13 @@ mod tests {
         consumer.resume();
         consumer.switch(source(0), &low, 1_000_000);
         read(&mut consumer, &low);
-        let mut high = ring_of(&[info(5, 88_000, true), info(6, 90_000, false)]);
-        assert!(!consumer.can_switch(&high, 1_000_000), "22 ms before what was sent");
-        high.push(info(7, 90_000, true), &[], &[0]);
+        let mut high = ring_of(&[info(5, 90_000 - 41 * 90, true), info(6, 90_000 - 60, false)]);
+        assert!(!consumer.can_switch(&high, 1_000_000), "41 ms before what was sent");
+        high.push(info(7, 90_000 - 40 * 90, true), &[], &[0]);
+        assert!(consumer.can_switch(&high, 1_000_000), "larger frames come later");
+        high.push(info(8, 90_000, true), &[], &[0]);
         assert!(consumer.can_switch(&high, 1_000_000), "of the same instant");
-        assert!(!consumer.can_switch(&high, 1_400_000), "too long ago");
+        assert!(!consumer.can_switch(&high, 3_100_000), "too long ago");
         consumer.switch(source(2), &high, 1_000_000);
         assert_eq!(read(&mut consumer, &high), [(1001, 90_090)], "a frame has a timestamp of its own");
     }
@@ -641,15 +692,43 @@ mod tests {
         read(&mut consumer, &high);
 
         let ring_of = |layer: u8| [&low, &high].get(usize::from(layer)).copied();
-        let found = consumer.lost(1002, 5000, 50, ring_of).expect("remembered");
-        assert_eq!((found.layer, found.slot, found.sequence), (0, 2, 1002));
-        assert_eq!(consumer.lost(1002, 5049, 50, ring_of), None);
-        assert!(consumer.lost(1002, 5050, 50, ring_of).is_some());
-        let found = consumer.lost(1005, 5050, 50, ring_of).expect("of the other layer");
-        assert_eq!((found.layer, found.slot, found.sequence), (1, 0, 1005));
-        assert_eq!(consumer.lost(1006, 5050, 50, ring_of), None, "never sent");
+        let place = |lost| match lost {
+            Lost::Again(found) => Some((found.layer, found.slot, found.sequence)),
+            Lost::Settled | Lost::TooLate => None,
+        };
+        assert_eq!(place(consumer.lost(1002, 200_000, 50, ring_of)), Some((0, 2, 1002)));
+        assert_eq!(consumer.lost(1002, 249_000, 50, ring_of), Lost::Settled);
+        assert_eq!(place(consumer.lost(1002, 250_000, 50, ring_of)), Some((0, 2, 1002)));
+        assert_eq!(place(consumer.lost(1005, 250_000, 50, ring_of)), Some((1, 0, 1005)), "of the other layer");
+        assert_eq!(consumer.stats.retransmitted, 3);
         consumer.detach();
-        assert_eq!(consumer.lost(1002, 6000, 50, ring_of), None, "of another source");
+        assert_eq!(consumer.lost(1002, 300_000, 50, ring_of), Lost::Settled, "before the other layer's keyframe");
+    }
+
+    #[test]
+    fn who_lacks_what_is_gone_or_old_needs_a_keyframe_unless_one_was_sent_since() {
+        let at = |sequence, ms: u32, keyframe| info(sequence, ms * 90, keyframe);
+        let mut ring = ring_of(&[at(0, 0, true), at(1, 100, false), at(3, 600, false)]);
+        let mut consumer = started(&ring_of(&[]));
+        read(&mut consumer, &ring);
+        fn ask(consumer: &mut Consumer, sequence: u16, ring: &Ring, rtt_ms: u16) -> Lost {
+            consumer.lost(sequence, 0, rtt_ms, |_| Some(ring))
+        }
+        assert!(matches!(ask(&mut consumer, 1001, &ring, 0), Lost::Again(_)));
+        assert_eq!(ask(&mut consumer, 1002, &ring, 0), Lost::Settled, "lost on its way to the server");
+        assert_eq!(ask(&mut consumer, 900, &ring, 0), Lost::Settled, "before the first keyframe");
+        assert_eq!(ask(&mut consumer, 1004, &ring, 0), Lost::Settled, "not sent yet");
+
+        ring.push(at(4, 601, false), &[], &[0]);
+        read(&mut consumer, &ring);
+        assert_eq!(ask(&mut consumer, 1001, &ring, 0), Lost::TooLate, "captured 501 ms before the newest");
+        let long_way = consumer.lost(1001, 1_000_000, 180, |_| Some(&ring));
+        assert!(matches!(long_way, Lost::Again(_)), "within four round trips");
+        assert_eq!(consumer.lost(1003, 0, 0, |_| None), Lost::TooLate, "overwritten");
+
+        ring.push(at(5, 602, true), &[], &[0]);
+        read(&mut consumer, &ring);
+        assert_eq!(ask(&mut consumer, 1001, &ring, 0), Lost::Settled);
     }
 
     #[test]

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 const INTERVAL: Duration = Duration::from_millis(500);
 /// Least time after which a request that brought nothing is repeated.
 const REPEAT_MIN: Duration = Duration::from_millis(300);
+/// How often the time to the next request doubles at most: to 4 s.
+const BACKOFF_MAX: u32 = 3;
 /// Largest share of keyframe bytes in the last [`SHARE_WINDOW`], in percent.
 const SHARE_MAX: u64 = 15;
 /// Over which the share is measured, by halving the counts each time it has passed.
@@ -23,6 +25,8 @@ const DEFERRED: Duration = Duration::from_secs(1);
 pub(crate) struct KeyframeGate {
     wanted_since: Option<Instant>,
     asked: Option<Instant>,
+    /// How often it was asked since the last packet.
+    in_vain: u32,
     bytes: u64,
     keyframe_bytes: u64,
     window_started: Instant,
@@ -33,7 +37,15 @@ pub(crate) struct KeyframeGate {
 impl KeyframeGate {
     /// A gate that nobody has asked yet.
     pub(crate) fn new(now: Instant) -> Self {
-        Self { wanted_since: None, asked: None, bytes: 0, keyframe_bytes: 0, window_started: now, measured: false }
+        Self {
+            wanted_since: None,
+            asked: None,
+            in_vain: 0,
+            bytes: 0,
+            keyframe_bytes: 0,
+            window_started: now,
+            measured: false,
+        }
     }
 
     /// Somebody needs a keyframe.
@@ -43,6 +55,7 @@ impl KeyframeGate {
 
     /// A packet of the stream came in; `in_keyframe` where it belongs to one.
     pub(crate) fn on_packet(&mut self, now: Instant, bytes: usize, in_keyframe: bool) {
+        self.in_vain = 0;
         if now.saturating_duration_since(self.window_started) >= SHARE_WINDOW {
             self.window_started = now;
             self.measured = true;
@@ -70,6 +83,7 @@ impl KeyframeGate {
         let due = self.poll_timeout(rtt).is_some_and(|at| at <= now);
         if due {
             self.asked = Some(now);
+            self.in_vain += 1;
         }
         due
     }
@@ -80,7 +94,10 @@ impl KeyframeGate {
         let too_many = self.measured && self.keyframe_bytes * 100 > self.bytes * SHARE_MAX;
         Some(match self.asked {
             // Asked for this very wish already: repeat it. Asked for an earlier one: keep the distance.
-            Some(asked) if asked >= wanted => asked + INTERVAL.max(REPEAT_MIN.max(rtt * 2)),
+            // A publisher from whom nothing comes is asked less and less often.
+            Some(asked) if asked >= wanted => {
+                asked + INTERVAL.max(REPEAT_MIN.max(rtt * 2)) * (1 << self.in_vain.saturating_sub(2).min(BACKOFF_MAX))
+            }
             Some(asked) if too_many => asked + DEFERRED,
             Some(asked) => asked + INTERVAL,
             None => wanted,
@@ -119,6 +136,22 @@ mod tests {
         assert!(gate.poll(start + ms(500), RTT));
         gate.on_keyframe();
         assert_eq!(gate.poll_timeout(RTT), None);
+    }
+
+    #[test]
+    fn a_silent_publisher_is_asked_less_and_less_often() {
+        let start = Instant::now();
+        let mut gate = KeyframeGate::new(start);
+        gate.request(start);
+        let mut asked = Vec::new();
+        for at in (0..16_000).step_by(100) {
+            if gate.poll(start + ms(at), RTT) {
+                asked.push(at);
+            }
+        }
+        assert_eq!(asked, [0, 500, 1000, 2000, 4000, 8000, 12_000]);
+        gate.on_packet(start + ms(12_600), 1000, false);
+        assert!(gate.poll(start + ms(12_600), RTT), "at once when it is there again");
     }
 
     #[test]

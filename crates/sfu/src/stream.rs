@@ -50,6 +50,8 @@ pub(crate) struct Stream {
     pub(crate) keyframe_requests_sent: u64,
     /// Waiting in the fan-out.
     pub(crate) queued: bool,
+    /// Waiting for more of its frame, at most until then.
+    pub(crate) gathers_until: Option<Micros>,
     /// The RTP timestamp of the newest keyframe.
     keyframe_timestamp: Option<u32>,
 }
@@ -116,6 +118,7 @@ impl Stream {
             nacks_sent: 0,
             keyframe_requests_sent: 0,
             queued: false,
+            gathers_until: None,
             keyframe_timestamp: None,
         }
     }

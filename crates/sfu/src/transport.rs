@@ -47,7 +47,9 @@ pub(crate) struct Transport {
     /// SRTP and SRTCP packets from the client, and their bytes.
     pub(crate) packets_received: u64,
     pub(crate) bytes_received: u64,
-    /// From the newest receiver report.
+    /// When the first DTLS datagram came.
+    pub(crate) handshake_began: Option<Instant>,
+    /// From the newest receiver report; before the first, how long DTLS took.
     pub(crate) round_trip: Option<Duration>,
     /// The SSRC that feedback and receiver reports come from.
     pub(crate) rtcp_ssrc: u32,

@@ -2,14 +2,15 @@
 //!
 //! `control` holds the calls that make and change things, `ingress` takes datagrams in, `feedback` acts on
 //! RTCP, `data` carries data channels, `layers` chooses what each consumer gets, `sharing` how much of its path,
-//! `paths` where its packets go, `fan_out` holds what waits to be sent, `egress` writes what is due, `reports` does
-//! what time brings, `speakers` tells who speaks, `stats` how everything is doing.
+//! `paths` where its packets go, `gather` lets frames become complete under load, `fan_out` holds what waits to be
+//! sent, `egress` writes what is due, `reports` does what time brings, `speakers` tells who speaks, `stats` how everything is doing.
 
 mod control;
 mod data;
 mod egress;
 mod fan_out;
 mod feedback;
+mod gather;
 mod ingress;
 mod layers;
 mod paths;
@@ -261,6 +262,7 @@ pub struct Worker {
     levels_at: Instant,
     control: ControlQueue,
     fan_out: fan_out::FanOut,
+    gathering: gather::Gathering,
     data: data::DataChannels,
     events: VecDeque<Event>,
     stats: WorkerStats,
@@ -290,6 +292,7 @@ impl Worker {
             levels_at: now,
             control: ControlQueue::default(),
             fan_out: fan_out::FanOut::default(),
+            gathering: gather::Gathering::default(),
             data: data::DataChannels::default(),
             events: VecDeque::with_capacity(EVENTS_MAX),
             stats: WorkerStats::default(),
@@ -308,8 +311,9 @@ impl Worker {
         if self.transports.is_empty() {
             return None;
         }
-        let tick = self.fan_out.tick().map(|at| self.clock.instant(at));
-        let next = [self.timers.next(), self.data.poll_timeout(), tick, Some(self.levels_at)];
+        let paced = [self.fan_out.tick(), self.gathering.poll_timeout()].into_iter().flatten().min();
+        let paced = paced.map(|at| self.clock.instant(at));
+        let next = [self.timers.next(), self.data.poll_timeout(), paced, Some(self.levels_at)];
         next.into_iter().flatten().min()
     }
 

@@ -22,6 +22,9 @@ const FRAME_WAIT: Duration = Duration::from_secs(3);
 const WAITING_MAX: usize = 4096;
 /// Rounding of timestamps, in ticks.
 const TICKS_TOLERANCE: i64 = 2;
+/// How much older a frame of another layer may be than the newest of the layer before; its timestamp moves on by the
+/// least that it can.
+const BACK: Duration = Duration::from_millis(45);
 /// How far a timestamp may be off where the publisher changed.
 const CHANGE_TOLERANCE: Duration = Duration::from_millis(100);
 
@@ -335,7 +338,9 @@ impl ReceivedStream {
         let expected = passed_us * rate / 1_000_000;
         let same = packet.stamp.publisher == last.packet.stamp.publisher;
         let tolerance = if same { TICKS_TOLERANCE } else { CHANGE_TOLERANCE.as_millis() as i64 * rate / 1000 };
-        if (ticks - expected).abs() > tolerance || (!same && ticks <= 0) {
+        let other_layer = packet.stamp.keyframe || packet.stamp.packets != last.packet.stamp.packets;
+        let later = if same && other_layer { BACK.as_millis() as i64 * rate / 1000 } else { 0 };
+        if !(-tolerance..=tolerance + later).contains(&(ticks - expected)) || (!same && ticks <= 0) {
             self.fault(Fault::Timestamp { sequence, ticks, expected });
         }
     }

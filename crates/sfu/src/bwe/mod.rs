@@ -191,6 +191,18 @@ impl Estimator {
         }
     }
 
+    /// What is sent goes another way now, of which nothing is known but what arrived so far.
+    pub fn on_new_path(&mut self, now: Micros) {
+        if !self.has_feedback() {
+            return;
+        }
+        let carried = self.acked.mean().unwrap_or(u64::MAX).max(ESTIMATE_BPS_MIN);
+        self.rate.set(now, self.rate.bps().min(carried));
+        self.delay = DelayDetector::default();
+        self.acked = AckedBitrate::default();
+        self.prober.hasten(now);
+    }
+
     /// A REMB that says `bps`. Without transport-wide feedback it is the estimate, else its upper limit.
     pub fn on_remb(&mut self, now: Micros, bps: u64) {
         self.remb = Some((now, bps));
@@ -271,6 +283,11 @@ impl Estimator {
         self.silence_at = match self.waiting_since {
             Some(since) if now - since < patience => Some(since + patience),
             None => Some(now + patience),
+            // Nothing left since the last decrease: there is nothing to be told of.
+            Some(_) if self.is_silent && self.last_sent < self.decreased => {
+                self.waiting_since = None;
+                Some(now + patience)
+            }
             Some(_) => {
                 self.is_silent = true;
                 self.rate.set(now, (self.rate.bps() * 4 / 5).max(ESTIMATE_BPS_MIN));

@@ -265,3 +265,17 @@ fn any_feedback_at_any_time_does_no_harm() {
     });
     assert!(estimator.stats().unknown > 0);
 }
+
+#[test]
+fn who_sends_nothing_keeps_the_estimate_even_if_the_last_packet_was_never_told_of() {
+    let mut estimator = Estimator::new(1_000_000);
+    // The first feedback, without which silence means nothing.
+    estimator.on_sent(0, 0, 1_000, None);
+    estimator.silence_at = Some(100 * MS);
+    for ms in 1..60_000 {
+        if estimator.poll_timeout().is_some_and(|at| at <= ms * MS) {
+            estimator.handle_timeout(ms * MS);
+        }
+    }
+    assert_eq!(estimator.estimate(), 800_000, "decreased once, for what may be lost");
+}

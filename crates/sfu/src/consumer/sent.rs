@@ -2,6 +2,7 @@
 
 use arrayvec::ArrayVec;
 
+use crate::clock::Micros;
 use crate::codec::PictureNumbers;
 use crate::ring::Ring;
 
@@ -30,6 +31,19 @@ pub(crate) struct Found {
     /// The sequence number that it left with, extended.
     pub(crate) sequence: u64,
     pub(crate) shift: Shift,
+    /// When it was captured.
+    pub(crate) capture_us: Micros,
+}
+
+/// Why a packet is not found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotFound {
+    /// It went out again less than a round trip ago.
+    JustSent,
+    /// It was never sent: lost on the publisher's way, of whom it is asked for.
+    NotSent,
+    /// It is too long ago: forgotten, or overwritten in its ring.
+    Gone,
 }
 
 /// Where the newest packets of a consumer lie.
@@ -95,34 +109,51 @@ impl SentPackets {
         self.entries.fill(Entry { place: UNUSED, ..Entry::default() });
     }
 
-    /// Looks up a packet before `next` to be sent again at `now_ms`; `None` when it is forgotten, or was sent again
-    /// less than `rtt_ms` ago.
+    /// Looks up a packet before `next` to be sent again at `now_us`.
     pub(super) fn find<'a>(
         &mut self,
         sequence: u16,
         next: u64,
-        now_ms: u64,
+        now_us: Micros,
         rtt_ms: u16,
         ring_of: impl FnOnce(u8) -> Option<&'a Ring>,
-    ) -> Option<Found> {
-        let entry = self.entries.get_mut(usize::from(sequence) & (ENTRIES - 1))?;
-        if entry.place == UNUSED || entry.sequence != sequence {
-            return None;
+    ) -> Result<Found, NotFound> {
+        let entry = self.entries.get_mut(usize::from(sequence) & (ENTRIES - 1)).ok_or(NotFound::NotSent)?;
+        if entry.place == UNUSED || entry.sequence.wrapping_sub(sequence) > 1 << 15 {
+            return Err(NotFound::NotSent);
         }
-        let now_ms = (now_ms as u16).max(1);
+        if entry.sequence != sequence {
+            return Err(NotFound::Gone);
+        }
+        let now_ms = ((now_us / 1000) as u16).max(1);
         if entry.resent_ms != 0 && now_ms.wrapping_sub(entry.resent_ms) < rtt_ms {
-            return None;
+            return Err(NotFound::JustSent);
         }
+        let found = Self::locate(*entry, next, &self.epochs, ring_of).ok_or(NotFound::Gone)?;
+        entry.resent_ms = now_ms;
+        Ok(found)
+    }
+
+    fn locate<'a>(
+        entry: Entry,
+        next: u64,
+        epochs: &[Epoch],
+        ring_of: impl FnOnce(u8) -> Option<&'a Ring>,
+    ) -> Option<Found> {
         let layer = (entry.place >> SLOT_BITS) as u8;
         let ring = ring_of(layer)?;
         // A ring holds far fewer than 2^29 slots, so the low bits name one.
         let back = (ring.head() as u32).wrapping_sub(entry.place) & SLOT_MASK;
         let slot = ring.head().checked_sub(u64::from(back))?;
-        ring.packet(slot)?;
-        let newest = next.checked_sub(1)?;
-        let sequence = newest.checked_sub(u64::from((newest as u16).wrapping_sub(sequence)))?;
-        let shift = self.epochs.iter().rev().find(|epoch| epoch.from <= sequence)?.shift;
-        entry.resent_ms = now_ms;
-        Some(Found { layer, slot, sequence, shift })
+        let capture_us = ring.packet(slot)?.info.capture_us;
+        let sequence = before(next, entry.sequence)?;
+        let shift = epochs.iter().rev().find(|epoch| epoch.from <= sequence)?.shift;
+        Some(Found { layer, slot, sequence, shift, capture_us })
     }
+}
+
+/// The newest extended sequence number before `next` that ends in these 16 bits.
+pub(super) fn before(next: u64, sequence: u16) -> Option<u64> {
+    let newest = next.checked_sub(1)?;
+    newest.checked_sub(u64::from((newest as u16).wrapping_sub(sequence)))
 }

@@ -7,7 +7,7 @@ use protocol::ConsumerId;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Consumer, ConsumerFormat, Source};
+use super::{Consumer, ConsumerFormat, Lost, Source};
 use crate::clock::Micros;
 use crate::codec::{Codec, PictureNumbers};
 use crate::keys::{ProducerKey, StreamKey, TransportKey};
@@ -184,13 +184,14 @@ fn a_receiver_sees_one_stream_whatever_becomes_of_its_source() {
                 last = Some(packet);
                 recent.push_back(packet);
             }
-            while recent.len() > 100 {
+            while recent.len() > 30 {
                 recent.pop_front();
             }
             // A retransmission says of a packet what was said the first time.
-            if let Some(lost) = recent.get(rng.random_range(0..100)) {
+            if let Some(lost) = recent.get(rng.random_range(0..30)) {
                 let ring_of = |layer: u8| layers.get(usize::from(layer)).map(|layer| &layer.ring);
-                if let Some(found) = consumer.lost(lost.sequence as u16, frame * 50, 0, ring_of) {
+                if let Lost::Again(found) = consumer.lost(lost.sequence as u16, frame as Micros * FRAME_US, 0, ring_of)
+                {
                     let packet = layers[usize::from(found.layer)].ring.packet(found.slot).expect("found");
                     assert_eq!(seen(found.sequence, found.shift, &packet.info), *lost, "seed {seed}");
                 }

@@ -154,6 +154,7 @@ impl Worker {
             arrivals_ssrc: 0,
             packets_received: 0,
             bytes_received: 0,
+            handshake_began: None,
             round_trip: None,
             rtcp_ssrc: self.rng.random_range(1..u32::MAX),
             reports_at: now,

@@ -21,6 +21,7 @@ impl Worker {
         let now_us = self.clock.micros(now);
         let time = SendTime::new(now, now_us);
         self.fan_out.poll_tick(now_us);
+        self.end_gathering(now_us);
         let _ = self.control.drain(batch)
             && self.fan_out(MediaKind::Audio, time, batch)
             && self.retransmit(time, batch)

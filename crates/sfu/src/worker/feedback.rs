@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Worker;
 use super::fan_out::Retransmission;
+use crate::consumer::Lost;
 use crate::keys::{ConsumerKey, TransportKey};
 use crate::rtcp::{NtpTime, ReportBlock, RtcpPacket, packets};
 use crate::transport::Incoming;
@@ -12,6 +13,9 @@ use crate::transport::Incoming;
 const RETRANSMISSIONS_MAX: u16 = 128;
 /// Packet numbers of one NACK that are looked at; a client that asks for more gets the rest when it asks again.
 const NACKS_MAX: usize = 512;
+/// Packets of which transport-wide feedback in one datagram may tell: four times what is remembered. A few bytes can
+/// name 65,535.
+const STATUSES_MAX: u16 = 4096;
 /// Least time between two retransmissions of a packet, in ms: a receiver names its round trip itself.
 const RESEND_MS_MIN: u128 = 20;
 /// The longest round trip that is believed.
@@ -19,6 +23,7 @@ const RTT_MAX: Duration = Duration::from_secs(1);
 
 impl Worker {
     pub(super) fn handle_rtcp(&mut self, now: Instant, key: TransportKey, compound: &[u8]) {
+        let mut statuses_left = STATUSES_MAX;
         for packet in packets(compound) {
             match packet {
                 RtcpPacket::SenderReport(report) => {
@@ -48,18 +53,19 @@ impl Worker {
                     }
                 }
                 RtcpPacket::TransportCc(feedback) => {
+                    let Some(left) = statuses_left.checked_sub(feedback.status_count) else { continue };
+                    statuses_left = left;
                     let now_us = self.clock.micros(now);
                     if let Some(bandwidth) = self.bandwidth_mut(key) {
                         bandwidth.estimator.on_feedback(now_us, &feedback);
-                        self.share_bandwidth(now, key);
-                        self.poll_bandwidth(now, key);
+                        self.share_again(now, key);
                     }
                 }
                 RtcpPacket::Remb(remb) => {
                     let now_us = self.clock.micros(now);
-                    if let Some(bandwidth) = self.bandwidth_mut(key) {
+                    if let Some(bandwidth) = self.estimate_by_remb(now_us, key) {
                         bandwidth.estimator.on_remb(now_us, remb.bitrate);
-                        self.share_bandwidth(now, key);
+                        self.share_again(now, key);
                     }
                 }
                 RtcpPacket::Sdes(_) | RtcpPacket::Bye(_) | RtcpPacket::Xr(_) => {}
@@ -89,7 +95,8 @@ impl Worker {
         sequences: impl Iterator<Item = u16>,
     ) {
         let rtt_ms = self.transports[key.0].rtt().as_millis().max(RESEND_MS_MIN) as u16;
-        let now_ms = (self.clock.micros(now) / 1000) as u64;
+        let now_us = self.clock.micros(now);
+        let mut too_late = false;
         let consumer = &mut self.consumers[consumer_key.0];
         let layers = &self.producers[consumer.producer.0].streams;
         let ring_of = |layer: u8| Some(&self.streams[layers.get(usize::from(layer))?.0].ring);
@@ -97,22 +104,38 @@ impl Worker {
             self.stats.nacks_in += 1;
             consumer.stats.nacks += 1;
             if consumer.retransmissions >= RETRANSMISSIONS_MAX || !self.fan_out.takes_retransmissions() {
-                return;
+                break;
             }
-            if let Some(original) = consumer.lost(sequence, now_ms, rtt_ms, ring_of) {
-                consumer.retransmissions += 1;
-                self.fan_out.retransmit(Retransmission { consumer: consumer_key, original });
+            match consumer.lost(sequence, now_us, rtt_ms, ring_of) {
+                Lost::Again(original) => {
+                    consumer.retransmissions += 1;
+                    self.fan_out.retransmit(Retransmission { consumer: consumer_key, original });
+                }
+                Lost::Settled => {}
+                Lost::TooLate => too_late = true,
             }
+        }
+        if too_late {
+            // The receiver will ask for a keyframe too, but only once it gives up on what it lacks.
+            self.request_keyframes(now, consumer_key);
+        }
+    }
+
+    /// Asks for a keyframe of what a consumer reads, and of what it is to go over to.
+    fn request_keyframes(&mut self, now: Instant, key: ConsumerKey) {
+        let consumer = &self.consumers[key.0];
+        if consumer.paused() {
+            return;
+        }
+        for source in [consumer.source, consumer.next_source].into_iter().flatten() {
+            self.request_keyframe(now, source.stream);
         }
     }
 
     fn handle_keyframe_request(&mut self, now: Instant, key: TransportKey, ssrc: u32) {
-        let Some(consumer) = self.transports[key.0].consumer_ssrcs.get(&ssrc) else { return };
-        let consumer = &mut self.consumers[consumer.0];
-        if let Some(source) = consumer.source.filter(|_| !consumer.paused()) {
-            self.stats.keyframe_requests_in += 1;
-            consumer.stats.keyframe_requests += 1;
-            self.request_keyframe(now, source.stream);
-        }
+        let Some(&key) = self.transports[key.0].consumer_ssrcs.get(&ssrc) else { return };
+        self.stats.keyframe_requests_in += 1;
+        self.consumers[key.0].stats.keyframe_requests += 1;
+        self.request_keyframes(now, key);
     }
 }

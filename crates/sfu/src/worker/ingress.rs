@@ -1,7 +1,9 @@
 //! Datagrams in: told apart by their first byte (RFC 7983), given to the transport that owns the address pair.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use protocol::MediaKind;
 
 use super::paths::egress;
 use super::{Event, Worker};
@@ -16,6 +18,11 @@ use crate::stream::{Arrived, Stored};
 use crate::transmit::SocketIndex;
 use crate::transport::Incoming;
 use crate::twcc::Arrivals;
+
+/// A handshake that took longer than this lost a datagram; it says no more of the round trip.
+const HANDSHAKE_RTT_MAX: Duration = Duration::from_millis(300);
+/// A stream that goes on after a silence this long is asked at once for the keyframe that somebody waits for.
+const WOKE_AFTER: Duration = Duration::from_millis(500);
 
 impl Worker {
     /// Takes in one datagram, which is decrypted in place. Nothing that it holds can do more than close the
@@ -35,7 +42,9 @@ impl Worker {
         };
         match kind {
             Some(PacketKind::Dtls) => {
-                self.transports[key.0].dtls.handle_packet(now, datagram);
+                let transport = &mut self.transports[key.0];
+                transport.handshake_began.get_or_insert(now);
+                transport.dtls.handle_packet(now, datagram);
                 self.poll_dtls(now, key);
             }
             Some(PacketKind::Rtp) => self.handle_rtp(now, key, datagram),
@@ -72,6 +81,10 @@ impl Worker {
         }
         if outcome.selected.is_some() {
             self.use_selected_pair(key);
+            let now_us = self.clock.micros(now);
+            if let Some(bandwidth) = self.bandwidth_mut(key) {
+                bandwidth.estimator.on_new_path(now_us);
+            }
         }
         Some(())
     }
@@ -88,6 +101,9 @@ impl Worker {
                 }
                 DtlsOutput::Connected { seal, open } => {
                     transport.open = Some(open);
+                    // From the client's hello to its answer to ours. Who only publishes reports no other.
+                    let handshake = transport.handshake_began.map(|at| now.saturating_duration_since(at));
+                    transport.round_trip = transport.round_trip.or(handshake.map(|took| took.min(HANDSHAKE_RTT_MAX)));
                     transport.egress = Some(egress(seal, transport.ice.selected()));
                     let id = transport.id;
                     // What was resumed before the path was there starts now.
@@ -239,11 +255,17 @@ impl Worker {
                 transport.timer = Some(self.timers.set(key, transport.timer, at));
             }
         }
-        stream.last_packet = Some(now);
+        let last = stream.last_packet.replace(now);
+        let woke = last.is_some_and(|at| now.saturating_duration_since(at) >= WOKE_AFTER);
         let appeared = !std::mem::replace(&mut stream.active, true);
-        self.queue(incoming.stream);
+        let complete = header.marker || incoming.is_rtx || self.streams[incoming.stream.0].kind == MediaKind::Audio;
+        self.queue_frame(now_us, incoming.stream, complete);
         if appeared {
             self.choose_layers(now, producer_key);
+        }
+        if woke {
+            // What it was asked for in vain is asked for again.
+            self.poll_keyframe_gate(now, incoming.stream);
         }
         if lost_for_good {
             self.request_keyframe(now, incoming.stream);
@@ -302,10 +324,16 @@ impl Worker {
     /// Asks the publisher of a stream for a keyframe, as soon as its gate allows.
     pub(super) fn request_keyframe(&mut self, now: Instant, key: StreamKey) {
         let Some(stream) = self.streams.get_mut(key.0).filter(|stream| stream.nack.is_some()) else { return };
-        if self.producers.get(stream.producer.0).is_none_or(|producer| producer.paused) {
+        let active = stream.active;
+        let Some(producer) = self.producers.get(stream.producer.0).filter(|producer| !producer.paused) else {
             // Whoever waits is served when it goes on.
             return;
+        };
+        if !active && producer.streams.iter().any(|other| self.streams[other.0].active) {
+            // A layer that is switched off has no keyframe, and asking for one makes some encoders send one of each.
+            return;
         }
+        let stream = &mut self.streams[key.0];
         stream.gate.request(now);
         self.poll_keyframe_gate(now, key);
     }

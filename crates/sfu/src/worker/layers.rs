@@ -26,7 +26,7 @@ impl Worker {
     pub fn set_preferred_layer(&mut self, now: Instant, id: ConsumerId, layer: u8) -> Result<(), NotFound> {
         let key = *self.consumer_ids.get(&id).ok_or(NotFound)?;
         self.consumers[key.0].preferred_layer = layer;
-        self.share_bandwidth(now, self.consumers[key.0].transport);
+        self.share_soon(now, self.consumers[key.0].transport);
         self.choose_layer(now, key);
         Ok(())
     }
@@ -36,7 +36,7 @@ impl Worker {
     pub fn set_priority(&mut self, now: Instant, id: ConsumerId, priority: NonZeroU8) -> Result<(), NotFound> {
         let key = *self.consumer_ids.get(&id).ok_or(NotFound)?;
         self.consumers[key.0].priority = priority.get();
-        self.share_bandwidth(now, self.consumers[key.0].transport);
+        self.share_soon(now, self.consumers[key.0].transport);
         Ok(())
     }
 
@@ -46,14 +46,19 @@ impl Worker {
             return;
         }
         self.watch_bandwidth(now, key);
-        self.share_bandwidth(now, self.consumers[key.0].transport);
+        let transport = self.consumers[key.0].transport;
+        if !self.consumers[key.0].has_begun() && self.bandwidth_mut(transport).is_some() {
+            // Until the path is shared anew, which is within this turn.
+            self.consumers[key.0].allowed_layer = 0;
+        }
+        self.share_soon(now, transport);
         let consumer = &self.consumers[key.0];
         let Some(best) = self.best_source(key) else { return };
         let now_us = self.clock.micros(now);
         let source = match consumer.source {
-            Some(source) => source,
-            None if consumer.can_switch(&self.streams[best.stream.0].ring, now_us) => best,
-            None => self.lowest_source(consumer.producer).unwrap_or(best),
+            Some(source) if self.comes(source) || !self.comes(best) => source,
+            _ if consumer.can_switch(&self.streams[best.stream.0].ring, now_us) => best,
+            _ => self.lowest_source(consumer.producer).unwrap_or(best),
         };
         let (consumer, ring) = (&mut self.consumers[key.0], &self.streams[source.stream.0].ring);
         if consumer.source == Some(source) {
@@ -108,13 +113,15 @@ impl Worker {
         let wanted = self
             .sources(consumer.producer)
             .take_while(|source| source.layer <= consumer.preferred_layer.min(consumer.allowed_layer));
-        let comes = |source: &Source| self.streams[source.stream.0].active;
-        wanted.filter(comes).last().or_else(|| self.lowest_source(consumer.producer))
+        wanted.filter(|&source| self.comes(source)).last().or_else(|| self.lowest_source(consumer.producer))
     }
 
     fn lowest_source(&self, producer: ProducerKey) -> Option<Source> {
-        let comes = |source: &Source| self.streams[source.stream.0].active;
-        self.sources(producer).find(comes).or_else(|| self.sources(producer).next())
+        self.sources(producer).find(|&source| self.comes(source)).or_else(|| self.sources(producer).next())
+    }
+
+    fn comes(&self, source: Source) -> bool {
+        self.streams[source.stream.0].active
     }
 
     fn sources(&self, producer: ProducerKey) -> impl Iterator<Item = Source> {
@@ -125,6 +132,7 @@ impl Worker {
     /// Has the stream looked at by the fan-out.
     pub(super) fn queue(&mut self, key: StreamKey) {
         let stream = &mut self.streams[key.0];
+        stream.gathers_until = None;
         if !std::mem::replace(&mut stream.queued, true) {
             self.fan_out.push(stream.kind, key);
         }
@@ -138,6 +146,7 @@ impl Worker {
             if self.producers[key].streams.len() > 1 {
                 self.update_activity(now, ProducerKey(key));
                 self.update_wanted(now, ProducerKey(key));
+                self.ask_again(now, ProducerKey(key));
             }
         }
     }
@@ -155,11 +164,23 @@ impl Worker {
             let age = stream.last_packet.map(|at| now.saturating_duration_since(at));
             if stream.active && age.is_none_or(|age| age >= SILENT_AFTER) {
                 stream.active = false;
+                // Whoever waits for it goes over to another.
+                stream.gate.cancel();
                 changed = true;
             }
         }
         if changed {
             self.choose_layers(now, key);
+        }
+    }
+
+    /// A keyframe that came may have been of no use to somebody who waits to go over to its layer.
+    fn ask_again(&mut self, now: Instant, key: ProducerKey) {
+        for index in 0..self.producers[key.0].consumers.len() {
+            let consumer = &self.consumers[self.producers[key.0].consumers[index].0];
+            if let Some(next) = consumer.next_source.filter(|_| !consumer.paused()) {
+                self.request_keyframe(now, next.stream);
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use crate::bandwidth::{Bandwidth, write_probe};
 use crate::burst::{Egress, SendTime};
 use crate::bwe::allocate::LAYERS_MAX;
 use crate::bwe::{Share, allocate};
+use crate::clock::Micros;
 use crate::keys::{ConsumerKey, TransportKey};
 use crate::transmit::DATAGRAM_BYTES_MAX;
 
@@ -18,6 +19,12 @@ use crate::transmit::DATAGRAM_BYTES_MAX;
 const PADDING_MAX: usize = 8;
 /// The timer is no finer.
 const TIMER_MIN: Duration = Duration::from_millis(1);
+/// Least time between two sharings for the sake of feedback alone; each looks at all that the transport consumes.
+const SHARE_INTERVAL_US: Micros = 100_000;
+/// But an estimate that fell by one part in so many is followed at once.
+const FALLEN_PART: u64 = 20;
+/// Whoever sent nothing for this long is given no part of a path.
+const SILENT_AFTER: Duration = Duration::from_secs(2);
 
 impl Worker {
     /// Begins to estimate what a transport carries, when it is about to send video that tells of its arrival.
@@ -30,6 +37,36 @@ impl Worker {
         {
             egress.bandwidth.get_or_insert_with(|| Box::new(Bandwidth::new(now_us)));
         }
+    }
+
+    /// The estimation of a transport whose client tells of it by REMB alone, which begins with the first.
+    pub(super) fn estimate_by_remb(&mut self, now_us: Micros, key: TransportKey) -> Option<&mut Bandwidth> {
+        let egress = self.transports.get_mut(key.0)?.egress.as_mut()?;
+        Some(egress.bandwidth.get_or_insert_with(|| Box::new(Bandwidth::new(now_us))))
+    }
+
+    /// Has the path of a transport shared anew before this turn ends, however many of its consumers change.
+    pub(super) fn share_soon(&mut self, now: Instant, key: TransportKey) {
+        let now_us = self.clock.micros(now);
+        if let Some(bandwidth) = self.bandwidth_mut(key) {
+            bandwidth.share_at = Some(now_us);
+            self.schedule(key, now);
+        }
+    }
+
+    /// The estimate may have changed: shares the path anew, unless that was done a moment ago and little changed.
+    pub(super) fn share_again(&mut self, now: Instant, key: TransportKey) {
+        let now_us = self.clock.micros(now);
+        let Some(bandwidth) = self.bandwidth_mut(key) else { return };
+        let (shared_us, shared_bps) = bandwidth.shared;
+        if bandwidth.estimator.estimate() < shared_bps - shared_bps / FALLEN_PART {
+            bandwidth.share_at = Some(now_us);
+        } else {
+            let due = (shared_us + SHARE_INTERVAL_US).max(now_us);
+            bandwidth.share_at = Some(bandwidth.share_at.map_or(due, |at| at.min(due)));
+            bandwidth.follow_estimate(now_us);
+        }
+        self.poll_bandwidth(now, key);
     }
 
     /// Does what is due for the estimation of a transport: probes, and upgrades that had to wait.
@@ -48,7 +85,7 @@ impl Worker {
         }
         let due = self.bandwidth_mut(key).and_then(|bandwidth| bandwidth.poll_timeout());
         if let Some(at) = due {
-            let wait = Duration::from_micros((at - now_us).max(0) as u64).max(TIMER_MIN);
+            let wait = Duration::from_micros(at.saturating_sub(now_us).max(0) as u64).max(TIMER_MIN);
             self.schedule(key, now + wait);
         }
     }
@@ -78,7 +115,7 @@ impl Worker {
     }
 
     /// Chooses anew what each consumer of a transport gets of its estimate.
-    pub(super) fn share_bandwidth(&mut self, now: Instant, key: TransportKey) {
+    fn share_bandwidth(&mut self, now: Instant, key: TransportKey) {
         let now_us = self.clock.micros(now);
         if self.bandwidth_mut(key).is_none() {
             return;
@@ -89,13 +126,14 @@ impl Worker {
         for &consumer in &self.transports[key.0].consumers {
             match self.share_of(consumer) {
                 Some(share) => shares.push(share),
-                None => fixed_bps += self.fixed_bps(consumer),
+                None => fixed_bps += self.fixed_bps(now, consumer),
             }
         }
         if let Some(bandwidth) = self.bandwidth_mut(key) {
             bandwidth.follow_estimate(now_us);
             let allocation = allocate(bandwidth.estimator.estimate(), fixed_bps, &mut shares);
             bandwidth.estimator.set_desired(now_us, allocation.desired_bps);
+            bandwidth.shared = (now_us, bandwidth.estimator.estimate());
             bandwidth.share_at = bandwidth.gate.apply(now_us, &mut shares);
         }
         for share in &shares {
@@ -125,7 +163,7 @@ impl Worker {
         Some(Share {
             id: key.0,
             priority: consumer.priority,
-            wanted: (!consumer.paused()).then_some(consumer.preferred_layer.min(top as u8)),
+            wanted: (!consumer.paused() && !producer.paused).then_some(consumer.preferred_layer.min(top as u8)),
             current: going_to.filter(|_| consumer.has_begun()).map(|source| source.layer),
             layers,
             layer: None,
@@ -133,9 +171,11 @@ impl Worker {
     }
 
     /// What a consumer takes that has nothing to choose from.
-    fn fixed_bps(&self, key: ConsumerKey) -> u64 {
+    fn fixed_bps(&self, now: Instant, key: ConsumerKey) -> u64 {
         let consumer = &self.consumers[key.0];
-        let source = consumer.source.filter(|_| !consumer.paused());
-        source.map_or(0, |source| self.streams[source.stream.0].rate.bps())
+        let Some(source) = consumer.source.filter(|_| !consumer.paused()) else { return 0 };
+        let stream = &self.streams[source.stream.0];
+        let lively = |at| now.saturating_duration_since(at) < SILENT_AFTER;
+        if stream.last_packet.is_some_and(lively) { stream.rate.bps() } else { 0 }
     }
 }

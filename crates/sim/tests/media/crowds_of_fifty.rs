@@ -24,7 +24,7 @@ const GONE: Duration = Duration::from_millis(1200);
 const CHECKED: Duration = Duration::from_secs(6);
 /// Within which every stream goes on when the network does. The goal is 2 s, which one in some hundred misses: its
 /// receiver asks for a second for what it lost, and the keyframe that it asks for then may be put off for another.
-const RECOVERY: Duration = Duration::from_secs(4);
+const RECOVERY: Duration = Duration::from_secs(2);
 
 #[test]
 fn everybody_sees_everything_again_when_the_network_is_there() {

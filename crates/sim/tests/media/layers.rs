@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use loadtest::client::VideoConfig;
+use loadtest::client::{AudioConfig, VideoConfig};
 use protocol::ConsumerId;
 use sfu::Event;
-use sim::call::{Call, Consumption};
+use sim::call::{Call, Consumption, ROUTER};
 use sim::network::Link;
 
 use crate::{clean, ms, seconds};
@@ -144,4 +144,50 @@ fn switches_under_loss_break_no_decoder_unseen() {
         let report = call.report(1, viewers[0]);
         assert!(report.decoded * 100 >= report.frames * 80, "seed {seed}: {report:?}");
     }
+}
+
+#[test]
+fn a_hidden_tile_that_is_shown_small_asks_for_no_keyframe_of_a_layer_that_is_switched_off() {
+    let (mut call, viewers) = call_with_viewers(1, &[clean()]);
+    call.run(seconds(2));
+    call.worker.pause_consumer(viewers[0].consumer).expect("it is there");
+    call.run(seconds(6));
+    // Nobody wants them, so the publisher stops them.
+    let publisher = call.people[0].publisher;
+    for layer in [1, 2] {
+        call.peers[publisher].client.set_sending(layer, false);
+    }
+    call.run(seconds(1));
+    prefer(&mut call, viewers[0], 0);
+    call.resume(viewers[0]);
+    call.run(seconds(1));
+    assert_eq!(layers(&call, viewers[0].consumer).last().map(|layer| layer.1), Some(0));
+    let (before, decoded) = (call.worker.stats(), call.report(1, viewers[0]).decoded);
+    call.run(seconds(5));
+    assert_eq!(call.worker.stats().keyframe_requests_out, before.keyframe_requests_out);
+    assert!(call.report(1, viewers[0]).decoded >= decoded + 95, "and it is seen");
+}
+
+#[test]
+fn microphones_that_are_muted_take_no_part_of_a_path() {
+    const TALKERS: usize = 40;
+    let mut call = Call::new(1);
+    call.join(clean(), clean());
+    let wide_enough = Link { bits_per_second: Some(2_500_000), queue: ms(200), ..clean() };
+    call.join(clean(), wide_enough);
+    let camera = call.publish_simulcast(0, &crate::congestion::sizes());
+    let talkers: Vec<usize> = (0..TALKERS).map(|_| call.join(clean(), clean())).collect();
+    let microphones: Vec<_> =
+        talkers.iter().map(|&person| call.publish_audio(person, AudioConfig::default())).collect();
+    call.connect();
+    for &microphone in &microphones {
+        call.watch(1, microphone);
+    }
+    let viewer = call.watch(1, camera);
+    call.run(seconds(5));
+    for &microphone in &microphones {
+        call.worker.pause_producer(ROUTER, microphone).expect("it is there");
+    }
+    call.run(seconds(15));
+    assert_eq!(layers(&call, viewer.consumer).last().map(|layer| layer.1), Some(2));
 }

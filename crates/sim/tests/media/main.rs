@@ -9,6 +9,7 @@ mod connections;
 mod crowds_of_fifty;
 mod data_channels;
 mod garbage;
+mod gathering;
 mod ice_restart;
 mod keyframe_requests;
 mod late_resume;
