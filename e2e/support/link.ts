@@ -242,6 +242,12 @@ export function losing(share: number, seed = 1): Shape {
   return () => (chance() < share ? 'lost' : 0);
 }
 
+/** The same, of what goes up only: nobody receives well what this person sends. */
+export function losingUp(share: number, seed = 1): Shape {
+  const lose = losing(share, seed);
+  return (datagram, direction) => (direction === 'up' ? lose(datagram, direction) : 0);
+}
+
 /** What a network does to datagrams, each way. */
 export interface Network {
   /** Kept from entering to leaving, in ms. */

@@ -34,8 +34,8 @@ export interface PersonOptions {
   camera?: { width: number; height: number };
   /** What to send video with, as `VP9`; the browser's and server's first by default. */
   videoCodec?: string;
-  /** A video codec that the browser is to be without, as `VP9`. */
-  lacks?: string;
+  /** The video codecs that the browser is to be without, as `VP9`. */
+  lacks?: string[];
   /** The layers of the video that the page sends, as `L1T3`. */
   scalabilityMode?: string;
 }
@@ -132,8 +132,8 @@ function sendLayers(scalabilityMode: string): void {
   };
 }
 
-/** Hides a video codec from the page, which learns what there is from offers. */
-function hideCodec(name: string): void {
+/** Hides video codecs from the page, which learns what there is from offers. */
+function hideCodecs(names: string[]): void {
   interface Connection {
     createOffer(options?: unknown): Promise<RTCSessionDescriptionInit>;
     setLocalDescription(description?: RTCSessionDescriptionInit): Promise<void>;
@@ -142,13 +142,13 @@ function hideCodec(name: string): void {
   const { createOffer, setLocalDescription } = connection;
   const replaced = ({ type, sdp = '' }: RTCSessionDescriptionInit, from: string, to: string) => ({
     type,
-    sdp: sdp.replaceAll(from, to),
+    sdp: names.reduce((text, name) => text.replaceAll(` ${from}${name}/90000`, ` ${to}${name}/90000`), sdp),
   });
   connection.createOffer = async function (this: Connection, options) {
-    return replaced(await createOffer.call(this, options), `${name}/90000`, 'hidden/90000');
+    return replaced(await createOffer.call(this, options), '', 'hidden-');
   };
   connection.setLocalDescription = function (this: Connection, description) {
-    return setLocalDescription.call(this, description && replaced(description, 'hidden/90000', `${name}/90000`));
+    return setLocalDescription.call(this, description && replaced(description, 'hidden-', ''));
   };
 }
 
@@ -180,7 +180,7 @@ export class Person {
     const page = await context.newPage();
     await link?.leadMediaOf(page);
     if (videoCodec) await page.addInitScript(prefer, videoCodec);
-    if (lacks) await page.addInitScript(hideCodec, lacks);
+    if (lacks) await page.addInitScript(hideCodecs, lacks);
     if (scalabilityMode) await page.addInitScript(sendLayers, scalabilityMode);
     await page.addInitScript(keepPeerConnections);
     page.on('pageerror', (error) => {

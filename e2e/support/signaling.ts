@@ -30,7 +30,12 @@ export interface TransportOptions {
 export interface Welcome {
   participantId: string;
   sessionToken: string;
-  room: { roomId: string; seq: number; participants: { id: string; name: string; producers: Json[] }[] };
+  room: {
+    roomId: string;
+    seq: number;
+    participants: { id: string; name: string; producers: Json[] }[];
+    videoCodecs: string[];
+  };
   sendTransport?: TransportOptions;
   recvTransport?: TransportOptions;
 }
@@ -61,10 +66,17 @@ export class SignalingClient {
   }
 
   /** The whole way in. */
-  static async join(origin: string, room: string, name: string, options: { resumeToken?: string; by?: Transport } = {}) {
-    const { resumeToken, by = 'websocket' } = options;
+  static async join(
+    origin: string,
+    room: string,
+    name: string,
+    options: { resumeToken?: string; by?: Transport; lacks?: string } = {},
+  ) {
+    const { resumeToken, by = 'websocket', lacks } = options;
     const { body: place } = await askForPlace(origin, room, JSON.stringify(resumeToken ? { resumeToken } : {}));
-    const auth = { token: place.token, join: { name, rtpCapabilities: place.routerRtpCapabilities } };
+    const { codecs, headerExtensions } = place.routerRtpCapabilities;
+    const rtpCapabilities = { codecs: codecs.filter(({ mimeType }) => mimeType !== lacks), headerExtensions };
+    const auth = { token: place.token, join: { name, rtpCapabilities } };
     return SignalingClient.connect(origin, place.path, auth, by);
   }
 

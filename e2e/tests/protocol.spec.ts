@@ -87,7 +87,12 @@ for (const by of ['websocket', 'polling'] as const) {
     expect(anna.welcome).toEqual({
       participantId: expect.stringMatching(HEX),
       sessionToken: expect.any(String),
-      room: { roomId: roomOf(), seq: expect.any(Number), participants: [{ id: me, name: 'Anna', producers: [], dataProducers: [] }] },
+      room: {
+        roomId: roomOf(),
+        seq: expect.any(Number),
+        participants: [{ id: me, name: 'Anna', producers: [], dataProducers: [] }],
+        videoCodecs: ['video/VP8', 'video/H264', 'video/VP9', 'video/AV1'],
+      },
       sendTransport: TRANSPORT,
       recvTransport: TRANSPORT,
     });
@@ -152,6 +157,19 @@ for (const by of ['websocket', 'polling'] as const) {
     ben.socket.disconnect();
   });
 }
+
+test('everybody is told which video codecs all in the room can receive', async () => {
+  const all = ['video/VP8', 'video/H264', 'video/VP9', 'video/AV1'];
+  const anna = await join('Anna');
+  expect(anna.welcome.room.videoCodecs).toEqual(all);
+  const ben = await join('Ben', { lacks: 'video/VP9' });
+  const common = all.filter((codec) => codec !== 'video/VP9');
+  expect(ben.welcome.room.videoCodecs).toEqual(common);
+  await anna.hears('videoCodecsChanged', { videoCodecs: common });
+  await ben.request('leave', {});
+  await anna.hears('videoCodecsChanged', { videoCodecs: all });
+  for (const { socket } of [anna, ben]) socket.disconnect();
+});
 
 test('transports are replaced, and get new credentials', async () => {
   const anna = await join('Anna');

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { Page } from '@playwright/test';
+import { losingUp } from '../support/link.js';
 import { ANNA, BEN, CARA, DAVID, type Person } from '../support/person.js';
 import { PORTRAITS } from '../support/portrait.js';
 import { Server } from '../support/server.js';
@@ -20,7 +21,8 @@ test('every page fits its window, wide and narrow, dark and light', async ({ bro
   const room = new Room(browser, server, 'weekly-sync');
   const quiet = new Room(browser, server, 'design-review');
   const ben = await room.join(BEN, { portrait: PORTRAITS.Ben });
-  const cara = await room.join(CARA, { portrait: PORTRAITS.Cara });
+  const caraLink = await room.link();
+  const cara = await room.join(CARA, { portrait: PORTRAITS.Cara, link: caraLink });
   await cara.page.getByTestId('toggle-mic').click();
 
   for (const [variant, options] of Object.entries(VARIANTS)) {
@@ -69,6 +71,21 @@ test('every page fits its window, wide and narrow, dark and light', async ({ bro
       for (const { context } of [anna, david, denied]) await context.close();
     });
   }
+  await test.step('a weak connection', async () => {
+    const anna = await room.join({ ...ANNA, tone: 0 }, { ...VARIANTS['wide-dark'], portrait: PORTRAITS.Anna });
+    await showsVideo(anna);
+    // She is muted: sound is judged over 40 s, which is longer than this should take.
+    caraLink.shape = losingUp(0.35);
+    for (const variant of ['wide-dark', 'phone'] as const) {
+      const { viewport, colorScheme } = VARIANTS[variant];
+      await anna.page.setViewportSize(viewport);
+      await anna.page.emulateMedia({ colorScheme });
+      await expect(anna.tile(BEN)).toHaveAttribute('data-speaking', 'true');
+      await expect(anna.tile(CARA).getByText('weak connection')).toBeVisible();
+      await screenshot(anna.page, `weak-${variant}`);
+    }
+    await anna.context.close();
+  });
   for (const { context } of [ben, cara]) await context.close();
   await server.stop();
 });

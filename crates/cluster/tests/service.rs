@@ -27,7 +27,12 @@ fn daily() -> RoomId {
 
 fn join(participant: u64) -> Proposal {
     let session = SessionId(participant);
-    let event = RoomEvent::Joined { participant: ParticipantId(participant), session, name: "P".to_owned() };
+    let event = RoomEvent::Joined {
+        participant: ParticipantId(participant),
+        session,
+        name: "P".to_owned(),
+        video_codecs: Vec::new(),
+    };
     Proposal { room: daily(), key: ProposalKey::Session { session, n: 0 }, binding: None, event }
 }
 

@@ -82,6 +82,9 @@ pub enum RoomEvent {
         session: SessionId,
         /// What others read.
         name: String,
+        /// The server's video codecs that this page can receive, as `video/VP8`, the server's first choice first.
+        #[serde(default)]
+        video_codecs: Vec<String>,
     },
     /// The same session comes back on a new socket.
     Resumed {
@@ -225,7 +228,12 @@ mod tests {
         for event in [
             RoomEvent::RoomCreated { rules: 1, limits: RoomLimits::default() },
             RoomEvent::HostAdded { incarnation: Incarnation(u128::MAX), node: "node-1".parse().expect("a node id") },
-            RoomEvent::Joined { participant: ParticipantId(3), session: SessionId(2), name },
+            RoomEvent::Joined {
+                participant: ParticipantId(3),
+                session: SessionId(2),
+                name,
+                video_codecs: vec!["video/VP8".to_owned()],
+            },
             RoomEvent::Held { closing: true },
             RoomEvent::ProducerAdded { source: Source::ScreenAudio, kind: MediaKind::Audio, paused: true },
             RoomEvent::DataProducerAdded { number: u32::MAX, label: "chat".to_owned(), protocol: String::new() },

@@ -73,6 +73,15 @@ pub enum Notification {
         /// Which.
         producer_id: ProducerId,
     },
+    /// Since somebody came or left, everybody in the room can receive these video codecs. Whoever publishes video with
+    /// another publishes it anew with one of them.
+    VideoCodecsChanged {
+        /// The room's count of applied events.
+        #[ts(type = "number")]
+        seq: u64,
+        /// As `video/VP8`, the server's first choice first.
+        video_codecs: Vec<String>,
+    },
     /// A consumer of this client ended, because its producer did.
     ConsumerClosed {
         /// Which.

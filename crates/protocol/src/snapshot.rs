@@ -16,6 +16,8 @@ pub struct RoomSnapshot {
     pub seq: u64,
     /// In the order in which they joined.
     pub participants: Vec<ParticipantView>,
+    /// The video codecs that everybody in the room can receive, as `video/VP8`, the server's first choice first.
+    pub video_codecs: Vec<String>,
 }
 
 /// A participant as the others see them.

@@ -4,6 +4,7 @@ use protocol::ErrorCode;
 use protocol::event::{Logged, Record, RequestKey, RoomEvent, RoomLimits};
 
 use crate::change::{Accepted, Change, Outcome};
+use crate::join::Joining;
 use crate::requests::{Decision, Seen};
 use crate::state::Room;
 use crate::{RULES, hold, host, join, leave, produce, produce_data, rename, resume};
@@ -54,7 +55,10 @@ pub fn apply(room: &mut Room, logged: &Logged) -> Outcome {
         RoomEvent::RoomCreated { .. } | RoomEvent::Unknown => return Outcome::SetAside,
         RoomEvent::HostAdded { incarnation, node } => host::added(room, *incarnation, node),
         RoomEvent::NodeLost { incarnation } => host::lost(room, *incarnation),
-        RoomEvent::Joined { participant, session, name } => join::joined(room, record, *participant, *session, name),
+        RoomEvent::Joined { participant, session, name, video_codecs } => {
+            let joining = Joining { id: *participant, session: *session, name, video_codecs };
+            join::joined(room, record, joining)
+        }
         RoomEvent::Resumed { participant, session } => resume::resumed(room, record, *participant, *session),
         RoomEvent::Held { closing } => hold::held(room, record, *closing),
         RoomEvent::GraceExpired {} => hold::grace_expired(room, record),

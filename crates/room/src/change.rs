@@ -102,6 +102,11 @@ pub enum Change {
         /// What others read.
         name: String,
     },
+    /// Everybody in the room can receive other video codecs than before: these.
+    VideoCodecsChanged {
+        /// The server's first choice first.
+        video_codecs: Vec<String>,
+    },
     /// Nobody is in; the room is over.
     Ended,
 }

@@ -15,8 +15,18 @@ use crate::change::Change;
 use crate::rename;
 use crate::requests::Window;
 use crate::state::{Participant, Room};
+use crate::video_codecs;
 
-pub(crate) fn joined(room: &mut Room, record: &Record, id: ParticipantId, session: SessionId, name: &str) -> Verdict {
+/// Who enters, as the record says.
+pub(crate) struct Joining<'a> {
+    pub(crate) id: ParticipantId,
+    pub(crate) session: SessionId,
+    pub(crate) name: &'a str,
+    pub(crate) video_codecs: &'a [String],
+}
+
+pub(crate) fn joined(room: &mut Room, record: &Record, joining: Joining<'_>) -> Verdict {
+    let Joining { id, session, name, .. } = joining;
     rename::check(room, name)?;
     if room.ended.contains(session) {
         return Err(ErrorCode::SessionExpired);
@@ -25,14 +35,10 @@ pub(crate) fn joined(room: &mut Room, record: &Record, id: ParticipantId, sessio
     if of_another && room.sessions.contains_key(&session) {
         return Err(ErrorCode::Forbidden);
     }
-    if room.participants.contains_key(&id) {
-        returned(room, record, id, session, name)
-    } else {
-        entered(room, record, id, session, name)
-    }
+    if room.participants.contains_key(&id) { returned(room, record, joining) } else { entered(room, record, joining) }
 }
 
-fn entered(room: &mut Room, record: &Record, id: ParticipantId, session: SessionId, name: &str) -> Verdict {
+fn entered(room: &mut Room, record: &Record, Joining { id, session, name, video_codecs }: Joining<'_>) -> Verdict {
     let participants_max = room.limits.map_or(0, |limits| limits.participants_max);
     if room.participants.len() as u64 >= u64::from(participants_max) {
         return Err(ErrorCode::RoomFull);
@@ -46,14 +52,16 @@ fn entered(room: &mut Room, record: &Record, id: ParticipantId, session: Session
         held_until_ms: None,
         producers: BTreeMap::new(),
         data_producers: BTreeMap::new(),
+        video_codecs: video_codecs.to_vec(),
     };
-    let changes = vec![Change::Joined { participant: participant.view(), binding }];
+    let mut changes = vec![Change::Joined { participant: participant.view(), binding }];
     room.participants.insert(id, participant);
+    changes.extend(video_codecs::agree(room));
     room.sessions.insert(session, Window::default());
     Ok(Effect { binding: Some(binding), changes })
 }
 
-fn returned(room: &mut Room, record: &Record, id: ParticipantId, session: SessionId, name: &str) -> Verdict {
+fn returned(room: &mut Room, record: &Record, Joining { id, session, name, video_codecs }: Joining<'_>) -> Verdict {
     let binding = room.bind(id, record.origin);
     let participant = room.participants.get_mut(&id).ok_or(ErrorCode::NotFound)?;
     let earlier = participant.session;
@@ -62,10 +70,12 @@ fn returned(room: &mut Room, record: &Record, id: ParticipantId, session: Sessio
         name.clone_into(&mut participant.name);
         changes.push(Change::Renamed { participant: id, name: name.to_owned() });
     }
+    video_codecs.clone_into(&mut participant.video_codecs);
     if earlier != session {
         room.end_session(earlier, ErrorCode::Superseded);
         room.sessions.insert(session, Window::default());
     }
+    changes.extend(video_codecs::agree(room));
     Ok(Effect { binding: Some(binding), changes })
 }
 
@@ -182,7 +192,8 @@ mod tests {
     fn nobody_joins_with_the_session_of_another() {
         let mut story = Story::new();
         story.joined(1);
-        let event = RoomEvent::Joined { participant: ParticipantId(2), session: SessionId(1), name: "P".to_owned() };
+        let (participant, session) = (ParticipantId(2), SessionId(1));
+        let event = RoomEvent::Joined { participant, session, name: "P".to_owned(), video_codecs: Vec::new() };
         assert_eq!(story.own(HERE, None, event), rejected(ErrorCode::Forbidden));
     }
 }

@@ -6,6 +6,7 @@ use protocol::{ErrorCode, ParticipantId};
 use crate::apply::{Effect, Verdict};
 use crate::change::{Change, LeaveReason};
 use crate::state::Room;
+use crate::video_codecs;
 
 pub(crate) fn left(room: &mut Room, record: &Record) -> Verdict {
     let id = room.bound(record)?.id();
@@ -22,6 +23,8 @@ pub(crate) fn remove(room: &mut Room, id: ParticipantId, reason: LeaveReason) ->
     let mut changes = vec![Change::Left { participant: id, reason }];
     if room.participants.is_empty() {
         changes.push(Change::Ended);
+    } else {
+        changes.extend(video_codecs::agree(room));
     }
     Effect { binding: None, changes }
 }

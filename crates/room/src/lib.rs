@@ -19,6 +19,7 @@ mod rename;
 mod requests;
 mod resume;
 mod state;
+mod video_codecs;
 
 #[cfg(test)]
 mod testing;

@@ -25,6 +25,8 @@ pub struct Room {
     /// What the sessions in force asked so far: one per participant.
     pub(crate) sessions: BTreeMap<SessionId, Window>,
     pub(crate) ended: EndedSessions,
+    /// What everybody in the room can receive.
+    pub(crate) video_codecs: Vec<String>,
 }
 
 /// A node that carries the room.
@@ -46,6 +48,8 @@ pub struct Participant {
     pub(crate) producers: BTreeMap<Source, Producer>,
     /// By their numbers.
     pub(crate) data_producers: BTreeMap<u32, DataProducer>,
+    /// What they can receive.
+    pub(crate) video_codecs: Vec<String>,
 }
 
 /// A channel that somebody sends on.
@@ -77,6 +81,7 @@ impl Room {
             participants: BTreeMap::new(),
             sessions: BTreeMap::new(),
             ended: EndedSessions::default(),
+            video_codecs: Vec::new(),
         }
     }
 
@@ -130,7 +135,7 @@ impl Room {
         let mut participants: Vec<&Participant> = self.participants.values().collect();
         participants.sort_by_key(|participant| participant.joined);
         let participants = participants.into_iter().map(Participant::view).collect();
-        RoomSnapshot { room_id: self.id.clone(), seq: self.seq, participants }
+        RoomSnapshot { room_id: self.id.clone(), seq: self.seq, participants, video_codecs: self.video_codecs.clone() }
     }
 
     /// A binding above all earlier ones. Numbers follow the log's offsets, so that not even a room that ended

@@ -78,9 +78,15 @@ impl Story {
     }
 
     pub(crate) fn join_as(&mut self, participant: u64, session: u64, name: &str) -> Outcome {
+        self.join_with(participant, session, name, &[])
+    }
+
+    /// The codecs without their `video/`.
+    pub(crate) fn join_with(&mut self, participant: u64, session: u64, name: &str, codecs: &[&str]) -> Outcome {
         let (participant, session) = (ParticipantId(participant), SessionId(session));
         let key = RequestKey::Session { session, n: 0 };
-        let event = RoomEvent::Joined { participant, session, name: name.to_owned() };
+        let video_codecs = codecs.iter().map(|codec| format!("video/{codec}")).collect();
+        let event = RoomEvent::Joined { participant, session, name: name.to_owned(), video_codecs };
         self.apply(Record { rules: RULES, origin: HERE, key, binding: None, event })
     }
 

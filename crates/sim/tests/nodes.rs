@@ -148,7 +148,7 @@ impl World {
         let session = SessionId(self.next_session);
         let Person { id, session: current, n, .. } = &mut self.people[person];
         (*current, *n) = (session, 0);
-        let event = RoomEvent::Joined { participant: *id, session, name: "P".to_owned() };
+        let event = RoomEvent::Joined { participant: *id, session, name: "P".to_owned(), video_codecs: Vec::new() };
         let ticket = self.ask(person, site, ProposalKey::Session { session, n: 0 }, None, event);
         self.people[person].place = Place::Waiting(ticket);
         self.drain(site);

@@ -47,6 +47,7 @@ fn the_simulation_reaches_every_outcome_and_change() {
         "resumed",
         "closed",
         "renamed",
+        "codecs",
         "dataAdded",
         "dataClosed",
         "ended",
@@ -67,7 +68,7 @@ struct World {
     session_n: BTreeMap<SessionId, u64>,
     next_session: u64,
     /// The room as a client has it that follows the changes.
-    view: Vec<ParticipantView>,
+    view: RoomSnapshot,
     /// What was decided in this life of the room.
     decided: BTreeMap<RequestKey, Result<Accepted, ErrorCode>>,
     hosts: BTreeSet<Incarnation>,
@@ -75,15 +76,16 @@ struct World {
 
 impl World {
     fn new(seed: u64) -> Self {
+        let room = Room::new("daily".parse().expect("a room name"));
         Self {
             rng: ChaCha8Rng::seed_from_u64(seed),
-            room: Room::new("daily".parse().expect("a room name")),
+            view: room.snapshot(),
+            room,
             log: Vec::new(),
             offset: 0,
             n: BTreeMap::new(),
             session_n: BTreeMap::new(),
             next_session: 0,
-            view: Vec::new(),
             decided: BTreeMap::new(),
             hosts: BTreeSet::new(),
         }
@@ -184,7 +186,11 @@ impl World {
         let names = ["A", "B", "long name"];
         let name = names[self.rng.random_range(0..names.len())].to_owned();
         match self.rng.random_range(0..100) {
-            0..20 => RoomEvent::Joined { participant, session: self.session(participant), name },
+            0..20 => {
+                let video_codecs = ["video/VP8", "video/H264", "video/VP9"].map(str::to_owned);
+                let video_codecs = video_codecs.into_iter().filter(|_| self.rng.random_ratio(3, 4)).collect();
+                RoomEvent::Joined { participant, session: self.session(participant), name, video_codecs }
+            }
             20..30 => RoomEvent::Resumed { participant, session: self.session(participant) },
             30..38 => RoomEvent::Held { closing: self.rng.random() },
             38..42 => RoomEvent::GraceExpired {},
@@ -278,7 +284,9 @@ impl World {
 
     fn check(&self) {
         let room = &self.room;
-        assert_eq!(room.snapshot().participants, self.view, "who follows the changes has the room");
+        let RoomSnapshot { participants, video_codecs, .. } = room.snapshot();
+        assert_eq!(participants, self.view.participants, "who follows the changes has the room");
+        assert_eq!(video_codecs, self.view.video_codecs, "and knows what it can receive");
         let participants_max = room.limits().map_or(0, |limits| limits.participants_max);
         assert!(room.participants().len() <= participants_max as usize, "capacity");
         assert_eq!(room.hosts().map(|(incarnation, _)| incarnation).collect::<BTreeSet<_>>(), self.hosts);
@@ -307,7 +315,7 @@ impl World {
 }
 
 /// What a client does with a change.
-fn follow(view: &mut Vec<ParticipantView>, change: &Change) {
+fn follow(RoomSnapshot { participants: view, video_codecs, .. }: &mut RoomSnapshot, change: &Change) {
     let find = |view: &mut Vec<ParticipantView>, id: ParticipantId| {
         view.iter().position(|participant| participant.id == id).expect("somebody whom the client knows")
     };
@@ -358,7 +366,14 @@ fn follow(view: &mut Vec<ParticipantView>, change: &Change) {
             view[index].data_producers.retain(|known| known.id != *data_producer);
             assert_eq!(view[index].data_producers.len() + 1, before, "only what is there is closed");
         }
-        Change::Ended => assert!(view.is_empty(), "a room ends when nobody is in"),
+        Change::VideoCodecsChanged { video_codecs: agreed } => {
+            assert_ne!(video_codecs, agreed, "only what is different is told");
+            video_codecs.clone_from(agreed);
+        }
+        Change::Ended => {
+            assert!(view.is_empty(), "a room ends when nobody is in");
+            video_codecs.clear();
+        }
     }
 }
 
@@ -376,6 +391,7 @@ fn name(change: &Change) -> &'static str {
         Change::DataProducerAdded { .. } => "dataAdded",
         Change::DataProducerClosed { .. } => "dataClosed",
         Change::Renamed { .. } => "renamed",
+        Change::VideoCodecsChanged { .. } => "codecs",
         Change::Ended => "ended",
     }
 }

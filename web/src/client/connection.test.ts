@@ -16,7 +16,7 @@ const place = (token: string): JoinPlaceReply => ({
 });
 
 function welcome(sessionToken: string, seq: number): Welcome {
-  return { participantId: 'me', sessionToken, room: { roomId: 'r', seq, participants: [] } };
+  return { participantId: 'me', sessionToken, room: { roomId: 'r', seq, participants: [], videoCodecs: [] } };
 }
 
 /** A server of which each test says how it answers the next attempts. */

@@ -26,7 +26,8 @@ export interface JoinOptions {
   origin?: string;
   /** `sessionToken` of an earlier stay: come back as the same participant, as after a reload. */
   resumeToken?: string | undefined;
-  /** What to send video with, as `VP9`. A codec that this browser cannot encode leaves it at the server's first, VP8. */
+  /** What to send video with, as `VP9`, while everybody in the room can receive it; the server's first, VP8, by
+   *  default and where this browser cannot encode it. */
   videoCodec?: string | undefined;
 }
 
@@ -101,11 +102,15 @@ export class Meeting extends Emitter<MeetingEvents> {
     this.#device = device;
     this.#connection = connection;
     const request = connection.request.bind(connection);
-    const mimeType = `video/${videoCodec}`.toLowerCase();
+    const isPreferred = ({ mimeType }: types.RtpCodecCapability) =>
+      mimeType.toLowerCase() === `video/${videoCodec}`.toLowerCase();
+    const videoCodecs = (device.sendRtpCapabilities.codecs ?? [])
+      .filter(({ kind, mimeType }) => kind === 'video' && !/\/rtx$/i.test(mimeType))
+      .sort((one, other) => Number(isPreferred(other)) - Number(isPreferred(one)));
     this.#publisher = new Publisher(
       request,
       (source, failure) => this.emit('publishFailed', { source, failure }),
-      device.sendRtpCapabilities.codecs?.find((codec) => codec.mimeType.toLowerCase() === mimeType),
+      videoCodecs,
     );
     this.#subscriber = new Subscriber(
       request,
@@ -128,8 +133,12 @@ export class Meeting extends Emitter<MeetingEvents> {
         this.#tellWeak();
       } else if (event === 'consumerClosed') this.#subscriber.closed(data.consumerId);
       else if (event === 'wantedLayers') this.#publisher.limitLayers(data.producerId, data.spatialLayer);
+      else if (event === 'videoCodecsChanged') this.#publisher.roomReceives(data.videoCodecs);
       else if (event === 'transportClosed') this.#transportClosed(data);
-      else this.#rosterChanged(() => this.#roster.apply(event, data));
+      else {
+        this.#rosterChanged(() => this.#roster.apply(event, data));
+        if (event === 'producerAdded') this.#subscriber.published(data.producer.id);
+      }
     });
     connection.on('state', (state) => this.emit('connection', state));
     connection.on('ended', (failure) => {
@@ -226,6 +235,11 @@ export class Meeting extends Emitter<MeetingEvents> {
     this.#selfId = welcome.participantId;
     this.#iceServers = iceServers;
     this.#rosterChanged(() => this.#roster.reset(welcome.room), selfIdBefore);
+    this.#publisher.roomReceives(welcome.room.videoCodecs);
+    // What was published anew while the socket was away nobody told.
+    for (const { producers } of welcome.room.participants) {
+      for (const { id } of producers) this.#subscriber.published(id);
+    }
     if (welcome.sendTransport) this.#openTransport('send', welcome.sendTransport);
     if (welcome.recvTransport) this.#openTransport('recv', welcome.recvTransport);
     this.#publisher.reconcile(this.#held());

@@ -438,6 +438,8 @@ export type RoomSnapshot = {
   seq: number;
   /** In the order in which they joined. */
   participants: Array<ParticipantView>;
+  /** The video codecs that everybody in the room can receive, as `video/VP8`, the server's first choice first. */
+  videoCodecs: Array<string>;
 };
 
 /** `POST /api/v1/rooms/{room}/join`: where to go and what to bring. */
@@ -821,6 +823,14 @@ export type Notification = {
     seq: number;
     /** Which. */
     producerId: ProducerId;
+  };
+} | {
+  event: "videoCodecsChanged";
+  data: {
+    /** The room's count of applied events. */
+    seq: number;
+    /** As `video/VP8`, the server's first choice first. */
+    videoCodecs: Array<string>;
   };
 } | {
   event: "consumerClosed";

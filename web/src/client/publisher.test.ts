@@ -1,5 +1,5 @@
 import type { types } from 'mediasoup-client';
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Failure } from './failure';
 import { Publisher, type Requester } from './publisher';
 
@@ -18,8 +18,12 @@ class FakeProducer {
   closed = false;
   paused = false;
   track: MediaStreamTrack | null;
-  constructor(from: MediaStreamTrack) {
-    this.track = from;
+  readonly kind: string;
+  readonly rtpParameters: { codecs: { mimeType: string }[] };
+  constructor({ track, codec }: types.ProducerOptions) {
+    this.track = track as MediaStreamTrack;
+    this.kind = this.track.kind;
+    this.rtpParameters = { codecs: [{ mimeType: codec?.mimeType ?? 'audio/opus' }] };
   }
   pause() {
     this.paused = true;
@@ -37,15 +41,20 @@ class FakeProducer {
 
 function transport() {
   const producers: FakeProducer[] = [];
-  const produce = vi.fn(async ({ track: from }: types.ProducerOptions) => {
-    const producer = new FakeProducer(from as MediaStreamTrack);
+  const produce = vi.fn(async (options: types.ProducerOptions) => {
+    const producer = new FakeProducer(options);
     producers.push(producer);
     return producer;
   });
   return { producers, produce, as: { closed: false, produce } as unknown as types.Transport };
 }
 
-function server(videoCodec?: types.RtpCodecCapability) {
+function codec(name: string): types.RtpCodecCapability {
+  return { kind: 'video', mimeType: `video/${name}`, clockRate: 90_000, preferredPayloadType: 98 };
+}
+
+/** With these codecs, the one to send with first. */
+function server(...videoCodecs: string[]) {
   const requests: string[] = [];
   const request = vi.fn(async (event: string) => {
     requests.push(event);
@@ -56,7 +65,7 @@ function server(videoCodec?: types.RtpCodecCapability) {
     requests,
     request,
     onFailure,
-    publisher: new Publisher(request as unknown as Requester, onFailure, videoCodec),
+    publisher: new Publisher(request as unknown as Requester, onFailure, videoCodecs.map(codec)),
   };
 }
 
@@ -64,19 +73,13 @@ const settled = () => new Promise((resolve) => setTimeout(resolve));
 
 describe('Publisher', () => {
   it('sends video with the chosen codec, and sound with its own', async () => {
-    const videoCodec: types.RtpCodecCapability = {
-      kind: 'video',
-      mimeType: 'video/VP9',
-      clockRate: 90_000,
-      preferredPayloadType: 98,
-    };
-    const { publisher } = server(videoCodec);
+    const { publisher } = server('VP9', 'VP8');
     const sending = transport();
     publisher.attach(sending.as);
     publisher.publish('camera', track('video'), false);
     publisher.publish('mic', track(), false);
     await settled();
-    expect(sending.produce.mock.calls.map(([options]) => options.codec)).toEqual([videoCodec, undefined]);
+    expect(sending.produce.mock.calls.map(([options]) => options.codec)).toEqual([codec('VP9'), undefined]);
   });
 
   it('is silent at once and tells the server', async () => {
@@ -173,5 +176,106 @@ describe('Publisher', () => {
     publisher.setPaused('mic', true);
     await settled();
     expect(onFailure).toHaveBeenCalledWith('mic', expect.objectContaining({ code: 'limit_reached' }));
+  });
+});
+
+describe('Publisher, in a room that cannot receive every codec', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  async function publishing(...videoCodecs: string[]) {
+    const { publisher, ...rest } = server(...videoCodecs);
+    const sending = transport();
+    publisher.attach(sending.as);
+    publisher.publish('camera', track('video'), false);
+    publisher.publish('mic', track(), false);
+    await vi.advanceTimersByTimeAsync(0);
+    const open = () => sending.producers.filter(({ closed, kind }) => !closed && kind === 'video');
+    const sent = () => open().map(({ rtpParameters }) => rtpParameters.codecs[0]?.mimeType);
+    const roomReceives = async (...mimeTypes: string[]) => {
+      publisher.roomReceives(mimeTypes);
+      await vi.advanceTimersByTimeAsync(0);
+    };
+    return { ...rest, publisher, sending, sent, roomReceives };
+  }
+
+  it('changes to what everybody receives, and stays there when they all receive more', async () => {
+    const { sending, sent, roomReceives, requests } = await publishing('VP9', 'VP8', 'H264');
+    await roomReceives('video/VP8', 'video/H264', 'video/VP9');
+    expect(sent()).toEqual(['video/VP9']);
+    await roomReceives('video/VP8', 'video/H264');
+    expect(sent()).toEqual(['video/VP8']);
+    await vi.advanceTimersByTimeAsync(60_000);
+    await roomReceives('video/VP8', 'video/H264', 'video/VP9');
+    expect(sent()).toEqual(['video/VP8']);
+    expect(sending.producers.filter(({ kind }) => kind === 'audio')).toHaveLength(1);
+    // The server takes the new producer in place of the old; to close that would close both.
+    expect(requests).toEqual([]);
+  });
+
+  it('closes the old only when the new is there', async () => {
+    const { sending, publisher } = await publishing('VP9', 'VP8');
+    const [old] = sending.producers;
+    let produced = () => {};
+    sending.produce.mockImplementationOnce(
+      (options) => new Promise((resolve) => (produced = () => resolve(new FakeProducer(options)))),
+    );
+    publisher.roomReceives(['video/VP8']);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(old?.closed).toBe(false);
+    produced();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(old?.closed).toBe(true);
+  });
+
+  it('begins with what everybody receives', async () => {
+    const { publisher } = server('VP9', 'VP8');
+    const sending = transport();
+    publisher.roomReceives(['video/VP8']);
+    publisher.attach(sending.as);
+    publisher.publish('camera', track('video'), false);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(sending.produce.mock.calls.map(([options]) => options.codec?.mimeType)).toEqual(['video/VP8']);
+  });
+
+  it('changes nothing where nothing is common, or only what it cannot send', async () => {
+    const { sent, roomReceives, sending } = await publishing('VP9', 'VP8');
+    await roomReceives();
+    await roomReceives('video/H264');
+    expect(sent()).toEqual(['video/VP9']);
+    expect(sending.producers).toHaveLength(2);
+  });
+
+  it('does not flicker with people who come and go', async () => {
+    const { sent, roomReceives, sending } = await publishing('VP8', 'H264');
+    await roomReceives('video/H264');
+    for (const common of ['VP8', 'H264', 'VP8', 'H264', 'VP8']) await roomReceives(`video/${common}`);
+    expect(sent()).toEqual(['video/H264']);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(sent()).toEqual(['video/VP8']);
+    expect(sending.producers).toHaveLength(4);
+  });
+
+  it('changes the codec of a camera that is off when it is on again', async () => {
+    const { publisher, sent, roomReceives, sending, requests } = await publishing('VP9', 'VP8');
+    publisher.setPaused('camera', true);
+    publisher.replaceTrack('camera', null);
+    await roomReceives('video/VP8');
+    expect(sent()).toEqual(['video/VP9']);
+    publisher.publish('camera', track('video'), false);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(sent()).toEqual(['video/VP8']);
+    expect(sending.producers.at(-1)?.paused).toBe(false);
+    expect(requests).toEqual(['pauseProducer', 'resumeProducer']);
+  });
+
+  it('ends what is unpublished while it changes', async () => {
+    const { publisher, sent, sending, requests } = await publishing('VP9', 'VP8');
+    publisher.roomReceives(['video/VP8']);
+    publisher.unpublish('camera');
+    await vi.advanceTimersByTimeAsync(0);
+    expect(sent()).toEqual([]);
+    expect(sending.producers).toHaveLength(3);
+    expect(requests).toEqual(['closeProducer']);
   });
 });

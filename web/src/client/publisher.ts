@@ -12,11 +12,16 @@ interface Publication {
   producer?: types.Producer | undefined;
   /** Whether the server holds the producer as paused. */
   serverPaused: boolean;
+  /** When the codec was changed for the room, in ms since the page began, and what waits to change it again. */
+  codecChangedAt: number;
+  codecTimer?: ReturnType<typeof setTimeout>;
 }
 
 const AUDIO_CODEC: types.ProducerCodecOptions = { opusFec: true, opusDtx: true, opusStereo: false };
 /** Without a hint the browser begins at 300 kbit/s, and the first seconds look like it. */
 const VIDEO_CODEC: types.ProducerCodecOptions = { videoGoogleStartBitrate: 1_000 };
+/** A change of codec is a short gap for everybody, and must not become a flicker where people come and go. */
+const CODEC_MS_MIN = 10_000;
 /**
  * What this client sends. Callers say what should be (`publish`, `setPaused`, `replaceTrack`, `unpublish`); per
  * source one loop at a time makes it so, on whatever transport there is. What must be instant (silence) is done
@@ -30,18 +35,20 @@ export class Publisher {
   readonly #changed = new Set<Source>();
   readonly #request: Requester;
   readonly #onFailure: (source: Source, failure: Failure) => void;
-  readonly #videoCodec: types.RtpCodecCapability | undefined;
+  readonly #videoCodecs: readonly types.RtpCodecCapability[];
+  /** What everybody in the room can receive, in lower case. */
+  #receivable: ReadonlySet<string> = new Set();
   #transport: types.Transport | undefined;
 
-  /** `videoCodec` is one that this browser encodes and the server takes; the server's first by default. */
+  /** `videoCodecs` are those that this browser encodes and the server takes, the one to send with first. */
   constructor(
     request: Requester,
     onFailure: (source: Source, failure: Failure) => void,
-    videoCodec?: types.RtpCodecCapability,
+    videoCodecs: readonly types.RtpCodecCapability[] = [],
   ) {
     this.#request = request;
     this.#onFailure = onFailure;
-    this.#videoCodec = videoCodec;
+    this.#videoCodecs = videoCodecs;
   }
 
   /** The producers that exist now, for statistics. */
@@ -57,7 +64,7 @@ export class Publisher {
       return;
     }
     track.enabled = !paused;
-    this.#publications.set(source, { track, paused, serverPaused: paused });
+    this.#publications.set(source, { track, paused, serverPaused: paused, codecChangedAt: Number.NEGATIVE_INFINITY });
     void this.#run(source);
   }
 
@@ -96,6 +103,12 @@ export class Publisher {
       publication.producer = undefined;
       void this.#run(source);
     }
+  }
+
+  /** Which video codecs everybody in the room can receive; what is sent with another changes to one of them. */
+  roomReceives(mimeTypes: readonly string[]): void {
+    this.#receivable = new Set(mimeTypes.map((mimeType) => mimeType.toLowerCase()));
+    for (const source of this.#publications.keys()) void this.#run(source);
   }
 
   /** Stops the layers above `layer`, because nobody wants them, and lets those up to it flow. */
@@ -157,6 +170,18 @@ export class Publisher {
       await this.#produce(source, publication, transport, track);
       return true;
     }
+    if (track && this.#hasToChange(producer)) {
+      const wait = publication.codecChangedAt + CODEC_MS_MIN - performance.now();
+      if (wait <= 0) {
+        publication.codecChangedAt = performance.now();
+        await this.#produce(source, publication, transport, track);
+        // Not before, so that the picture stays until the server has the new one, which it took in place of this one.
+        producer.close();
+        return true;
+      }
+      clearTimeout(publication.codecTimer);
+      publication.codecTimer = setTimeout(() => this.#run(source), wait);
+    }
     if (producer.track !== track) {
       await producer.replaceTrack({ track });
       return true;
@@ -170,6 +195,18 @@ export class Publisher {
     return false;
   }
 
+  /** Whether there are people who cannot receive this producer and would receive another. */
+  #hasToChange({ kind, rtpParameters }: types.Producer): boolean {
+    const received = (codec?: { mimeType: string }) => this.#receivable.has(codec?.mimeType.toLowerCase() ?? '');
+    return kind === 'video' && !received(rtpParameters.codecs[0]) && received(this.#videoCodec());
+  }
+
+  /** The first that everybody can receive; if there is none, the one that is preferred here. */
+  #videoCodec(): types.RtpCodecCapability | undefined {
+    const [preferred] = this.#videoCodecs;
+    return this.#videoCodecs.find(({ mimeType }) => this.#receivable.has(mimeType.toLowerCase())) ?? preferred;
+  }
+
   async #produce(
     source: Source,
     publication: Publication,
@@ -177,16 +214,17 @@ export class Publisher {
     track: MediaStreamTrack,
   ): Promise<void> {
     const paused = publication.paused;
+    const codec = this.#videoCodec();
     const producer = await transport.produce({
       track,
       ...(track.kind === 'video'
         ? {
             encodings:
               source === 'camera'
-                ? cameraEncodings(track.getSettings().height ?? 0, this.#videoCodec?.mimeType ?? 'video/VP8')
+                ? cameraEncodings(track.getSettings().height ?? 0, codec?.mimeType ?? 'video/VP8')
                 : SCREEN_ENCODINGS,
             codecOptions: VIDEO_CODEC,
-            ...(this.#videoCodec && { codec: this.#videoCodec }),
+            ...(codec && { codec }),
           }
         : { codecOptions: AUDIO_CODEC }),
       // Tracks belong to who made them.

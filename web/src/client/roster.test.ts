@@ -7,7 +7,12 @@ const ben = '00000000000000bb';
 function room(): Roster {
   const roster = new Roster();
   const producers = [{ id: `${anna}-mic`, kind: 'audio' as const, paused: false }];
-  roster.reset({ roomId: 'r', seq: 1, participants: [{ id: anna, name: 'Anna', producers, dataProducers: [] }] });
+  roster.reset({
+    roomId: 'r',
+    seq: 1,
+    participants: [{ id: anna, name: 'Anna', producers, dataProducers: [] }],
+    videoCodecs: [],
+  });
   return roster;
 }
 
@@ -52,7 +57,12 @@ describe('Roster', () => {
     const track = {} as MediaStreamTrack;
     roster.setTrack(`${anna}-mic`, track);
     const producers = [{ id: `${anna}-mic`, kind: 'audio' as const, paused: true }];
-    roster.reset({ roomId: 'r', seq: 9, participants: [{ id: anna, name: 'Anna', producers, dataProducers: [] }] });
+    roster.reset({
+      roomId: 'r',
+      seq: 9,
+      participants: [{ id: anna, name: 'Anna', producers, dataProducers: [] }],
+      videoCodecs: [],
+    });
     expect(roster.get(anna)?.media.mic).toEqual({ producerId: `${anna}-mic`, paused: true, track, unsupported: false });
     roster.setTrack(`${anna}-mic`, undefined);
     expect(roster.get(anna)?.media.mic?.track).toBeUndefined();

@@ -1,5 +1,5 @@
 import type { types } from 'mediasoup-client';
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Requester } from './publisher';
 import { Subscriber } from './subscriber';
 
@@ -74,23 +74,6 @@ describe('Subscriber', () => {
     expect(requests.filter(([event]) => event === 'consume')).toHaveLength(1);
   });
 
-  it('says what cannot be played, until it is gone, and tries again when it comes back', async () => {
-    let lacksCodec = true;
-    const { tracks, unsupported, subscriber } = setUp((id) =>
-      id === 'a' && lacksCodec ? 'unsupported_media' : undefined,
-    );
-    subscriber.attach(transport());
-    subscriber.want(new Set(['a', 'b']));
-    await settled();
-    expect([...unsupported]).toEqual(['a']);
-    subscriber.want(new Set(['b']));
-    expect([...unsupported]).toEqual([]);
-    lacksCodec = false;
-    subscriber.want(new Set(['a', 'b']));
-    await settled();
-    expect([...tracks.keys()].sort()).toEqual(['a', 'b']);
-  });
-
   it('asks for everything again on a new transport', async () => {
     const { requests, tracks, subscriber } = setUp();
     subscriber.attach(transport());
@@ -136,5 +119,71 @@ describe('Subscriber', () => {
     subscriber.view('b-camera', 'hidden');
     await settled();
     expect(subscriber.weak).toBe(false);
+  });
+});
+
+describe('Subscriber, without the codec of what it wants', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  /** A browser that lacks the codec of `a`, until the test says otherwise. */
+  function lacking() {
+    const lacks = { codec: true };
+    const all = setUp((id) => (id === 'a' && lacks.codec ? 'unsupported_media' : undefined));
+    const receiving = transport();
+    all.subscriber.attach(receiving);
+    all.subscriber.want(new Set(['a', 'b']));
+    const consumed = () => all.requests.filter(([event]) => event === 'consume').length;
+    return { ...all, lacks, consumed, receiving };
+  }
+  const settle = () => vi.advanceTimersByTimeAsync(0);
+
+  it('says so when it was not changed in time, until it is gone, and tries again when it comes back', async () => {
+    const { lacks, tracks, unsupported, subscriber } = lacking();
+    await vi.advanceTimersByTimeAsync(2_900);
+    expect([...unsupported]).toEqual([]);
+    await vi.advanceTimersByTimeAsync(200);
+    expect([...unsupported]).toEqual(['a']);
+    subscriber.want(new Set(['b']));
+    expect([...unsupported]).toEqual([]);
+    lacks.codec = false;
+    subscriber.want(new Set(['a', 'b']));
+    await settle();
+    expect([...tracks.keys()].sort()).toEqual(['a', 'b']);
+  });
+
+  it('receives it as soon as it is published anew with another codec, and never says that it could not', async () => {
+    const { lacks, tracks, unsupported, subscriber } = lacking();
+    await settle();
+    lacks.codec = false;
+    subscriber.published('a');
+    await settle();
+    expect([...tracks.keys()].sort()).toEqual(['a', 'b']);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect([...unsupported]).toEqual([]);
+  });
+
+  it('asks again when the answer may be about what was there before', async () => {
+    const { lacks, tracks, subscriber, requests, consumed } = lacking();
+    // The request is on its way, and will be refused.
+    await Promise.resolve();
+    expect(requests).toHaveLength(1);
+    lacks.codec = false;
+    subscriber.published('a');
+    await settle();
+    expect([...tracks.keys()].sort()).toEqual(['a', 'b']);
+    expect(consumed()).toBe(2);
+  });
+
+  it('does not wait with what was published anew before its consumer ended', async () => {
+    const { tracks, subscriber, consumed } = lacking();
+    await settle();
+    subscriber.published('b');
+    expect(consumed()).toBe(1);
+    subscriber.closed('c-b');
+    expect([...tracks.keys()]).toEqual([]);
+    await settle();
+    expect([...tracks.keys()]).toEqual(['b']);
+    expect(consumed()).toBe(2);
   });
 });

@@ -5,6 +5,8 @@ import { participantOf } from './roster';
 
 const CONSUME_MAX = 100;
 const RETRY_MS = 1_000;
+/** How long who publishes may take to change to a codec that this browser has, before it is said that it has not. */
+const CHANGE_MS_MAX = 3_000;
 
 /** The layer at which a picture is wanted, 0 the lowest, or nothing while nobody sees it. */
 export type View = number | 'hidden';
@@ -18,6 +20,8 @@ interface Reception {
   /** How much of the path it has before others. */
   priority: number;
   adjusting: boolean;
+  /** Whether its source was published anew since. */
+  renewed: boolean;
   /** How well it comes here, and how well its source comes to the server: from 0 to 10. */
   score: number;
   producerScore: number;
@@ -37,8 +41,10 @@ export class Subscriber {
   readonly #receptions = new Map<ProducerId, Reception>();
   readonly #views = new Map<ProducerId, View>();
   readonly #asked = new Set<ProducerId>();
-  /** What this browser cannot receive: most likely it lacks the codec. */
-  readonly #unsupported = new Set<ProducerId>();
+  /** What this browser cannot receive: most likely it lacks the codec. With what will say so. */
+  readonly #unsupported = new Map<ProducerId, ReturnType<typeof setTimeout>>();
+  /** What was published anew while it was asked for: the answer may be about what it was before. */
+  readonly #renewed = new Set<ProducerId>();
   #wanted: ReadonlySet<ProducerId> = new Set();
   #preferred: ProducerId | undefined;
   #transport: types.Transport | undefined;
@@ -68,10 +74,19 @@ export class Subscriber {
     for (const producerId of this.#views.keys()) {
       if (!producerIds.has(producerId)) this.#views.delete(producerId);
     }
-    for (const producerId of this.#unsupported) {
+    for (const producerId of this.#unsupported.keys()) {
       // Should it come again, it may come with another codec.
       if (!producerIds.has(producerId)) this.#setUnsupported(producerId, false);
     }
+    this.#schedule();
+  }
+
+  /** A source was published; perhaps anew, and with another codec. */
+  published(producerId: ProducerId): void {
+    const reception = this.#receptions.get(producerId);
+    if (reception) reception.renewed = true;
+    if (this.#asked.has(producerId)) this.#renewed.add(producerId);
+    if (this.#unsupported.has(producerId)) this.#setUnsupported(producerId, false);
     this.#schedule();
   }
 
@@ -112,18 +127,19 @@ export class Subscriber {
   attach(transport: types.Transport): void {
     this.#transport = transport;
     this.#asked.clear();
-    for (const producerId of this.#unsupported) this.#setUnsupported(producerId, false);
+    this.#renewed.clear();
+    for (const producerId of this.#unsupported.keys()) this.#setUnsupported(producerId, false);
     for (const producerId of this.#receptions.keys()) this.#drop(producerId);
     this.#schedule();
   }
 
   /** The server ended a consumer. If its producer stays wanted there will be another. */
   closed(consumerId: ConsumerId): void {
-    for (const [producerId, { consumer }] of this.#receptions) {
+    for (const [producerId, { consumer, renewed }] of this.#receptions) {
       if (consumer.id === consumerId) {
         this.#drop(producerId);
-        // The news that the producer is gone may be on its way.
-        setTimeout(() => this.#schedule(), RETRY_MS);
+        // The news that the producer is gone, or there anew, may be on its way.
+        setTimeout(() => this.#schedule(), renewed ? 0 : RETRY_MS);
       }
     }
   }
@@ -156,8 +172,11 @@ export class Subscriber {
       // A session that ended is followed by a welcome with the whole state; anything else is tried again below.
     }
     if (transport !== this.#transport) return;
+    const renewed = producerIds.filter((producerId) => this.#renewed.delete(producerId));
+    for (const producerId of renewed) if (this.#unsupported.has(producerId)) this.#setUnsupported(producerId, false);
     for (const producerId of producerIds) this.#asked.delete(producerId);
-    if (this.#missing(producerIds).length > 0) setTimeout(() => this.#schedule(), RETRY_MS);
+    if (this.#missing(renewed).length > 0) this.#schedule();
+    else if (this.#missing(producerIds).length > 0) setTimeout(() => this.#schedule(), RETRY_MS);
   }
 
   #missing(producerIds: ProducerId[]): ProducerId[] {
@@ -190,6 +209,7 @@ export class Subscriber {
       flowing: false,
       priority: 1,
       adjusting: false,
+      renewed: false,
       score: 10,
       producerScore: 10,
     });
@@ -234,9 +254,14 @@ export class Subscriber {
   }
 
   #setUnsupported(producerId: ProducerId, unsupported: boolean): void {
-    if (unsupported) this.#unsupported.add(producerId);
-    else this.#unsupported.delete(producerId);
-    this.#onUnsupported(producerId, unsupported);
+    clearTimeout(this.#unsupported.get(producerId));
+    if (unsupported) {
+      const say = () => this.#onUnsupported(producerId, true);
+      this.#unsupported.set(producerId, setTimeout(say, CHANGE_MS_MAX));
+    } else {
+      this.#unsupported.delete(producerId);
+      this.#onUnsupported(producerId, false);
+    }
   }
 
   #drop(producerId: ProducerId): void {

@@ -144,6 +144,7 @@ impl Node {
             | Change::Renamed { .. }
             | Change::DataProducerAdded { .. }
             | Change::DataProducerClosed { .. }
+            | Change::VideoCodecsChanged { .. }
             | Change::Ended => {}
         }
     }

@@ -10,7 +10,7 @@ use protocol::event::{Binding, RoomEvent};
 use protocol::request::{Direction, Join, Welcome};
 use protocol::snapshot::RoomSnapshot;
 use protocol::transport::TransportOptions;
-use protocol::{ErrorBody, ErrorCode, ParticipantId, RoomId, SessionId, TransportId};
+use protocol::{ErrorBody, ErrorCode, MediaKind, ParticipantId, RoomId, SessionId, TransportId};
 use sfu_io::CallError;
 use signaling::{Outbox, SessionHandle};
 use tokio::time::timeout;
@@ -52,7 +52,9 @@ impl Shared {
         }
         let turn = Turn::take(self, &room, participant).await;
         let session = SessionId(rand::random());
-        let event = RoomEvent::Joined { participant, session, name: join.name.trim().to_owned() };
+        let name = join.name.trim().to_owned();
+        let video_codecs = sfu::ortc::capabilities::receivable(MediaKind::Video, &join.rtp_capabilities);
+        let event = RoomEvent::Joined { participant, session, name, video_codecs };
         let (binding, snapshot) = self.enter(&turn, ProposalKey::Session { session, n: 0 }, event).await?;
 
         let handle = self.new_handle();

@@ -68,7 +68,8 @@ fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applied) {
         | Change::ProducerPaused { .. }
         | Change::ProducerResumed { .. }
         | Change::DataProducerAdded { .. }
-        | Change::Renamed { .. } => {}
+        | Change::Renamed { .. }
+        | Change::VideoCodecsChanged { .. } => {}
     }
 }
 
@@ -92,6 +93,7 @@ fn notification(seq: u64, change: &Change) -> Option<Notification> {
         Change::DataProducerClosed { data_producer } => {
             Notification::DataProducerClosed { seq, data_producer_id: data_producer }
         }
+        Change::VideoCodecsChanged { video_codecs } => Notification::VideoCodecsChanged { seq, video_codecs },
         Change::Held { .. } | Change::Returned { .. } | Change::Ended => return None,
     })
 }

@@ -1,5 +1,6 @@
 //! The conductor with a real log and real media workers; only sockets and packets are missing.
 
+mod codecs;
 mod data;
 
 use std::num::NonZeroU8;

@@ -41,6 +41,14 @@ pub fn within_bounds(capabilities: &RtpCapabilities) -> bool {
     capabilities.codecs.len() <= CODECS_MAX && capabilities.header_extensions.len() <= EXTENSIONS_MAX
 }
 
+/// The names of the router's codecs that a client with these capabilities can receive, the router's first choice first.
+pub fn receivable(kind: MediaKind, capabilities: &RtpCapabilities) -> Vec<String> {
+    router_codecs()
+        .filter(|codec| codec.row.kind == kind && codec.row.capability(capabilities).is_some())
+        .map(|codec| codec.row.mime_type.to_owned())
+        .collect()
+}
+
 /// In which direction the router uses an extension for a kind of media; none where it means nothing there.
 pub(super) fn direction(kind: MediaKind, extension: Extension) -> Option<ExtensionDirection> {
     use ExtensionDirection::{Recvonly, Sendrecv};
@@ -118,6 +126,23 @@ mod tests {
         for pair in codecs[1..].chunks(2) {
             assert_eq!(pair[1].parameters, rtx_settings(pair[0].preferred_payload_type.expect("one")));
         }
+    }
+
+    #[test]
+    fn what_a_client_can_receive_is_named_in_the_routers_order() {
+        let mut client = router_capabilities();
+        client.codecs.reverse();
+        assert_eq!(receivable(MediaKind::Audio, &client), ["audio/opus"]);
+        assert_eq!(receivable(MediaKind::Video, &client), ["video/VP8", "video/H264", "video/VP9", "video/AV1"]);
+        client.codecs.retain(|codec| codec.mime_type != "video/VP9");
+        for codec in &mut client.codecs {
+            codec.mime_type.make_ascii_lowercase();
+            if codec.mime_type == "video/h264" {
+                codec.parameters.clear();
+            }
+        }
+        assert_eq!(receivable(MediaKind::Video, &client), ["video/VP8", "video/AV1"], "by profile, whatever the case");
+        assert_eq!(receivable(MediaKind::Video, &RtpCapabilities::default()), <[String; 0]>::default());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The codec table: what the router offers, and when two descriptions of a codec mean the same.
 
 use protocol::MediaKind;
-use protocol::rtp::{CodecSetting, CodecSettings, RtcpFeedback};
+use protocol::rtp::{CodecSetting, CodecSettings, RtcpFeedback, RtpCapabilities, RtpCodecCapability};
 
 use super::h264;
 use crate::codec::Codec;
@@ -158,6 +158,11 @@ impl CodecRow {
             && clock_rate == self.clock_rate
             && same_channels
             && self.variant.same(settings, &self.offered_settings())
+    }
+
+    /// A client's entry for this codec.
+    pub fn capability<'a>(&self, capabilities: &'a RtpCapabilities) -> Option<&'a RtpCodecCapability> {
+        capabilities.codecs.iter().find(|c| self.matches(&c.mime_type, c.clock_rate, c.channels, &c.parameters))
     }
 
     /// The `fmtp` settings that the router offers.

@@ -34,7 +34,7 @@ pub enum CannotConsume {
 
 /// Whether a client with these capabilities can receive the producer.
 pub fn can_consume(producer: &ProducerMapping, capabilities: &RtpCapabilities) -> bool {
-    receivable(producer, capabilities).is_some()
+    producer.codec.row.capability(capabilities).is_some()
 }
 
 /// What a client with these capabilities is to be told about a new consumer of the producer. Its numbers are the
@@ -45,7 +45,7 @@ pub fn consumer_parameters(
     stream: ConsumerStream<'_>,
 ) -> Result<RtpParameters, CannotConsume> {
     let row = producer.codec.row;
-    let receivable = receivable(producer, capabilities).ok_or(CannotConsume::Codec(row.mime_type))?;
+    let receivable = row.capability(capabilities).ok_or(CannotConsume::Codec(row.mime_type))?;
     let rtx_payload_type = producer.codec.rtx_payload_type.filter(|_| retransmits(receivable, capabilities));
     let header_extensions = common_extensions(producer, capabilities);
 
@@ -79,12 +79,6 @@ pub fn consumer_parameters(
         rtcp: RtcpParameters { cname: Some(stream.cname.to_owned()), reduced_size: Some(true) },
         msid: None,
     })
-}
-
-/// The client's entry for the producer's codec.
-fn receivable<'a>(producer: &ProducerMapping, capabilities: &'a RtpCapabilities) -> Option<&'a RtpCodecCapability> {
-    let row = producer.codec.row;
-    capabilities.codecs.iter().find(|c| row.matches(&c.mime_type, c.clock_rate, c.channels, &c.parameters))
 }
 
 /// Whether the client takes retransmissions of this codec.

@@ -71,7 +71,12 @@ impl Handler for Room {
         }
         let session = SessionHandle(self.sessions.fetch_add(1, Ordering::Relaxed));
         self.outboxes.lock().expect("a lock").insert(session, outbox);
-        let room = RoomSnapshot { room_id: "r".parse().expect("a name"), seq: 7, participants: Vec::new() };
+        let room = RoomSnapshot {
+            room_id: "r".parse().expect("a name"),
+            seq: 7,
+            participants: Vec::new(),
+            video_codecs: Vec::new(),
+        };
         let welcome = Welcome {
             participant_id: ParticipantId(session.0),
             session_token: "session".to_owned(),

@@ -1,4 +1,4 @@
-import { MicOff, SignalLow } from 'lucide-react';
+import { MicOff, Signal } from 'lucide-react';
 import { memo, useState } from 'react';
 import { texts } from '../texts';
 import { Avatar } from './avatar';
@@ -44,7 +44,12 @@ export const Tile = memo(function Tile({ id, name, isSelf, track, unsupported, m
       <div className="tile-label" aria-hidden="true">
         {muted && <MicOff />}
         <bdi>{shownName}</bdi>
-        {weak && <SignalLow className="weak" />}
+        {weak && (
+          <span className="tile-weak">
+            <Signal />
+            <span>{texts.meeting.weak}</span>
+          </span>
+        )}
       </div>
     </article>
   );

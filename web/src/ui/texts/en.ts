@@ -179,6 +179,7 @@ export const en = {
     tile: (name: string, muted: boolean, speaking: boolean, weak: boolean) =>
       `${name}${muted ? ', muted' : ''}${speaking ? ', speaking' : ''}${weak ? ', weak connection' : ''}`,
     muted: 'muted',
+    weak: 'weak connection',
     unsupported: (name: string) => `This browser lacks the video format of ${name}’s camera, so it cannot be shown.`,
     count: (count: number) => (count === 1 ? '1 person in this meeting' : `${count} people in this meeting`),
     more: (count: number) => `+${count}`,

@@ -118,7 +118,12 @@ fn a_new_host_expires_those_who_were_held_before_it_came() {
     let own = |n| protocol::event::RequestKey::Node { incarnation: other, n };
     let limits = RoomLimits::default();
     let node = "node-2".parse().expect("a node id");
-    let joined = RoomEvent::Joined { participant: ParticipantId(7), session: SessionId(7), name: "P".to_owned() };
+    let joined = RoomEvent::Joined {
+        participant: ParticipantId(7),
+        session: SessionId(7),
+        name: "P".to_owned(),
+        video_codecs: Vec::new(),
+    };
     let events =
         [RoomEvent::RoomCreated { rules: 1, limits }, RoomEvent::HostAdded { incarnation: other, node }, joined];
     for (n, event) in (1..).zip(events) {

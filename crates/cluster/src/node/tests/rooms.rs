@@ -20,7 +20,12 @@ fn a_node_takes_as_many_rooms_as_it_may() {
 fn a_room_whose_only_join_was_refused_ends() {
     let mut bench = Bench::new();
     let mut proposal = join(1, 1);
-    proposal.event = RoomEvent::Joined { participant: ParticipantId(1), session: SessionId(1), name: String::new() };
+    proposal.event = RoomEvent::Joined {
+        participant: ParticipantId(1),
+        session: SessionId(1),
+        name: String::new(),
+        video_codecs: Vec::new(),
+    };
     let ticket = bench.propose(proposal);
     bench.deliver_all();
     assert_eq!(bench.result(ticket), Err(ErrorCode::BadRequest));
