@@ -132,10 +132,8 @@ impl Worker {
 
     /// Finds out which layers fell silent and which nobody wants any more. To be called a few times a second.
     pub(super) fn update_layers(&mut self, now: Instant) {
-        let mut at = 0;
-        while let Some(key) = self.producers.iter().find(|(key, _)| *key >= at).map(|(key, _)| key) {
-            at = key + 1;
-            if self.producers[key].streams.len() > 1 {
+        for key in 0..self.producers.capacity() {
+            if self.producers.get(key).is_some_and(|producer| producer.streams.len() > 1) {
                 self.update_activity(now, ProducerKey(key));
                 self.update_wanted(now, ProducerKey(key));
             }

@@ -11,6 +11,7 @@ mod data_channels;
 mod garbage;
 mod ice_restart;
 mod keyframe_requests;
+mod large_rooms;
 mod late_resume;
 mod layers;
 mod lip_sync;
