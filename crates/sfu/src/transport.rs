@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 
 use crate::burst::Egress;
 use crate::clock::SenderClock;
+use crate::consumer_list::ConsumerList;
 use crate::dtls::DtlsServer;
 use crate::ice::IceLite;
 use crate::keys::{ConsumerKey, ProducerKey, StreamKey};
@@ -36,7 +37,7 @@ pub(crate) struct Transport {
     /// Streams from the client by SSRC, retransmission streams included.
     pub(crate) incoming: FxHashMap<u32, Incoming>,
     pub(crate) producers: Vec<ProducerKey>,
-    pub(crate) consumers: Vec<ConsumerKey>,
+    pub(crate) consumers: ConsumerList,
     /// Consumers by the SSRC of their media.
     pub(crate) consumer_ssrcs: FxHashMap<u32, ConsumerKey>,
     /// The client's clock. A client has one CNAME per transport.

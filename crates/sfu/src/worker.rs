@@ -27,7 +27,7 @@ use protocol::sctp::DataConsumerCloseReason;
 use protocol::{ConsumerId, DataConsumerId, DataProducerId, ProducerId, TransportId};
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use slab::Slab;
 
 pub(crate) use data::TransportData;
@@ -236,7 +236,7 @@ pub struct WorkerStats {
 }
 
 struct Router {
-    transports: Vec<TransportKey>,
+    transports: FxHashSet<TransportKey>,
     producers: FxHashMap<ProducerId, ProducerKey>,
     /// Who spoke most so far.
     speaker: Option<ProducerId>,
@@ -254,6 +254,8 @@ pub struct Worker {
     streams: Slab<Stream>,
     transport_ids: FxHashMap<TransportId, TransportKey>,
     consumer_ids: FxHashMap<ConsumerId, ConsumerKey>,
+    /// How many consumers were made.
+    consumers_made: u64,
     /// Validated address pairs.
     pairs: FxHashMap<Pair, TransportKey>,
     ufrags: FxHashMap<String, TransportKey>,
@@ -284,6 +286,7 @@ impl Worker {
             streams: Slab::new(),
             transport_ids: FxHashMap::default(),
             consumer_ids: FxHashMap::default(),
+            consumers_made: 0,
             pairs: FxHashMap::default(),
             ufrags: FxHashMap::default(),
             timers: Timers::default(),

@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
+use loadtest::client::{AudioConfig, receive_capabilities};
 use nix::time::{ClockId, clock_gettime};
-use protocol::{MediaKind, ParticipantId, ProducerId, RtpParameters, Source};
+use protocol::{ConsumerId, MediaKind, ParticipantId, ProducerId, RtpParameters, Source, TransportId};
 use serde_json::json;
-use sim::call::Call;
+use sfu::ortc::router_capabilities;
+use sim::call::{Call, ROUTER};
 
 use crate::clean;
 
@@ -27,6 +29,37 @@ fn assert_is_linear(many: u32, work: impl Fn(u32) -> Duration) {
     // The best of some tries: others use the caches too.
     let [apart, together] = [(0..5).map(few).min(), (0..5).map(|_| work(many)).min()].map(Option::unwrap_or_default);
     assert!(together < apart * AS_MUCH_MAX, "{together:?} together, {apart:?} apart");
+}
+
+/// How long it takes to close something with so many consumers of one producer on one transport.
+fn closing(consumers: u32, close: fn(&mut Call, ProducerId, TransportId)) -> Duration {
+    let mut call = Call::new(1);
+    call.join(clean(), clean());
+    let producer = call.publish_audio(0, AudioConfig::default());
+    let transport = call.peers[call.people[0].receiver].transport;
+    let capabilities = receive_capabilities(&router_capabilities());
+    for id in 0..consumers {
+        call.worker.consume(transport, ConsumerId(id.into()), producer, &capabilities).expect("can be consumed");
+    }
+    let began = cpu_time();
+    close(&mut call, producer, transport);
+    let closed = cpu_time() - began;
+    assert_eq!(call.worker.stats().consumers, 0);
+    closed
+}
+
+#[test]
+fn a_transport_with_all_its_consumers() {
+    let close: fn(&mut Call, ProducerId, TransportId) =
+        |call, _, transport| call.worker.close_transport(transport).expect("it is there");
+    assert_is_linear(MANY, |consumers| closing(consumers, close));
+}
+
+#[test]
+fn a_producer_with_all_its_consumers() {
+    let close: fn(&mut Call, ProducerId, TransportId) =
+        |call, producer, _| call.worker.close_producer(ROUTER, producer).expect("it is there");
+    assert_is_linear(MANY, |consumers| closing(consumers, close));
 }
 
 /// How long a look at all producers takes, which comes five times a second.
