@@ -73,7 +73,7 @@ pub enum Notification {
         /// Which.
         producer_id: ProducerId,
     },
-    /// A consumer of this client ended, because its producer did.
+    /// A consumer of this client ended although its producer goes on, which has another codec now.
     ConsumerClosed {
         /// Which.
         consumer_id: ConsumerId,

@@ -50,6 +50,8 @@ pub(crate) struct Transport {
     pub(crate) bytes_received: u64,
     /// From the newest receiver report.
     pub(crate) round_trip: Option<Duration>,
+    /// The number of the consumer from which on its client is still to be told again how they do.
+    pub(crate) tell_from: Option<u64>,
     /// The SSRC that feedback and receiver reports come from.
     pub(crate) rtcp_ssrc: u32,
     /// When the next sender and receiver reports are due.

@@ -96,6 +96,8 @@ pub enum Event {
         transport: TransportId,
         /// Which.
         consumer: ConsumerId,
+        /// What it was of.
+        producer: ProducerId,
     },
     /// A consumer of a producer with several layers now gets this one, 0 the lowest.
     ConsumerLayer {

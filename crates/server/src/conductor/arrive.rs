@@ -247,7 +247,7 @@ impl Shared {
         let person = registry.person(turn.room(), turn.participant()).ok_or_else(session_expired)?;
         let waiting = person.arrival.take().map(|arrival| arrival.waiting).unwrap_or_default();
         let member = person.member.as_mut().ok_or_else(session_expired)?;
-        for notification in member.ended.iter().cloned().chain(waiting) {
+        for notification in member.ended_beside(&room).into_iter().chain(waiting) {
             // A socket that is too slow already will be closed, and resumes.
             let _ = outbox.notify(notification);
         }

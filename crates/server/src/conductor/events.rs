@@ -77,9 +77,11 @@ fn pass_on(shared: &Arc<Shared>, event: Event) {
                 member.tell(Notification::TransportClosed { transport_id: transport });
             }
         }
-        Event::ConsumerClosed { transport, consumer } => {
+        Event::ConsumerClosed { transport, consumer, producer } => {
+            // The end of a producer that is not published any more everybody is told by the log.
+            let goes_on = registry.is_published_beside(transport, producer);
             if let Some(member) = registry.transport_owner(transport) {
-                member.consumer_ended(consumer);
+                member.consumer_ended(consumer, producer, goes_on);
             }
         }
         Event::ConsumerLayer { transport, consumer, layer } => {

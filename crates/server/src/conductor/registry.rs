@@ -83,7 +83,7 @@ impl Registry {
         &mut self,
         caller: &Caller,
     ) -> Result<(&mut Member, &mut HashMap<Source, u64>, &Media), ErrorBody> {
-        let Room { media, people } = self.rooms.get_mut(&caller.room).ok_or_else(superseded)?;
+        let Room { media, people, .. } = self.rooms.get_mut(&caller.room).ok_or_else(superseded)?;
         let person = people.get_mut(&caller.participant()).ok_or_else(superseded)?;
         let member = person.member.as_mut().filter(|member| member.handle == caller.handle).ok_or_else(superseded)?;
         let media = media.as_ref().ok_or_else(|| ErrorBody::new(ErrorCode::Internal, "the media worker is gone"))?;
@@ -188,6 +188,13 @@ impl Registry {
     /// Whether a source exists on a router.
     pub(super) fn is_published(&self, router: RouterId, id: ProducerId) -> bool {
         let room = self.routers.get(&router).and_then(|room| self.rooms.get(room));
+        let person = room.and_then(|room| room.people.get(&id.participant));
+        person.is_some_and(|person| person.published.contains_key(&id.source))
+    }
+
+    /// Whether a source exists in the room that a transport is for.
+    pub(super) fn is_published_beside(&self, transport: TransportId, id: ProducerId) -> bool {
+        let room = self.transports.get(&transport).and_then(|(room, _)| self.rooms.get(room));
         let person = room.and_then(|room| room.people.get(&id.participant));
         person.is_some_and(|person| person.published.contains_key(&id.source))
     }

@@ -151,6 +151,7 @@ impl Worker {
             producers: Vec::new(),
             consumers: ConsumerList::default(),
             consumer_ssrcs: FxHashMap::default(),
+            tell_from: None,
             sender_clock: SenderClock::default(),
             arrivals: None,
             arrivals_ssrc: 0,
@@ -446,7 +447,7 @@ impl Worker {
             let consumer = &self.consumers[consumer_key.0];
             let (consumer, transport) = (consumer.id, self.transports[consumer.transport.0].id);
             self.remove_consumer(consumer_key);
-            self.emit(Event::ConsumerClosed { transport, consumer });
+            self.emit(Event::ConsumerClosed { transport, consumer, producer: id });
         }
         self.producers.remove(key.0);
     }
