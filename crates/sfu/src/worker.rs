@@ -338,13 +338,8 @@ impl Worker {
 
     fn emit(&mut self, event: Event) {
         // Everything else is bounded by the number of transports and consumers there ever were, or waits for room.
-        let may_wait = matches!(
-            event,
-            Event::AudioLevels { .. }
-                | Event::ActiveSpeaker { .. }
-                | Event::ConsumerLayer { .. }
-                | Event::ConsumerScore { .. }
-        );
+        let may_wait =
+            matches!(event, Event::AudioLevels { .. } | Event::ConsumerLayer { .. } | Event::ConsumerScore { .. });
         if may_wait && self.events.len() >= EVENTS_MAX {
             self.stats.events_dropped += 1;
             return;

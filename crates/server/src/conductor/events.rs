@@ -64,7 +64,7 @@ fn try_restart(shared: &Shared, worker: WorkerIndex) -> bool {
     }
 }
 
-fn pass_on(shared: &Arc<Shared>, event: Event) {
+pub(super) fn pass_on(shared: &Arc<Shared>, event: Event) {
     if let Event::DataProducerClosed { router, data_producer } = event {
         return shared.pass_on_data_producer_closed(router, data_producer);
     }
@@ -106,6 +106,7 @@ fn pass_on(shared: &Arc<Shared>, event: Event) {
         }
         Event::DataProducerClosed { .. } => {}
         Event::ActiveSpeaker { router, producer } => {
+            registry.set_speaker(router, producer);
             let notification = Notification::ActiveSpeaker { producer_id: producer };
             for outbox in registry.listeners(router) {
                 outbox.notify_unless_behind(notification.clone());

@@ -25,6 +25,8 @@ pub(super) struct Registry {
 #[derive(Default)]
 struct Room {
     media: Option<Media>,
+    /// Who spoke most when that changed last.
+    speaker: Option<ProducerId>,
     people: HashMap<ParticipantId, Person>,
 }
 
@@ -241,6 +243,20 @@ impl Registry {
     /// The people of a room.
     pub(super) fn people(&mut self, room: &RoomId) -> impl Iterator<Item = (&ParticipantId, &mut Person)> {
         self.rooms.get_mut(room).into_iter().flat_map(|room| room.people.iter_mut())
+    }
+
+    /// Notes who speaks most in the room that a router is for.
+    pub(super) fn set_speaker(&mut self, router: RouterId, producer: ProducerId) {
+        if let Some(room) = self.routers.get(&router).and_then(|room| self.rooms.get_mut(room)) {
+            room.speaker = Some(producer);
+        }
+    }
+
+    /// Who speaks most, or did last, if they are still heard.
+    pub(super) fn speaker(&self, room: &RoomId) -> Option<ProducerId> {
+        let room = self.rooms.get(room)?;
+        let published = |id: &ProducerId| Some(room.people.get(&id.participant)?.published.contains_key(&id.source));
+        room.speaker.filter(|id| published(id) == Some(true))
     }
 
     /// The sockets of the room that a router is for.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use protocol::ProducerId;
 
-use super::{Event, RouterId, Worker};
+use super::{EVENTS_MAX, Event, RouterId, Worker};
 use crate::producer::Producer;
 use crate::speaker::{SpeechActivity, lead};
 
@@ -55,6 +55,10 @@ impl Worker {
             }
         }
         for (id, producer) in changes {
+            if self.events.len() >= EVENTS_MAX {
+                // Who cannot be told of now is found again at the next look.
+                return;
+            }
             if let Some(router) = self.routers.get_mut(&id) {
                 router.speaker = Some(producer);
                 self.emit(Event::ActiveSpeaker { router: id, producer });
@@ -123,6 +127,20 @@ mod tests {
             _ => None,
         });
         speakers.collect()
+    }
+
+    #[test]
+    fn who_speaks_while_nobody_polls_is_told_of_afterwards_and_once() {
+        let now = Instant::now();
+        let (mut worker, people) = room(now, 2);
+        let then = speak(&mut worker, now, people[1]);
+        let levels = Event::AudioLevels { router: ROUTER, levels: Vec::new() };
+        worker.events.extend(std::iter::repeat_n(levels, EVENTS_MAX));
+        worker.find_speakers(then);
+        assert_eq!(speakers(&mut worker), []);
+        worker.find_speakers(then);
+        worker.find_speakers(then);
+        assert_eq!(speakers(&mut worker), [people[1]]);
     }
 
     #[test]

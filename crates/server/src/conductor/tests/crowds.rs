@@ -147,3 +147,22 @@ async fn a_producer_that_goes_on_with_another_codec_is_news_and_once_more_after_
     // Not of the microphone's, which his snapshot lacks.
     ben.hears(|n| matches!(n, Notification::ProducerPaused { .. })).await;
 }
+
+#[tokio::test]
+async fn who_comes_is_told_who_speaks() {
+    let conductor = conductor().await;
+    let mut anna = Page::join(&conductor, "daily", "Anna").await;
+    let mic = anna.produce(Source::Mic).await;
+    let media = conductor.0.registry().media(&"daily".parse().expect("a room"), || None).expect("media");
+    events::pass_on(&conductor.0, sfu::Event::ActiveSpeaker { router: media.router, producer: mic });
+    let speaks = |n: &Notification| *n == Notification::ActiveSpeaker { producer_id: mic };
+    let mut ben = Page::join(&conductor, "daily", "Ben").await;
+    ben.hears(speaks).await;
+    let mut ben = Page::resume(&conductor, &ben.vanish().0).await.expect("resumed");
+    ben.hears(speaks).await;
+    anna.request(Request::CloseProducer { producer_id: mic }).await.expect("closed");
+    ben.hears(|n| matches!(n, Notification::ProducerClosed { .. })).await;
+    let mut ben = Page::resume(&conductor, &ben.vanish().0).await.expect("resumed");
+    anna.produce(Source::Camera).await;
+    ben.hears(|n| matches!(n, Notification::ProducerAdded { .. })).await;
+}
