@@ -29,6 +29,12 @@ impl ConsumerList {
             self.numbers.remove(place);
         }
     }
+
+    /// Those from this number on, and their numbers.
+    pub(crate) fn from(&self, number: u64) -> impl Iterator<Item = (u64, ConsumerKey)> {
+        let start = self.numbers.partition_point(|other| *other < number);
+        self.numbers[start..].iter().copied().zip(self.keys[start..].iter().copied())
+    }
 }
 
 impl Deref for ConsumerList {
@@ -73,5 +79,7 @@ mod tests {
         }
         list.push(13, ConsumerKey(0));
         assert_eq!(list[..], [4, 2, 1, 0].map(ConsumerKey));
+        assert_eq!(list.from(8).collect::<Vec<_>>(), [(8, ConsumerKey(1)), (13, ConsumerKey(0))]);
+        assert_eq!(list.from(14).count(), 0);
     }
 }

@@ -8,6 +8,7 @@ use protocol::notification::AudioLevel;
 use protocol::{ErrorCode, Notification};
 use sfu::Event;
 use sfu_io::{EventReceiver, PoolEvent, WorkerIndex};
+use tokio::task::consume_budget;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Shared, Vital};
@@ -31,6 +32,9 @@ pub(super) async fn run(shared: Arc<Shared>, mut events: EventReceiver) {
                 data_producers.into_iter().for_each(|(room, id)| shared.data_producer_ended(room, id));
             }
         }
+        // The channel is not tokio's: while it holds something, nobody else would have this thread, the sockets that
+        // are being told included.
+        consume_budget().await;
     }
 }
 

@@ -166,3 +166,32 @@ async fn who_comes_is_told_who_speaks() {
     anna.produce(Source::Camera).await;
     ben.hears(|n| matches!(n, Notification::ProducerAdded { .. })).await;
 }
+
+#[tokio::test]
+async fn a_flood_of_news_of_the_workers_leaves_the_sockets_their_time() {
+    const PICTURES: usize = 64;
+    const TIMES: usize = 10;
+    let conductor = conductor().await;
+    let (_anna, mut ben, consumers) = pictures(&conductor, PICTURES).await;
+    while heard(&mut ben).await.is_some() {}
+    let worker = conductor.pool().workers().first().expect("a worker").clone();
+    let (transport, (done, ran)) = (ben.recv_transport(), std::sync::mpsc::channel());
+    drop(worker.call(move |worker, _| {
+        (0..TIMES).for_each(|_| worker.tell_layers(transport));
+        done.send(worker.stats().consumers)
+    }));
+    // This thread is the runtime's only one: nothing is passed on before the worker has said all of it.
+    assert_eq!(ran.recv(), Ok(consumers.len()));
+    let turns = worker.metrics().turns;
+    while worker.metrics().turns == turns {
+        std::thread::yield_now();
+    }
+    let mut told = 0;
+    while told < PICTURES * TIMES {
+        match ben.next().await {
+            Outgoing::Notify(Notification::ConsumerLayersChanged { .. }) => told += 1,
+            Outgoing::Notify(Notification::ConsumerScore { .. }) => {}
+            other => panic!("heard something else: {other:?}"),
+        }
+    }
+}
