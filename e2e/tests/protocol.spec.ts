@@ -143,7 +143,9 @@ for (const by of ['websocket', 'polling'] as const) {
     expect(ben.heard('consumerClosed'), 'a replaced source keeps its consumers').toEqual([]);
     expect(await anna.request('closeProducer', { producerId: mic })).toEqual({});
     await ben.hears('producerClosed', { producerId: mic });
-    await ben.hears('consumerClosed', { consumerId });
+    // That ends the consumer too, without another word.
+    expect(await ben.refusal('resumeConsumer', { consumerId })).toBe('not_found');
+    expect(ben.heard('consumerClosed')).toEqual([]);
     // Who did it hears of it as everybody does.
     await anna.hears('producerClosed', { producerId: mic });
 
@@ -370,8 +372,10 @@ test('a reload: the same participant, new transports, and 10 s to publish again'
   expect(await publish(next, 5)).toEqual({ id: `${me}-mic` });
   await expect.poll(() => ben.heard('producerClosed').length, { timeout: 15_000 }).toBe(1);
   expect(ben.heard('producerClosed')).toMatchObject([{ producerId: `${me}-screenAudio` }]);
-  await ben.hears('consumerClosed', { consumerId: consumers[1]?.id });
-  expect(ben.heard('consumerClosed')).toHaveLength(1);
+  expect(ben.heard('consumerClosed')).toEqual([]);
+  const [kept, ended] = consumers.map(({ id }) => id);
+  expect(await ben.request('resumeConsumer', { consumerId: kept })).toEqual({});
+  expect(await ben.refusal('resumeConsumer', { consumerId: ended })).toBe('not_found');
   expect(ben.heard('participantJoined')).toEqual([]);
   expect(ben.heard('participantLeft')).toEqual([]);
 

@@ -82,7 +82,7 @@ pub enum Notification {
         /// As `video/VP8`, the server's first choice first.
         video_codecs: Vec<String>,
     },
-    /// A consumer of this client ended, because its producer did.
+    /// A consumer of this client ended although its producer goes on, which has another codec now.
     ConsumerClosed {
         /// Which.
         consumer_id: ConsumerId,

@@ -477,6 +477,34 @@ mod tests {
     }
 
     #[test]
+    fn checks_and_reports_find_room_where_media_and_messages_do_not() {
+        let (media, message) = ([0x80; 1000], [23; 1000]);
+        let (check, handshake, report) = ([1; 100], [22; 100], [0x80, 200, 0, 1].repeat(25));
+        let mut run = Run::new();
+        let mut client = run.connect();
+        while run.metrics().dropped.queue_full == 0 {
+            run.send(&client, &media, None);
+        }
+        run.send(&client, &message, None);
+        assert_eq!(run.metrics().dropped.queue_full, 2);
+        for control in [&check[..], &handshake, &report] {
+            run.send(&client, control, None);
+        }
+        assert_eq!(run.metrics().dropped.queue_full, 2);
+        let mut next = || {
+            if run.metrics().tcp_queued_bytes > 0 {
+                run.turn();
+            }
+            read_frame(&mut client)
+        };
+        let mut frame = next();
+        while frame == media {
+            frame = next();
+        }
+        assert_eq!([frame, next(), next()], [&check[..], &handshake, &report]);
+    }
+
+    #[test]
     fn a_connection_without_a_valid_path_is_closed_after_a_while() {
         let mut run = Run::new();
         let _client = run.connect();

@@ -8,6 +8,8 @@ use crate::rtp::Extension;
 const START_BPS: u64 = 1_000_000;
 /// Retransmissions may take one part in so many of the estimate.
 const RETRANSMISSION_PART: u64 = 4;
+/// A probe that is so late measures nothing any more.
+const PROBE_LATE_US: Micros = 500_000;
 /// mediasoup-client sets up a receiver of this SSRC, payload type and mid, for probes alone.
 pub(crate) const PROBATOR_SSRC: u32 = 1234;
 const PROBATOR_PAYLOAD_TYPE: u8 = 127;
@@ -72,13 +74,14 @@ impl Bandwidth {
         self.retransmissions.set_rate(now, self.estimator.estimate() / RETRANSMISSION_PART);
     }
 
-    /// Does what is due and begins the next probe.
-    pub(crate) fn handle_timeout(&mut self, now: Micros) {
+    /// Does what is due and begins the next probe; while the path is `blocked` there is none.
+    pub(crate) fn handle_timeout(&mut self, now: Micros, blocked: bool) {
         if self.estimator.poll_timeout().is_some_and(|at| at <= now) {
             self.estimator.handle_timeout(now);
             self.follow_estimate(now);
         }
-        if self.probe.is_none() {
+        self.probe.take_if(|probe| blocked || now - probe.next_timeout() > PROBE_LATE_US);
+        if self.probe.is_none() && !blocked {
             self.probe = self.estimator.poll_probe(now).map(|cluster| ProbeSender::new(now, cluster));
         }
     }
@@ -131,6 +134,41 @@ pub(crate) fn write_probe(
 mod tests {
     use super::*;
     use crate::rtp::RtpHeader;
+
+    const MS: Micros = 1_000;
+
+    /// A path over which a probe is about to be sent.
+    fn probed() -> Bandwidth {
+        let mut bandwidth = Bandwidth::new(0);
+        bandwidth.on_sent(0, 1, 1_000);
+        bandwidth.estimator.set_desired(0, 5_000_000);
+        bandwidth.handle_timeout(0, false);
+        assert!(bandwidth.padding_due(0).is_some());
+        bandwidth
+    }
+
+    #[test]
+    fn a_blocked_path_is_not_probed_and_wants_no_timer_for_it() {
+        let mut bandwidth = probed();
+        for now in [10 * MS, 20 * MS] {
+            bandwidth.handle_timeout(now, true);
+            assert_eq!(bandwidth.padding_due(now), None);
+            assert!(bandwidth.poll_timeout().is_none_or(|at| at > now + 100 * MS), "{:?}", bandwidth.poll_timeout());
+        }
+        // The second of the first two was not begun.
+        bandwidth.handle_timeout(30 * MS, false);
+        assert!(bandwidth.padding_due(30 * MS).is_some());
+    }
+
+    #[test]
+    fn a_probe_that_was_held_up_for_long_is_given_up() {
+        let mut bandwidth = probed();
+        let first = bandwidth.probe.as_ref().map(ProbeSender::id);
+        bandwidth.handle_timeout(PROBE_LATE_US, false);
+        assert_eq!(bandwidth.probe.as_ref().map(ProbeSender::id), first);
+        bandwidth.handle_timeout(PROBE_LATE_US + MS, false);
+        assert_ne!(bandwidth.probe.as_ref().map(ProbeSender::id), first);
+    }
 
     #[test]
     fn a_probe_is_what_the_clients_probator_takes() {

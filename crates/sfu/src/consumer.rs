@@ -143,6 +143,8 @@ pub(crate) struct ConsumerStats {
 pub(crate) struct Consumer {
     /// Its id.
     pub(crate) id: ConsumerId,
+    /// Higher than those of the worker's consumers that were made before.
+    pub(crate) number: u64,
     pub(crate) transport: TransportKey,
     pub(crate) producer: ProducerKey,
     /// Which incoming stream it reads; `None` while the producer has none.
@@ -200,6 +202,7 @@ impl Consumer {
     ) -> Self {
         Self {
             id,
+            number: 0,
             transport,
             producer,
             source: None,

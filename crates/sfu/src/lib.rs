@@ -15,6 +15,7 @@ pub mod bwe;
 mod clock;
 pub mod codec;
 mod consumer;
+mod consumer_list;
 mod control_queue;
 pub mod dtls;
 pub mod framing;

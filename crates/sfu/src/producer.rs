@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use protocol::{MediaKind, ProducerId};
 
-use crate::keys::{ConsumerKey, StreamKey, TransportKey};
+use crate::consumer_list::ConsumerList;
+use crate::keys::{StreamKey, TransportKey};
 use crate::ortc::ProducerMapping;
 use crate::speaker::SpeechActivity;
 use crate::worker::RouterId;
@@ -21,7 +22,7 @@ pub(crate) struct Producer {
     pub(crate) mapping: ProducerMapping,
     /// Its incoming streams, one per encoding.
     pub(crate) streams: Vec<StreamKey>,
-    pub(crate) consumers: Vec<ConsumerKey>,
+    pub(crate) consumers: ConsumerList,
     pub(crate) paused: bool,
     /// Loudest audio level since it was last asked, in dBov; -127 is silence.
     pub(crate) level: i8,

@@ -34,6 +34,8 @@ pub(crate) struct SpeechActivity {
     /// Loudness above -127 dBov in the newest second; at its slot's number modulo the length.
     levels: [u8; SLOTS],
     newest: Micros,
+    /// The newest slot with a level that may count in its medium window.
+    active: Micros,
     noise: u8,
     /// The least loudness since `noise` was set, and of how many levels.
     least: u8,
@@ -42,7 +44,7 @@ pub(crate) struct SpeechActivity {
 
 impl Default for SpeechActivity {
     fn default() -> Self {
-        Self { levels: [0; SLOTS], newest: 0, noise: 0, least: u8::MAX, since: 0 }
+        Self { levels: [0; SLOTS], newest: 0, active: -(MEDIUM_LEVELS as Micros), noise: 0, least: u8::MAX, since: 0 }
     }
 }
 
@@ -55,6 +57,9 @@ impl SpeechActivity {
         let loudness = (i16::from(level) + 127).clamp(0, 127) as u8;
         let slot = self.advance(now);
         self.levels[slot] = self.levels[slot].max(loudness);
+        if loudness / STEP_DB > ACTIVE_STEPS {
+            self.active = self.newest;
+        }
         if loudness > 0 {
             self.least = self.least.min(loudness);
             self.since += 1;
@@ -62,6 +67,11 @@ impl SpeechActivity {
                 (self.noise, self.least, self.since) = (self.least, u8::MAX, 0);
             }
         }
+    }
+
+    /// Whether it may lead anybody at `now`: only who is active in the medium window does.
+    pub(crate) fn may_lead(&self, now: Micros) -> bool {
+        now.div_euclid(SLOT_US).max(self.newest) - self.active < MEDIUM_LEVELS as Micros
     }
 
     /// How active it is at `now`.
@@ -112,6 +122,9 @@ pub(crate) fn lead(candidate: &Scores, dominant: &Scores) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha12Rng;
+
     use super::*;
 
     const MS: Micros = 1_000;
@@ -181,6 +194,28 @@ mod tests {
         assert_eq!(room.run(20_000, &[SILENT, -50]), None);
         let (who, _) = room.run(2_000, &[LOUD, -50]).unwrap_or((0, 0));
         assert_eq!((who, room.dominant), (0, 0));
+    }
+
+    #[test]
+    fn who_may_not_lead_does_not() {
+        let mut rng = ChaCha12Rng::seed_from_u64(1);
+        let mut activity = SpeechActivity::default();
+        let silent = SpeechActivity::default().scores(0);
+        let (mut now, mut leads, mut may_not) = (0, 0, 0);
+        for _ in 0..20_000 {
+            // Words, breaths, packets that are late or missing.
+            let spoken = (now / (200 * MS)) % 3 == 0;
+            now += rng.random_range(0..30 * MS);
+            if rng.random_bool(0.8) {
+                let level = if spoken { rng.random_range(-60..0) } else { rng.random_range(-127..-40) };
+                activity.on_level(now - rng.random_range(0..40 * MS), level);
+            }
+            let (may, lead) = (activity.may_lead(now), lead(&activity.scores(now), &silent));
+            assert!(may || lead.is_none());
+            leads += u32::from(lead.is_some());
+            may_not += u32::from(!may);
+        }
+        assert!(leads > 100 && may_not > 100, "{leads} {may_not}");
     }
 
     #[test]

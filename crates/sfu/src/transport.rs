@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 
 use crate::burst::Egress;
 use crate::clock::SenderClock;
+use crate::consumer_list::ConsumerList;
 use crate::dtls::DtlsServer;
 use crate::ice::IceLite;
 use crate::keys::{ConsumerKey, ProducerKey, StreamKey};
@@ -36,7 +37,7 @@ pub(crate) struct Transport {
     /// Streams from the client by SSRC, retransmission streams included.
     pub(crate) incoming: FxHashMap<u32, Incoming>,
     pub(crate) producers: Vec<ProducerKey>,
-    pub(crate) consumers: Vec<ConsumerKey>,
+    pub(crate) consumers: ConsumerList,
     /// Consumers by the SSRC of their media.
     pub(crate) consumer_ssrcs: FxHashMap<u32, ConsumerKey>,
     /// The client's clock. A client has one CNAME per transport.
@@ -51,6 +52,8 @@ pub(crate) struct Transport {
     pub(crate) handshake_began: Option<Instant>,
     /// From the newest receiver report; before the first, how long DTLS took.
     pub(crate) round_trip: Option<Duration>,
+    /// The number of the consumer from which on its client is still to be told again how they do.
+    pub(crate) tell_from: Option<u64>,
     /// The SSRC that feedback and receiver reports come from.
     pub(crate) rtcp_ssrc: u32,
     /// When the next sender and receiver reports are due.

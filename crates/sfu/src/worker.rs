@@ -28,7 +28,7 @@ use protocol::sctp::DataConsumerCloseReason;
 use protocol::{ConsumerId, DataConsumerId, DataProducerId, ProducerId, TransportId};
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use slab::Slab;
 
 pub(crate) use data::TransportData;
@@ -97,6 +97,8 @@ pub enum Event {
         transport: TransportId,
         /// Which.
         consumer: ConsumerId,
+        /// What it was of.
+        producer: ProducerId,
     },
     /// A consumer of a producer with several layers now gets this one, 0 the lowest.
     ConsumerLayer {
@@ -237,7 +239,7 @@ pub struct WorkerStats {
 }
 
 struct Router {
-    transports: Vec<TransportKey>,
+    transports: FxHashSet<TransportKey>,
     producers: FxHashMap<ProducerId, ProducerKey>,
     /// Who spoke most so far.
     speaker: Option<ProducerId>,
@@ -255,6 +257,8 @@ pub struct Worker {
     streams: Slab<Stream>,
     transport_ids: FxHashMap<TransportId, TransportKey>,
     consumer_ids: FxHashMap<ConsumerId, ConsumerKey>,
+    /// How many consumers were made.
+    consumers_made: u64,
     /// Validated address pairs.
     pairs: FxHashMap<Pair, TransportKey>,
     ufrags: FxHashMap<String, TransportKey>,
@@ -286,6 +290,7 @@ impl Worker {
             streams: Slab::new(),
             transport_ids: FxHashMap::default(),
             consumer_ids: FxHashMap::default(),
+            consumers_made: 0,
             pairs: FxHashMap::default(),
             ufrags: FxHashMap::default(),
             timers: Timers::default(),
@@ -337,13 +342,8 @@ impl Worker {
 
     fn emit(&mut self, event: Event) {
         // Everything else is bounded by the number of transports and consumers there ever were, or waits for room.
-        let may_wait = matches!(
-            event,
-            Event::AudioLevels { .. }
-                | Event::ActiveSpeaker { .. }
-                | Event::ConsumerLayer { .. }
-                | Event::ConsumerScore { .. }
-        );
+        let may_wait =
+            matches!(event, Event::AudioLevels { .. } | Event::ConsumerLayer { .. } | Event::ConsumerScore { .. });
         if may_wait && self.events.len() >= EVENTS_MAX {
             self.stats.events_dropped += 1;
             return;

@@ -40,7 +40,7 @@ pub(super) async fn attend(
     seat: Seat,
     drive: Arc<Drive>,
     entered: mpsc::Sender<()>,
-    leaving: watch::Receiver<u32>,
+    leaving: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     let name = format!("Synthetic {}", seat.number + 1);
     take_part(&seat, &name, &drive, entered, leaving).await.context(name)
@@ -51,7 +51,7 @@ async fn take_part(
     name: &str,
     drive: &Drive,
     entered: mpsc::Sender<()>,
-    mut leaving: watch::Receiver<u32>,
+    mut leaving: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     let started = Instant::now();
     let (session, mut notifications) = Session::join(seat.server, &seat.room, name).await?;
@@ -72,7 +72,7 @@ async fn take_part(
         let notification = tokio::select! {
             notification = notifications.recv() => notification.context("the session's socket closed")?,
             // Without the value, which is locked.
-            _ = async { leaving.wait_for(|leave| seat.number < *leave).await.is_ok() } => {
+            _ = async { leaving.wait_for(|leave| *leave).await.is_ok() } => {
                 session.leave().await?;
                 return publisher.into_iter().chain([viewer.client]).try_for_each(|client| drive.remove(client));
             }

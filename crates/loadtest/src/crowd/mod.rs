@@ -21,8 +21,6 @@ const ENTER_MAX: Duration = Duration::from_secs(30);
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// People who are on their way in at the same time.
 const ENTERING_MAX: u32 = 24;
-/// People who leave together: all others are told of each, and who has 256 such news to read is closed.
-const LEAVING_MAX: usize = 50;
 
 /// Who meets where.
 #[derive(Debug, Clone)]
@@ -57,8 +55,8 @@ pub(crate) struct Crowd {
     pub(crate) drive: Arc<Drive>,
     pub(crate) plan: Plan,
     people: JoinSet<anyhow::Result<()>>,
-    /// Those with lower numbers are to leave.
-    leave: watch::Sender<u32>,
+    /// Whether they are to leave.
+    leave: watch::Sender<bool>,
     /// How long it took all of them to join.
     pub(crate) joining: Duration,
 }
@@ -95,7 +93,7 @@ impl Crowd {
     pub(crate) async fn enter(server: SocketAddr, plan: Plan) -> anyhow::Result<Self> {
         let identity = Identity::generate()?;
         let (entered, mut entrances) = mpsc::channel(64);
-        let (leave, leaving) = watch::channel(0);
+        let (leave, leaving) = watch::channel(false);
         let (epoch, mut inside) = (Instant::now(), 0);
         let drive = Arc::new(Drive::start(plan.threads)?);
         let mut crowd = Self { drive, plan, people: JoinSet::new(), leave, joining: Duration::ZERO };
@@ -165,12 +163,9 @@ impl Crowd {
         }
     }
 
-    /// Lets them leave.
+    /// Lets them leave, all at once.
     pub(crate) async fn leave(mut self) -> anyhow::Result<()> {
-        for number in (0..self.plan.people()).step_by(LEAVING_MAX) {
-            self.leave.send(number + LEAVING_MAX as u32).context("everybody is gone")?;
-            tokio::time::sleep(LOOK_INTERVAL).await;
-        }
+        self.leave.send(true).context("everybody is gone")?;
         while let Some(ended) = self.people.join_next().await {
             ended??;
         }

@@ -10,7 +10,7 @@ use protocol::event::{Binding, RoomEvent};
 use protocol::request::{Direction, Join, Welcome};
 use protocol::snapshot::RoomSnapshot;
 use protocol::transport::TransportOptions;
-use protocol::{ErrorBody, ErrorCode, MediaKind, ParticipantId, RoomId, SessionId, TransportId};
+use protocol::{ErrorBody, ErrorCode, MediaKind, Notification, ParticipantId, RoomId, SessionId, TransportId};
 use sfu_io::CallError;
 use signaling::{Outbox, SessionHandle};
 use tokio::time::timeout;
@@ -246,10 +246,12 @@ impl Shared {
         transports: Transports,
     ) -> Arrived {
         let mut registry = self.registry();
+        let speaker = registry.speaker(turn.room());
         let person = registry.person(turn.room(), turn.participant()).ok_or_else(session_expired)?;
         let waiting = person.arrival.take().map(|arrival| arrival.waiting).unwrap_or_default();
         let member = person.member.as_mut().ok_or_else(session_expired)?;
-        for notification in member.ended.iter().cloned().chain(waiting) {
+        let speaker = speaker.map(|producer_id| Notification::ActiveSpeaker { producer_id });
+        for notification in member.ended_beside(&room).into_iter().chain(waiting).chain(speaker) {
             // A socket that is too slow already will be closed, and resumes.
             let _ = outbox.notify(notification);
         }

@@ -1,5 +1,6 @@
 //! Requests about consumers. They concern one participant and this node, so the log knows nothing of them.
 
+use std::collections::HashSet;
 use std::num::NonZeroU8;
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,7 +8,7 @@ use std::time::Instant;
 use protocol::request::{ConsumeResult, ConsumerOptions};
 use protocol::{ConsumerId, ErrorBody, ErrorCode, ProducerId, Reply, TransportId};
 use sfu::Worker;
-use sfu::worker::NotFound;
+use sfu::worker::{ConsumeError, NotFound};
 
 use super::Shared;
 use super::media::{Closing, call_failed, consume_failed, not_found};
@@ -48,14 +49,21 @@ impl Shared {
         let results = call.await.map_err(call_failed);
         let made = results.as_ref().map(Vec::as_slice).unwrap_or_default();
         let is_made = |at: usize| made.get(at).is_some_and(Result::is_ok);
+        let mut ended = HashSet::new();
         if let Ok((member, ..)) = self.registry().member(caller) {
             let failed = wanted.iter().enumerate().filter(|(at, _)| !is_made(*at));
             failed.for_each(|(_, (id, _))| _ = member.consumers.remove(id));
+            // Whose producer closed meanwhile: of an end before its beginning the client would never hear.
+            ended.extend(wanted.iter().map(|(id, _)| *id).filter(|id| !member.consumers.contains(id)));
         }
         let mut consumers: Vec<ConsumeResult> = wanted
             .iter()
             .zip(results?)
             .map(|(&(id, producer_id), result)| match result {
+                Ok(_) if ended.contains(&id) => {
+                    let error = consume_failed(&ConsumeError::ProducerNotFound);
+                    ConsumeResult::Refused { producer_id, error }
+                }
                 Ok((kind, rtp_parameters)) => {
                     let stream_id = format!("{}-{}", producer_id.participant, producer_id.source.stream_label());
                     let options = ConsumerOptions { id, producer_id, kind, rtp_parameters, stream_id };

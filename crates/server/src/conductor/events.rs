@@ -8,6 +8,7 @@ use protocol::notification::AudioLevel;
 use protocol::{ErrorCode, Notification};
 use sfu::Event;
 use sfu_io::{EventReceiver, PoolEvent, WorkerIndex};
+use tokio::task::consume_budget;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Shared, Vital};
@@ -31,6 +32,9 @@ pub(super) async fn run(shared: Arc<Shared>, mut events: EventReceiver) {
                 data_producers.into_iter().for_each(|(room, id)| shared.data_producer_ended(room, id));
             }
         }
+        // The channel is not tokio's: while it holds something, nobody else would have this thread, the sockets that
+        // are being told included.
+        consume_budget().await;
     }
 }
 
@@ -64,7 +68,7 @@ fn try_restart(shared: &Shared, worker: WorkerIndex) -> bool {
     }
 }
 
-fn pass_on(shared: &Arc<Shared>, event: Event) {
+pub(super) fn pass_on(shared: &Arc<Shared>, event: Event) {
     if let Event::DataProducerClosed { router, data_producer } = event {
         return shared.pass_on_data_producer_closed(router, data_producer);
     }
@@ -77,9 +81,11 @@ fn pass_on(shared: &Arc<Shared>, event: Event) {
                 member.tell(Notification::TransportClosed { transport_id: transport });
             }
         }
-        Event::ConsumerClosed { transport, consumer } => {
+        Event::ConsumerClosed { transport, consumer, producer } => {
+            // The end of a producer that is not published any more everybody is told by the log.
+            let goes_on = registry.is_published_beside(transport, producer);
             if let Some(member) = registry.transport_owner(transport) {
-                member.consumer_ended(consumer);
+                member.consumer_ended(consumer, producer, goes_on);
             }
         }
         Event::ConsumerLayer { transport, consumer, layer } => {
@@ -104,6 +110,7 @@ fn pass_on(shared: &Arc<Shared>, event: Event) {
         }
         Event::DataProducerClosed { .. } => {}
         Event::ActiveSpeaker { router, producer } => {
+            registry.set_speaker(router, producer);
             let notification = Notification::ActiveSpeaker { producer_id: producer };
             for outbox in registry.listeners(router) {
                 outbox.notify_unless_behind(notification.clone());

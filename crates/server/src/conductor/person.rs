@@ -6,16 +6,20 @@ use std::sync::Arc;
 use protocol::event::Binding;
 use protocol::request::Direction;
 use protocol::sctp::DataConsumerCloseReason;
+use protocol::snapshot::RoomSnapshot;
 use protocol::{
-    ConsumerId, DataConsumerId, Notification, ParticipantId, RoomId, RtpCapabilities, SessionId, Source, TransportId,
+    ConsumerId, DataConsumerId, Notification, ParticipantId, ProducerId, RoomId, RtpCapabilities, SessionId, Source,
+    TransportId,
 };
 use signaling::{Outbox, SessionHandle};
 use tokio::sync::Notify;
 
 use super::outcomes::Outcomes;
 
-/// How many ended consumers are kept: half of what an outbox takes.
-const ENDED_MAX: usize = 128;
+/// How many ended consumers are kept: a room of 250 people that breaks up.
+const ENDED_MAX: usize = 512;
+/// How many of them are told again: half of what an outbox takes.
+const ENDED_TOLD_MAX: usize = 128;
 /// More than an outbox takes, so that the socket of an arrival that waited too long is closed like any slow one.
 const WAITING_MAX: usize = 1_024;
 
@@ -64,10 +68,16 @@ pub(super) struct Member {
     /// The numbers of its data producers.
     pub(super) data_producers: HashSet<u32>,
     pub(super) data_consumers: HashSet<DataConsumerId>,
-    /// What consumers and data consumers ended last: told again at a resume, because a broken socket swallows what it
-    /// is given.
-    pub(super) ended: VecDeque<Notification>,
+    /// What consumers and data consumers ended last, because a broken socket swallows what it is given.
+    pub(super) ended: VecDeque<Ended>,
     pub(super) outcomes: Outcomes,
+}
+
+/// A consumer that ended by itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Ended {
+    Consumer(ConsumerId, ProducerId),
+    DataConsumer(DataConsumerId, DataConsumerCloseReason),
 }
 
 /// Whose request is being carried out. Valid while the turn is held and [`Registry::member`](super::registry::Registry::member) finds the member.
@@ -97,26 +107,51 @@ impl Member {
         }
     }
 
-    /// Forgets a consumer that ended by itself, and tells the client.
-    pub(super) fn consumer_ended(&mut self, id: ConsumerId) {
+    /// Forgets a consumer that ended by itself, and tells the client if its producer goes on.
+    pub(super) fn consumer_ended(&mut self, id: ConsumerId, producer: ProducerId, goes_on: bool) {
         if self.consumers.remove(&id) {
-            self.end(Notification::ConsumerClosed { consumer_id: id });
+            self.keep(Ended::Consumer(id, producer));
+            if goes_on {
+                self.tell(Notification::ConsumerClosed { consumer_id: id });
+            }
         }
     }
 
     /// The same of a data consumer.
     pub(super) fn data_consumer_ended(&mut self, id: DataConsumerId, reason: DataConsumerCloseReason) {
         if self.data_consumers.remove(&id) {
-            self.end(Notification::DataConsumerClosed { data_consumer_id: id, reason });
+            self.keep(Ended::DataConsumer(id, reason));
+            self.tell(Notification::DataConsumerClosed { data_consumer_id: id, reason });
         }
     }
 
-    fn end(&mut self, notification: Notification) {
-        self.ended.push_back(notification.clone());
+    fn keep(&mut self, ended: Ended) {
+        self.ended.push_back(ended);
         if self.ended.len() > ENDED_MAX {
             self.ended.pop_front();
         }
-        self.tell(notification);
+    }
+
+    /// What to tell again at a resume beside a snapshot. It shows who publishes no more, but not that a producer in it
+    /// is another than before.
+    pub(super) fn ended_beside(&self, room: &RoomSnapshot) -> Vec<Notification> {
+        let published: HashSet<ProducerId> = room
+            .participants
+            .iter()
+            .flat_map(|participant| &participant.producers)
+            .map(|producer| producer.id)
+            .collect();
+        let news = self.ended.iter().rev().filter_map(|ended| match *ended {
+            Ended::Consumer(consumer_id, producer) => {
+                published.contains(&producer).then_some(Notification::ConsumerClosed { consumer_id })
+            }
+            Ended::DataConsumer(data_consumer_id, reason) => {
+                Some(Notification::DataConsumerClosed { data_consumer_id, reason })
+            }
+        });
+        let mut news: Vec<_> = news.take(ENDED_TOLD_MAX).collect();
+        news.reverse();
+        news
     }
 
     /// Tells the client, if it has a socket. One that reads too slowly is closed by its outbox.

@@ -25,6 +25,8 @@ pub(super) struct Registry {
 #[derive(Default)]
 struct Room {
     media: Option<Media>,
+    /// Who spoke most when that changed last.
+    speaker: Option<ProducerId>,
     people: HashMap<ParticipantId, Person>,
 }
 
@@ -83,7 +85,7 @@ impl Registry {
         &mut self,
         caller: &Caller,
     ) -> Result<(&mut Member, &mut HashMap<Source, u64>, &Media), ErrorBody> {
-        let Room { media, people } = self.rooms.get_mut(&caller.room).ok_or_else(superseded)?;
+        let Room { media, people, .. } = self.rooms.get_mut(&caller.room).ok_or_else(superseded)?;
         let person = people.get_mut(&caller.participant()).ok_or_else(superseded)?;
         let member = person.member.as_mut().filter(|member| member.handle == caller.handle).ok_or_else(superseded)?;
         let media = media.as_ref().ok_or_else(|| ErrorBody::new(ErrorCode::Internal, "the media worker is gone"))?;
@@ -192,6 +194,13 @@ impl Registry {
         person.is_some_and(|person| person.published.contains_key(&id.source))
     }
 
+    /// Whether a source exists in the room that a transport is for.
+    pub(super) fn is_published_beside(&self, transport: TransportId, id: ProducerId) -> bool {
+        let room = self.transports.get(&transport).and_then(|(room, _)| self.rooms.get(room));
+        let person = room.and_then(|room| room.people.get(&id.participant));
+        person.is_some_and(|person| person.published.contains_key(&id.source))
+    }
+
     /// Ends a room's media.
     pub(super) fn take_media(&mut self, room: &RoomId) -> Option<Media> {
         let entry = self.rooms.get_mut(room)?;
@@ -234,6 +243,20 @@ impl Registry {
     /// The people of a room.
     pub(super) fn people(&mut self, room: &RoomId) -> impl Iterator<Item = (&ParticipantId, &mut Person)> {
         self.rooms.get_mut(room).into_iter().flat_map(|room| room.people.iter_mut())
+    }
+
+    /// Notes who speaks most in the room that a router is for.
+    pub(super) fn set_speaker(&mut self, router: RouterId, producer: ProducerId) {
+        if let Some(room) = self.routers.get(&router).and_then(|room| self.rooms.get_mut(room)) {
+            room.speaker = Some(producer);
+        }
+    }
+
+    /// Who speaks most, or did last, if they are still heard.
+    pub(super) fn speaker(&self, room: &RoomId) -> Option<ProducerId> {
+        let room = self.rooms.get(room)?;
+        let published = |id: &ProducerId| Some(room.people.get(&id.participant)?.published.contains_key(&id.source));
+        room.speaker.filter(|id| published(id) == Some(true))
     }
 
     /// The sockets of the room that a router is for.

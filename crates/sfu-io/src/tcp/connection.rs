@@ -8,6 +8,7 @@ use std::time::Instant;
 use arrayvec::ArrayVec;
 use mio::net::TcpStream;
 use sfu::framing::{Deframer, LENGTH_BYTES, length_prefix};
+use sfu::ice::{PacketKind, classify};
 use sfu::transmit::{SEGMENTS_MAX, SocketIndex};
 
 use super::Closed;
@@ -15,6 +16,10 @@ use super::Closed;
 /// Most bytes that wait for the kernel: what was written for the connection before it was known to be full, and control
 /// packets after that. 300 ms of a large picture are a third of it.
 pub(super) const QUEUE_BYTES_MAX: usize = 256 * 1024;
+/// Of these, what media and data channels leave to checks and reports, without which the client gives the path up.
+pub(super) const CONTROL_BYTES: usize = 32 * 1024;
+/// The content type of what data channels send (RFC 6347 4.1).
+const DTLS_APPLICATION_DATA: u8 = 23;
 /// Most datagrams of one system call.
 pub(super) const DATAGRAMS_MAX: usize = SEGMENTS_MAX;
 
@@ -89,7 +94,8 @@ impl Connection {
                 continue;
             }
             // A frame that has begun has to end.
-            if written == 0 && self.queue.len() + frame_bytes > QUEUE_BYTES_MAX {
+            let room = if is_control(datagram) { QUEUE_BYTES_MAX } else { QUEUE_BYTES_MAX - CONTROL_BYTES };
+            if written == 0 && self.queue.len() + frame_bytes > room {
                 dropped += 1;
                 continue;
             }
@@ -123,6 +129,15 @@ impl Connection {
         let slices: ArrayVec<IoSlice<'_>, { 2 * DATAGRAMS_MAX }> =
             frames.flat_map(|(prefix, datagram)| [IoSlice::new(prefix), IoSlice::new(datagram)]).collect();
         write(&mut self.stream, &slices)
+    }
+}
+
+/// What is neither media nor of a data channel.
+fn is_control(datagram: &[u8]) -> bool {
+    match classify(datagram) {
+        Some(PacketKind::Stun | PacketKind::Rtcp) => true,
+        Some(PacketKind::Dtls) => datagram[0] != DTLS_APPLICATION_DATA,
+        Some(PacketKind::Rtp) | None => false,
     }
 }
 

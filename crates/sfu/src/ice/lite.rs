@@ -32,9 +32,8 @@ pub struct IceLite {
     /// Accepted until the first check with the credentials that replaced them.
     previous: Option<Local>,
     pairs: ArrayVec<ValidPair, PAIRS_MAX>,
+    /// What the client chose; before that the first pair that became valid.
     selected: Option<Pair>,
-    /// The client chose `selected`; before that it is the first pair that became valid.
-    nominated: bool,
     /// The highest NOMINATION.
     nomination: Option<u32>,
     last_check: Option<Instant>,
@@ -87,7 +86,6 @@ impl IceLite {
             previous: None,
             pairs: ArrayVec::new(),
             selected: None,
-            nominated: false,
             nomination: None,
             last_check: None,
         }
@@ -145,7 +143,6 @@ impl IceLite {
     pub fn remove(&mut self, pair: Pair) {
         self.pairs.retain(|valid| valid.pair != pair);
         if self.selected == Some(pair) {
-            self.nominated = false;
             self.nomination = None;
             self.selected = self.pairs.iter().max_by_key(|valid| valid.last_check).map(|valid| valid.pair);
         }
@@ -183,7 +180,6 @@ impl IceLite {
         if is_current && let Some(previous) = self.previous.take() {
             outcome.retired_ufrag = Some(previous.credentials.ufrag);
             // The client has moved on; until it nominates again, what it checks first is the best guess.
-            self.nominated = false;
             self.nomination = None;
             self.selected = None;
         }
@@ -203,7 +199,6 @@ impl IceLite {
         };
         if nominates {
             self.nomination = request.nomination.or(self.nomination);
-            self.nominated = true;
             self.selected = Some(pair);
         } else if self.selected.is_none() {
             self.selected = Some(pair);

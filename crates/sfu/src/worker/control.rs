@@ -6,12 +6,13 @@ use protocol::rtp::{MediaKind, RtpCapabilities, RtpParameters};
 use protocol::transport::{DtlsParameters, IceParameters, TransportOptions};
 use protocol::{ConsumerId, ProducerId, TransportId};
 use rand::Rng;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Event, Router, RouterId, Worker};
 use crate::bandwidth::PROBATOR_SSRC;
 use crate::clock::SenderClock;
 use crate::consumer::{Consumer, ConsumerFormat};
+use crate::consumer_list::ConsumerList;
 use crate::dtls::DtlsServer;
 use crate::ice::{Credentials, IceLite, candidates};
 use crate::keys::{ConsumerKey, ProducerKey, StreamKey, TransportKey};
@@ -99,7 +100,8 @@ impl Worker {
         if self.routers.contains_key(&id) {
             return Err(RouterError::Exists);
         }
-        self.routers.insert(id, Router { transports: Vec::new(), speaker: None, producers: FxHashMap::default() });
+        self.routers
+            .insert(id, Router { transports: FxHashSet::default(), speaker: None, producers: FxHashMap::default() });
         Ok(())
     }
 
@@ -147,8 +149,9 @@ impl Worker {
             egress: None,
             incoming: FxHashMap::default(),
             producers: Vec::new(),
-            consumers: Vec::new(),
+            consumers: ConsumerList::default(),
             consumer_ssrcs: FxHashMap::default(),
+            tell_from: None,
             sender_clock: SenderClock::default(),
             arrivals: None,
             arrivals_ssrc: 0,
@@ -163,7 +166,7 @@ impl Worker {
             next_ssrc: self.rng.random(),
             data: None,
         }));
-        members.transports.push(key);
+        members.transports.insert(key);
         self.transport_ids.insert(id, key);
         self.ufrags.insert(ufrag, key);
         self.schedule(key, now);
@@ -315,11 +318,14 @@ impl Worker {
         let format = consumer_format(&producer.mapping, &parameters);
         let ssrc = format.ssrc;
         let (first, first_rtx) = (self.rng.random(), self.rng.random());
-        let consumer = Consumer::new(id, transport_key, producer_key, format, first, first_rtx);
+        let mut consumer = Consumer::new(id, transport_key, producer_key, format, first, first_rtx);
+        self.consumers_made += 1;
+        let number = self.consumers_made;
+        consumer.number = number;
         let key = ConsumerKey(self.consumers.insert(consumer));
         self.fan_out.reserve(self.consumers.len());
-        producer.consumers.push(key);
-        transport.consumers.push(key);
+        producer.consumers.push(number, key);
+        transport.consumers.push(number, key);
         transport.consumer_ssrcs.insert(ssrc, key);
         self.consumer_ids.insert(id, key);
         self.fan_out.consumers_changed();
@@ -370,7 +376,7 @@ impl Worker {
             transport: None,
             mapping,
             streams: Vec::new(),
-            consumers: Vec::new(),
+            consumers: ConsumerList::default(),
             paused: false,
             level: i8::MIN + 1,
             speech: (kind == MediaKind::Audio).then(Box::default),
@@ -438,24 +444,24 @@ impl Worker {
     fn remove_producer(&mut self, router: RouterId, id: ProducerId) {
         let Some(key) = self.routers.get_mut(&router).and_then(|router| router.producers.remove(&id)) else { return };
         self.detach_source(key);
-        for consumer_key in std::mem::take(&mut self.producers[key.0].consumers) {
+        for consumer_key in std::mem::take(&mut self.producers[key.0].consumers).into_iter().rev() {
             let consumer = &self.consumers[consumer_key.0];
             let (consumer, transport) = (consumer.id, self.transports[consumer.transport.0].id);
             self.remove_consumer(consumer_key);
-            self.emit(Event::ConsumerClosed { transport, consumer });
+            self.emit(Event::ConsumerClosed { transport, consumer, producer: id });
         }
         self.producers.remove(key.0);
     }
 
     fn remove_consumer(&mut self, key: ConsumerKey) {
-        let consumer = self.consumers.remove(key.0);
-        self.consumer_ids.remove(&consumer.id);
-        if let Some(transport) = self.transports.get_mut(consumer.transport.0) {
-            transport.consumers.retain(|&other| other != key);
-            transport.consumer_ssrcs.remove(&consumer.format.ssrc);
+        let Consumer { id, number, transport, producer, format, .. } = self.consumers.remove(key.0);
+        self.consumer_ids.remove(&id);
+        if let Some(producer) = self.producers.get_mut(producer.0) {
+            producer.consumers.remove(number);
         }
-        if let Some(producer) = self.producers.get_mut(consumer.producer.0) {
-            producer.consumers.retain(|&other| other != key);
+        if let Some(transport) = self.transports.get_mut(transport.0) {
+            transport.consumers.remove(number);
+            transport.consumer_ssrcs.remove(&format.ssrc);
         }
         self.fan_out.forget_consumer(key);
         self.fan_out.consumers_changed();
@@ -463,10 +469,11 @@ impl Worker {
 
     pub(super) fn remove_transport(&mut self, key: TransportKey) {
         self.end_data(key, None);
-        for producer in self.transports[key.0].producers.clone() {
+        for producer in std::mem::take(&mut self.transports[key.0].producers) {
             self.detach_source(producer);
         }
-        for consumer in self.transports[key.0].consumers.clone() {
+        // The newest first, as they are at the ends of other lists too.
+        for consumer in std::mem::take(&mut self.transports[key.0].consumers).into_iter().rev() {
             self.remove_consumer(consumer);
         }
         let transport = self.transports.remove(key.0);
@@ -484,7 +491,7 @@ impl Worker {
             }
         }
         if let Some(router) = self.routers.get_mut(&transport.router) {
-            router.transports.retain(|&other| other != key);
+            router.transports.remove(&key);
         }
     }
 }

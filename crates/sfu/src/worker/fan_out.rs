@@ -24,10 +24,22 @@ pub(super) struct Retransmission {
 pub(super) struct FanOut {
     audio: Lane,
     video: Lane,
-    retransmissions: VecDeque<Retransmission>,
+    retransmissions: VecDeque<(u32, Retransmission)>,
     held: Held,
+    /// At the consumers' keys.
+    ages: Vec<Age>,
     /// Which consumer is first.
     pub(super) rotation: usize,
+}
+
+/// How often what waits for a key was to be forgotten. What was queued before is passed over when it comes up: looking
+/// for it would be a lot of work where many consumers end at once.
+#[derive(Debug, Clone, Copy, Default)]
+struct Age {
+    /// The consumer is gone; the key may be another's.
+    consumer: u32,
+    /// Its ring is another, or it is gone.
+    ring: u32,
 }
 
 /// The streams of one kind.
@@ -52,8 +64,8 @@ pub(super) struct Place {
 #[derive(Debug)]
 struct Held {
     /// Consumers that have more to be sent, each once.
-    consumers: VecDeque<ConsumerKey>,
-    retransmissions: VecDeque<Retransmission>,
+    consumers: VecDeque<(u32, ConsumerKey)>,
+    retransmissions: VecDeque<(u32, Retransmission)>,
     /// How many of the consumers are still to be served at the tick that has come.
     due: usize,
     /// The next tick; `None` while nothing is held.
@@ -79,6 +91,7 @@ impl Default for FanOut {
             video: Lane::default(),
             retransmissions: VecDeque::with_capacity(RETRANSMISSIONS_MAX),
             held,
+            ages: Vec::new(),
             rotation: 0,
         }
     }
@@ -102,23 +115,32 @@ impl FanOut {
     }
 
     pub(super) fn retransmit(&mut self, retransmission: Retransmission) {
-        self.retransmissions.push_back(retransmission);
+        self.retransmissions.push_back((self.age(retransmission.consumer).ring, retransmission));
     }
 
     /// The oldest retransmission that may be due.
     pub(super) fn next_retransmission(&mut self) -> Option<Retransmission> {
-        self.retransmissions.pop_front()
+        loop {
+            let (age, retransmission) = self.retransmissions.pop_front()?;
+            if age == self.age(retransmission.consumer).ring {
+                return Some(retransmission);
+            }
+        }
+    }
+
+    fn age(&self, consumer: ConsumerKey) -> Age {
+        self.ages.get(consumer.0).copied().unwrap_or_default()
     }
 
     /// Has a retransmission wait for the next tick.
     pub(super) fn hold_retransmission(&mut self, now: Micros, retransmission: Retransmission) {
-        self.held.retransmissions.push_back(retransmission);
+        self.held.retransmissions.push_back((self.age(retransmission.consumer).ring, retransmission));
         self.held.tick.get_or_insert(next_tick(now));
     }
 
     /// Has a consumer wait for the next tick, which is not waiting yet.
     pub(super) fn hold(&mut self, now: Micros, consumer: ConsumerKey) {
-        self.held.consumers.push_back(consumer);
+        self.held.consumers.push_back((self.age(consumer).consumer, consumer));
         self.held.tick.get_or_insert(next_tick(now));
     }
 
@@ -140,13 +162,18 @@ impl FanOut {
 
     /// A consumer to be served at the present tick.
     pub(super) fn next_held(&mut self) -> Option<ConsumerKey> {
-        self.held.due = self.held.due.checked_sub(1)?;
-        self.held.consumers.pop_front()
+        loop {
+            self.held.due = self.held.due.checked_sub(1)?;
+            let (age, consumer) = self.held.consumers.pop_front()?;
+            if age == self.age(consumer).consumer {
+                return Some(consumer);
+            }
+        }
     }
 
     /// Has a consumer that the batch had no room for come next.
     pub(super) fn serve_again(&mut self, consumer: ConsumerKey) {
-        self.held.consumers.push_front(consumer);
+        self.held.consumers.push_front((self.age(consumer).consumer, consumer));
         self.held.due += 1;
     }
 
@@ -160,20 +187,26 @@ impl FanOut {
 
     /// Forgets what a consumer was to be sent again: it is gone, or reads another ring.
     pub(super) fn forget_retransmissions(&mut self, consumer: ConsumerKey) {
-        self.retransmissions.retain(|retransmission| retransmission.consumer != consumer);
-        self.held.retransmissions.retain(|retransmission| retransmission.consumer != consumer);
+        if let Some(age) = self.ages.get_mut(consumer.0) {
+            age.ring = age.ring.wrapping_add(1);
+        }
     }
 
     /// Forgets a consumer that is gone.
     pub(super) fn forget_consumer(&mut self, consumer: ConsumerKey) {
         self.forget_retransmissions(consumer);
-        self.held.consumers.retain(|&key| key != consumer);
-        self.held.due = self.held.due.min(self.held.consumers.len());
+        if let Some(age) = self.ages.get_mut(consumer.0) {
+            age.consumer = age.consumer.wrapping_add(1);
+        }
     }
 
-    /// There are so many consumers now, and each may have to wait.
+    /// There are so many consumers now, and each may have to wait, beside what is still to be passed over. Keys that
+    /// are given back are given out again, so none is higher.
     pub(super) fn reserve(&mut self, consumers: usize) {
-        self.held.consumers.reserve(consumers.saturating_sub(self.held.consumers.len()));
+        self.held.consumers.reserve(consumers);
+        if self.ages.len() < consumers {
+            self.ages.resize(consumers, Age::default());
+        }
     }
 
     /// The consumers of a stream are others than before: a place among them means nothing any more.
@@ -197,5 +230,85 @@ impl FanOut {
     /// Goes on here when there is room again.
     pub(super) fn stop_at(&mut self, kind: MediaKind, place: Place) {
         self.lane(kind).place = Some(place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::consumer::Shift;
+
+    const OLD: ConsumerKey = ConsumerKey(3);
+    const OTHER: ConsumerKey = ConsumerKey(1);
+
+    fn fan_out(consumers: usize) -> FanOut {
+        let mut fan_out = FanOut::default();
+        fan_out.reserve(consumers);
+        fan_out
+    }
+
+    fn retransmission(consumer: ConsumerKey, slot: u64) -> Retransmission {
+        let original = Found { layer: 0, slot, sequence: slot, shift: Shift::default() };
+        Retransmission { consumer, original }
+    }
+
+    fn retransmissions(fan_out: &mut FanOut) -> Vec<(ConsumerKey, u64)> {
+        let queued = std::iter::from_fn(|| fan_out.next_retransmission());
+        queued.map(|queued| (queued.consumer, queued.original.slot)).collect()
+    }
+
+    #[test]
+    fn what_waited_for_a_consumer_is_not_for_the_next_under_its_key() {
+        let mut fan_out = fan_out(4);
+        for consumer in [OLD, OTHER] {
+            fan_out.retransmit(retransmission(consumer, 1));
+            fan_out.hold_retransmission(0, retransmission(consumer, 2));
+            fan_out.hold(0, consumer);
+        }
+        fan_out.forget_consumer(OLD);
+        fan_out.retransmit(retransmission(OLD, 3));
+        fan_out.hold_retransmission(0, retransmission(OLD, 4));
+        fan_out.hold(0, OLD);
+        fan_out.poll_tick(fan_out.tick().expect("something is held"));
+        assert_eq!(retransmissions(&mut fan_out), [(OTHER, 1), (OLD, 3), (OTHER, 2), (OLD, 4)]);
+        let mut held: Vec<_> = std::iter::from_fn(|| fan_out.next_held()).map(|key| key.0).collect();
+        held.sort_unstable();
+        assert_eq!(held, [OTHER.0, OLD.0], "each once");
+    }
+
+    #[test]
+    fn who_reads_another_ring_still_has_its_turn_but_nothing_of_the_old_one() {
+        let mut fan_out = fan_out(4);
+        fan_out.retransmit(retransmission(OLD, 1));
+        fan_out.hold_retransmission(0, retransmission(OLD, 2));
+        fan_out.hold(0, OLD);
+        fan_out.forget_retransmissions(OLD);
+        fan_out.poll_tick(fan_out.tick().expect("something is held"));
+        assert_eq!(retransmissions(&mut fan_out), []);
+        assert_eq!(fan_out.next_held(), Some(OLD));
+    }
+
+    /// How long it takes to forget many consumers, the best of some tries.
+    fn forgetting(queued: usize) -> Duration {
+        let consumers = 20_000;
+        let tries = (0..5).map(|_| {
+            let mut fan_out = fan_out(consumers);
+            for n in 0..queued {
+                fan_out.retransmit(retransmission(OTHER, n as u64));
+                fan_out.hold(0, ConsumerKey(n));
+            }
+            let began = Instant::now();
+            (0..consumers).for_each(|key| fan_out.forget_consumer(ConsumerKey(key)));
+            began.elapsed()
+        });
+        tries.min().unwrap_or_default()
+    }
+
+    #[test]
+    fn forgetting_consumers_takes_no_longer_because_much_is_queued() {
+        let (empty, full) = (forgetting(1), forgetting(RETRANSMISSIONS_MAX));
+        assert!(full < 50 * empty.max(Duration::from_micros(10)), "{full:?} instead of {empty:?}");
     }
 }

@@ -8,16 +8,20 @@
 use std::num::NonZeroU8;
 use std::time::{Duration, Instant};
 
+use arrayvec::ArrayVec;
 use protocol::{ConsumerId, ProducerId, TransportId};
 
 use super::{EVENTS_MAX, Event, NotFound, Worker};
 use crate::consumer::Source;
-use crate::keys::{ConsumerKey, ProducerKey, StreamKey};
+use crate::keys::{ConsumerKey, ProducerKey, StreamKey, TransportKey};
 
 /// A layer without packets for this long is gone, if another one goes on.
 const SILENT_AFTER: Duration = Duration::from_millis(500);
 /// A layer that had a packet within this goes on.
 const LIVELY: Duration = Duration::from_millis(250);
+/// Consumers of a transport that are told of again at a time: a client takes so many pieces of news at once, and not
+/// all of a large room.
+const TOLD_MAX: usize = 64;
 /// How long a layer is kept coming after its last viewer.
 const UNWANTED_AFTER: Duration = Duration::from_secs(5);
 
@@ -140,10 +144,8 @@ impl Worker {
 
     /// Finds out which layers fell silent and which nobody wants any more. To be called a few times a second.
     pub(super) fn update_layers(&mut self, now: Instant) {
-        let mut at = 0;
-        while let Some(key) = self.producers.iter().find(|(key, _)| *key >= at).map(|(key, _)| key) {
-            at = key + 1;
-            if self.producers[key].streams.len() > 1 {
+        for key in 0..self.producers.capacity() {
+            if self.producers.get(key).is_some_and(|producer| producer.streams.len() > 1) {
                 self.update_activity(now, ProducerKey(key));
                 self.update_wanted(now, ProducerKey(key));
                 self.ask_again(now, ProducerKey(key));
@@ -207,7 +209,7 @@ impl Worker {
     }
 
     /// Tells again which layers are wanted of what a transport sends, and which are in use, with what scores, of what it
-    /// receives.
+    /// receives; the latter bit by bit.
     pub fn tell_layers(&mut self, id: TransportId) {
         let Some(&key) = self.transport_ids.get(&id) else { return };
         for producer in self.transports[key.0].producers.clone() {
@@ -217,7 +219,28 @@ impl Worker {
                 self.emit(event);
             }
         }
-        for consumer in self.transports[key.0].consumers.clone() {
+        self.transports[key.0].tell_from = Some(0);
+        self.tell_some(key);
+    }
+
+    /// Goes on with what is to be told again. To be called a few times a second.
+    pub(super) fn go_on_telling(&mut self) {
+        for key in 0..self.transports.capacity() {
+            if self.transports.get(key).is_some_and(|transport| transport.tell_from.is_some()) {
+                self.tell_some(TransportKey(key));
+            }
+        }
+    }
+
+    fn tell_some(&mut self, key: TransportKey) {
+        let transport = &mut self.transports[key.0];
+        let Some(from) = transport.tell_from.filter(|_| self.events.len() + 2 * TOLD_MAX <= EVENTS_MAX) else { return };
+        let mut rest = transport.consumers.from(from);
+        let some: ArrayVec<_, TOLD_MAX> = rest.by_ref().take(TOLD_MAX).map(|(_, key)| key).collect();
+        let next = rest.next().map(|(number, _)| number);
+        drop(rest);
+        transport.tell_from = next;
+        for consumer in some {
             self.tell_layer(consumer);
             self.tell_scores(consumer);
         }

@@ -61,6 +61,7 @@ impl Worker {
                 self.queue(source.stream);
             }
         }
+        self.write_data_later(key);
     }
 }
 

@@ -38,6 +38,7 @@ impl Worker {
             self.emit_levels();
             self.find_speakers(now);
             self.update_layers(now);
+            self.go_on_telling();
         }
     }
 

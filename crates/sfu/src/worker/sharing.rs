@@ -72,8 +72,9 @@ impl Worker {
     /// Does what is due for the estimation of a transport: probes, and upgrades that had to wait.
     pub(super) fn poll_bandwidth(&mut self, now: Instant, key: TransportKey) {
         let now_us = self.clock.micros(now);
+        let blocked = self.transports.get(key.0).and_then(|t| t.egress.as_ref()).is_some_and(|egress| egress.blocked);
         let Some(bandwidth) = self.bandwidth_mut(key) else { return };
-        bandwidth.handle_timeout(now_us);
+        bandwidth.handle_timeout(now_us, blocked);
         let share = bandwidth.share_at.is_some_and(|at| at <= now_us);
         for _ in 0..PADDING_MAX {
             if !self.send_padding(now, key) {

@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 
+use loadtest::client::VideoConfig;
 use sfu::transmit::SocketIndex;
 use sim::call::{Call, Fate, Way};
 
-use crate::{face, ms, seconds, stage};
+use crate::{clean, face, ms, seconds, stage};
 
 /// With one address, the index after its UDP socket's.
 const TCP: SocketIndex = 1;
@@ -47,6 +48,28 @@ fn what_a_full_connection_does_not_take_waits_and_follows_without_a_gap() {
         assert_eq!((report.lost, report.reordered, report.first_fault), (before.lost, before.reordered, None));
     }
     assert_eq!(call.worker.stats().nacks_in, nacks);
+}
+
+#[test]
+fn a_full_connection_in_the_midst_of_a_probe_wakes_nobody() {
+    let mut call = Call::new(1);
+    call.join(clean(), clean());
+    call.join(clean(), clean());
+    let sizes = [1, 4, 12].map(|packets| VideoConfig { packets, ..VideoConfig::default() });
+    call.publish_simulcast(0, &sizes);
+    call.connect();
+    call.watch_all();
+    while call.worker.stats().probes_out == 0 {
+        call.run(ms(1));
+    }
+    call.worker.set_writable(0, address(&call, 1), false);
+    let mut woken = 0;
+    for _ in 0..1_000 {
+        let due = |call: &Call| call.worker.poll_timeout().is_some_and(|at| at <= call.now() + ms(1));
+        woken += u32::from(due(&call));
+        call.run(ms(1));
+    }
+    assert!(woken < 200, "{woken} times in a second");
 }
 
 #[test]

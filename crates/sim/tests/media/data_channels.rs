@@ -1,8 +1,12 @@
+use std::cell::Cell;
+use std::rc::Rc;
+
 use protocol::DataProducerId;
 use protocol::sctp::{DataConsumerCloseReason, SctpStreamParameters};
 use sfu::Event;
+use sfu::ice::{PacketKind, classify};
 use sfu::worker::ProduceDataError;
-use sim::call::{Call, ROUTER};
+use sim::call::{Call, Fate, ROUTER, Way};
 use sim::network::Link;
 
 use crate::{clean, ms, seconds};
@@ -144,6 +148,39 @@ fn nobody_gets_messages_of_a_paused_or_closed_consumer() {
     call.run(ms(200));
     assert_eq!(call.worker.stats().data_messages_out, 4);
     assert!(call.events.iter().all(|(_, event)| !matches!(event, Event::DataConsumerClosed { .. })));
+}
+
+#[test]
+fn over_a_full_connection_messages_wait_and_checks_are_answered() {
+    let (mut call, producer, streams) = stage(RELIABLE, clean(), &[clean()]);
+    send(&mut call, producer, 0);
+    call.run(seconds(1));
+    let receiver = call.people[1].receiver;
+    let address = call.peers[receiver].address;
+    let counts = Rc::new(Cell::new((0, 0)));
+    let counted = counts.clone();
+    call.meddler = Some(Box::new(move |peer, way, datagram| {
+        if peer == receiver && way == Way::Down {
+            let (messages, checks) = counted.get();
+            match classify(datagram) {
+                Some(PacketKind::Dtls) => counted.set((messages + 1, checks)),
+                Some(PacketKind::Stun) => counted.set((messages, checks + 1)),
+                _ => {}
+            }
+        }
+        Fate::Pass
+    }));
+    call.worker.set_writable(0, address, false);
+    for n in 1..20 {
+        send(&mut call, producer, n);
+    }
+    call.run(seconds(5));
+    let (messages, checks) = counts.get();
+    assert!(messages == 0 && checks > 0, "{messages} packets, {checks} answers");
+    assert_eq!(received(&call, 1, streams[0]), [0]);
+    call.worker.set_writable(0, address, true);
+    call.run(seconds(5));
+    assert_eq!(received(&call, 1, streams[0]), (0..20).collect::<Vec<_>>());
 }
 
 #[test]

@@ -45,6 +45,28 @@ fn prefer(call: &mut Call, viewer: Consumption, layer: u8) {
 }
 
 #[test]
+fn what_is_told_again_comes_in_portions_and_skips_nobody() {
+    let mut call = Call::new(1);
+    call.join(clean(), clean());
+    call.join(clean(), clean());
+    let producer = call.publish_simulcast(0, &sizes());
+    let consumptions: Vec<_> = (0..150).map(|_| call.watch(1, producer)).collect();
+    call.run(ms(1));
+    call.events.clear();
+    let told = |call: &Call| consumptions.iter().filter(|one| !layers(call, one.consumer).is_empty()).count();
+    let transport = call.peers[call.people[1].receiver].transport;
+    call.worker.tell_layers(transport);
+    call.run(ms(1));
+    assert_eq!(told(&call), 64);
+    // It goes on behind those that were told of, whoever of them is gone.
+    for closed in &consumptions[..10] {
+        call.worker.close_consumer(closed.consumer).expect("it is there");
+    }
+    call.run(seconds(1));
+    assert_eq!(told(&call), 150);
+}
+
+#[test]
 fn a_viewer_gets_what_it_wants_and_no_switch_freezes_the_picture() {
     let (mut call, viewers) = call_with_viewers(1, &[clean()]);
     let viewer = viewers[0];

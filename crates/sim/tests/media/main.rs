@@ -12,6 +12,7 @@ mod garbage;
 mod gathering;
 mod ice_restart;
 mod keyframe_requests;
+mod large_rooms;
 mod late_resume;
 mod layers;
 mod lip_sync;

@@ -61,7 +61,7 @@ impl Worker {
     }
 
     /// Has the transport's packets written in this turn.
-    pub(super) fn write_data_later(&mut self, key: TransportKey) {
+    pub(in crate::worker) fn write_data_later(&mut self, key: TransportKey) {
         let Some(data) = transport_data(&mut self.transports, key) else { return };
         if !std::mem::replace(&mut data.to_be_written, true) {
             self.data.to_be_written.push_back(key);
@@ -187,6 +187,10 @@ impl Worker {
         let (Some(data), Some(Pair { socket, remote })) = (transport.data.as_mut(), transport.ice.selected()) else {
             return true;
         };
+        if transport.egress.as_ref().is_some_and(|egress| egress.blocked) {
+            // What the path does not take waits in the association, and is written when it takes something again.
+            return true;
+        }
         let dtls = &mut transport.dtls;
         while data.sctp.peek_transmit(now).is_some() {
             let room = batch.room().min(MESSAGE_BYTES_MAX);
