@@ -1,5 +1,6 @@
 //! Drives clients with real sockets, on threads of their own.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver as Commands, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
@@ -25,9 +26,13 @@ const WAIT_MIN: Duration = Duration::from_micros(1);
 const COMMANDS: Token = Token(usize::MAX);
 const TIMER: Token = Token(usize::MAX - 1);
 
-/// A client of a drive: its thread, and which of that thread's clients it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ClientId(usize, usize);
+/// A client of a drive, which is given up with this value, without a word to the server.
+pub(crate) struct Driven {
+    drive: Arc<Drive>,
+    thread: usize,
+    /// Among the clients of that thread.
+    number: usize,
+}
 
 /// Threads with clients; they end with this value.
 pub(crate) struct Drive {
@@ -46,6 +51,8 @@ struct DriveThread {
 enum Command {
     Add(Box<Participant>),
     Consume(usize, Box<ConsumerOptions>, oneshot::Sender<Result<(), ClientError>>),
+    /// Expects nothing more of a stream.
+    Forget(usize, u32),
     /// Sends the layers of a picture up to this one only.
     Layers(usize, u8),
     Pause(bool),
@@ -61,37 +68,19 @@ impl Drive {
     }
 
     /// Takes over a publisher.
-    pub(crate) fn add_publisher(&self, participant: Participant) -> anyhow::Result<ClientId> {
+    pub(crate) fn add_publisher(self: &Arc<Self>, participant: Participant) -> anyhow::Result<Driven> {
         self.add(0, participant)
     }
 
     /// Takes over a receiver.
-    pub(crate) fn add_receiver(&self, participant: Participant) -> anyhow::Result<ClientId> {
+    pub(crate) fn add_receiver(self: &Arc<Self>, participant: Participant) -> anyhow::Result<Driven> {
         let number = self.receivers.fetch_add(1, Ordering::Relaxed);
         self.add(1 + number % (self.threads.len() - 1), participant)
     }
 
-    fn add(&self, thread: usize, participant: Participant) -> anyhow::Result<ClientId> {
+    fn add(self: &Arc<Self>, thread: usize, participant: Participant) -> anyhow::Result<Driven> {
         let number = self.threads[thread].add(participant)?;
-        Ok(ClientId(thread, number))
-    }
-
-    /// Lets a client expect a consumer's media.
-    pub(crate) async fn consume(&self, id: ClientId, consumer: ConsumerOptions) -> anyhow::Result<()> {
-        let (done, is_done) = oneshot::channel();
-        self.threads[id.0].send(Command::Consume(id.1, Box::new(consumer), done))?;
-        is_done.await.context("the client is gone")??;
-        Ok(())
-    }
-
-    /// Lets a publisher send the layers of its picture up to this one only.
-    pub(crate) fn send_layers(&self, id: ClientId, highest: u8) -> anyhow::Result<()> {
-        self.threads[id.0].send(Command::Layers(id.1, highest))
-    }
-
-    /// Gives a client up, without a word to the server.
-    pub(crate) fn remove(&self, id: ClientId) -> anyhow::Result<()> {
-        self.threads[id.0].send(Command::Remove(id.1))
+        Ok(Driven { drive: self.clone(), thread, number })
     }
 
     /// Lets all publishers pause, or go on.
@@ -114,13 +103,45 @@ impl Drive {
     }
 }
 
+impl Driven {
+    /// Lets the client expect a consumer's media.
+    pub(crate) async fn consume(&self, consumer: ConsumerOptions) -> anyhow::Result<()> {
+        let (done, is_done) = oneshot::channel();
+        self.send(Command::Consume(self.number, Box::new(consumer), done))?;
+        is_done.await.context("the client is gone")??;
+        Ok(())
+    }
+
+    /// Lets the client expect nothing more of a stream.
+    pub(crate) fn forget(&self, ssrc: u32) -> anyhow::Result<()> {
+        self.send(Command::Forget(self.number, ssrc))
+    }
+
+    /// Lets the publisher send the layers of its picture up to this one only.
+    pub(crate) fn send_layers(&self, highest: u8) -> anyhow::Result<()> {
+        self.send(Command::Layers(self.number, highest))
+    }
+
+    fn send(&self, command: Command) -> anyhow::Result<()> {
+        self.drive.threads[self.thread].send(command)
+    }
+}
+
+impl Drop for Driven {
+    fn drop(&mut self) {
+        // A drive that is gone drives nobody.
+        let _ = self.send(Command::Remove(self.number));
+    }
+}
+
 impl DriveThread {
     fn start(index: usize) -> anyhow::Result<Self> {
         let poll = Poll::new().context("epoll")?;
         let waker = Waker::new(poll.registry(), COMMANDS)?;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK).context("a timer")?;
         let (commands, receiver) = channel();
-        let work = move || Work { participants: Vec::new(), timer, receiver: Receiver::new() }.run(poll, &receiver);
+        let work = Work { participants: Vec::new(), past: Totals::default(), timer, receiver: Receiver::new() };
+        let work = move || work.run(poll, &receiver);
         let name = if index == 0 { "publishers".to_owned() } else { format!("receivers-{index}") };
         let thread = std::thread::Builder::new().name(name).spawn(work)?;
         Ok(Self { commands: Some(commands), waker, added: AtomicUsize::new(0), thread: Some(thread) })
@@ -155,6 +176,8 @@ impl Drop for DriveThread {
 struct Work {
     /// By their numbers; those that were removed are None.
     participants: Vec<Option<Box<Participant>>>,
+    /// What came of clients and streams that are gone.
+    past: Totals,
     timer: TimerFd,
     receiver: Receiver,
 }
@@ -218,9 +241,16 @@ impl Work {
                         participant.client.send_layers(highest);
                     }
                 }
+                Ok(Command::Forget(number, ssrc)) => {
+                    if let Some(Some(participant)) = self.participants.get_mut(number) {
+                        participant.client.forget(ssrc, &mut self.past);
+                    }
+                }
                 Ok(Command::Remove(number)) => {
-                    if let Some(participant) = self.participants.get_mut(number) {
-                        *participant = None;
+                    if let Some(participant) = self.participants.get_mut(number).and_then(Option::take) {
+                        let mut totals = Totals::default();
+                        participant.add_to(Instant::now(), &mut totals);
+                        self.past.add(totals.past());
                     }
                 }
                 Ok(Command::Pause(paused)) => {
@@ -228,7 +258,7 @@ impl Work {
                     self.participants.iter_mut().flatten().for_each(|p| p.client.set_paused(now, paused));
                 }
                 Ok(Command::Totals(answer)) => {
-                    let (now, mut totals) = (Instant::now(), Totals::default());
+                    let (now, mut totals) = (Instant::now(), self.past.clone());
                     self.participants.iter().flatten().for_each(|participant| participant.add_to(now, &mut totals));
                     let _ = answer.send(totals);
                 }
@@ -243,8 +273,8 @@ impl Work {
         let mut next = Instant::now() + TICK;
         for participant in self.participants.iter_mut().flatten() {
             participant.handle_timeout(Instant::now());
-            if let Some(capture) = participant.client.next_capture() {
-                next = next.min(capture);
+            if let Some(due) = participant.next_due() {
+                next = next.min(due);
             }
         }
         next

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use loadtest::client::{Client, ClientError, Datagram};
-use loadtest::light::LightClient;
+use loadtest::client::{Client, ClientError, Datagram, StreamReport};
+use loadtest::light::{LightClient, LightReport};
 use protocol::request::ConsumerOptions;
 
 use crate::totals::Totals;
@@ -35,6 +35,14 @@ impl Endpoint {
         match self {
             Self::Full(client) => client.consume(consumer.kind, &consumer.rtp_parameters).map(|_| ()),
             Self::Light(client) => client.consume(consumer.kind, &consumer.rtp_parameters),
+        }
+    }
+
+    /// Expects nothing more of a stream, and adds what came of it.
+    pub(crate) fn forget(&mut self, ssrc: u32, totals: &mut Totals) {
+        match self {
+            Self::Full(client) => client.forget(ssrc).iter().for_each(|report| add_verified(report, totals)),
+            Self::Light(client) => client.forget(ssrc).iter().for_each(|report| add_counted(report, totals)),
         }
     }
 
@@ -95,25 +103,39 @@ impl Endpoint {
             Self::Light(client) => (client.is_connected(), client.is_closed()),
         };
         totals.connected += usize::from(connected && !closed);
-        let mut add = |packets: u64, lost: u64, newest_at: Option<Instant>| {
+        let mut presence = |newest_at: Option<Instant>| {
             totals.streams += 1;
             totals.heard += usize::from(newest_at.is_some());
             totals.silent += usize::from(newest_at.is_none_or(|at| at + SILENCE < now));
-            totals.packets += packets;
-            totals.lost += lost;
         };
         match self {
             Self::Full(client) => {
-                client.reports().for_each(|(_, report)| add(report.packets, report.lost, report.newest_at));
+                client.reports().for_each(|(_, report)| presence(report.newest_at));
+                client.reports().for_each(|(_, report)| add_verified(report, totals));
                 totals.sent += client.packets_sent();
-                for (_, report) in client.reports() {
-                    totals.verified += report.packets;
-                    totals.faults += report.faults;
-                    totals.fault = totals.fault.or(report.first_fault);
-                    totals.latencies.add(&report.latencies);
-                }
             }
-            Self::Light(client) => client.reports().for_each(|r| add(r.packets, r.lost, r.newest_at)),
+            Self::Light(client) => {
+                client.reports().for_each(|report| presence(report.newest_at));
+                client.reports().for_each(|report| add_counted(&report, totals));
+            }
         }
     }
+}
+
+fn add_verified(report: &StreamReport, totals: &mut Totals) {
+    totals.packets += report.packets;
+    totals.lost += report.lost;
+    totals.verified += report.packets;
+    if report.repaired {
+        totals.repaired += report.packets;
+        totals.unrepaired += report.lost;
+    }
+    totals.faults += report.faults;
+    totals.fault = totals.fault.or(report.first_fault);
+    totals.latencies.add(&report.latencies);
+}
+
+fn add_counted(report: &LightReport, totals: &mut Totals) {
+    totals.packets += report.packets;
+    totals.lost += report.lost;
 }

@@ -8,12 +8,15 @@ mod descriptors;
 mod drive;
 mod endpoint;
 mod floor;
+mod http;
+mod impairment;
 mod meeting;
 mod memory;
 mod participant;
 mod server;
 mod shapes;
 mod signaling;
+mod soak;
 mod socket;
 mod totals;
 
@@ -35,6 +38,9 @@ enum Command {
     /// People who meet in rooms, over the real signalling: publishers send microphone and camera, everybody receives
     /// the others. Fails, and says why, when more than 0.1 % is missing.
     Meeting(meeting::Options),
+    /// People who come and go at random, some without a word. Fails, and says why, when afterwards the server holds more
+    /// than before, when somebody could not join or found a fault, or when the server logged a warning.
+    Soak(soak::Options),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +49,7 @@ fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Forward(options) => bench::run(&options),
         Command::Meeting(options) => meeting::run(&options),
+        Command::Soak(options) => soak::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,9 +1,10 @@
 //! The server under test, as a child process.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -12,11 +13,14 @@ use crate::cores::Cores;
 
 /// What the server prints when it takes requests.
 const READY: &str = "Hyperion is ready: http://";
+/// Lines of the log that are kept; what goes wrong again and again is known by then.
+const LOG_LINES_MAX: usize = 1000;
 
 /// A server on loopback; it ends with this value.
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
+    log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
@@ -36,7 +40,8 @@ impl Server {
             .args(["--limits-sockets-per-address-max", "100000"])
             .args(["--limits-participants-per-room-max", "2000"])
             .args(["--limits-message-bytes-max", "1048576"])
-            .stdout(Stdio::piped());
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         // A process begins with the cores of the thread that starts it.
         let before = Cores::allowed()?;
         on.unwrap_or(&before).take()?;
@@ -44,7 +49,8 @@ impl Server {
         before.take()?;
         let mut child = child.with_context(|| format!("cannot start {}", program.display()))?;
         let output = child.stdout.take().context("the server's output")?;
-        let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let log = listen(child.stderr.take().context("the server's log")?);
+        let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), log };
         for line in BufReader::new(output).lines() {
             if let Some((_, url)) = line?.split_once(READY) {
                 let address = url.trim().trim_end_matches('/').replace("localhost", "127.0.0.1");
@@ -59,6 +65,11 @@ impl Server {
         self.child.id()
     }
 
+    /// What it logged so far: warnings, errors, and the last words of threads.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
         crate::cpu::of_process(self.process())
     }
@@ -69,4 +80,20 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Keeps what the server logs, and shows it.
+fn listen(output: impl Read + Send + 'static) -> Arc<Mutex<Vec<String>>> {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let kept = log.clone();
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            eprintln!("{line}");
+            let mut lines = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if lines.len() < LOG_LINES_MAX {
+                lines.push(line);
+            }
+        }
+    });
+    log
 }

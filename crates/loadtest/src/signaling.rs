@@ -11,12 +11,13 @@ use protocol::transport::DtlsParameters;
 use protocol::{ConsumerId, ErrorBody, ErrorCode, Notification, ProducerId, RtpParameters, Source, TransportId};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, client_async};
+
+use crate::http;
 
 /// Notifications that wait to be read; a session whose reader is further behind ends.
 const NOTIFICATIONS_MAX: usize = 4096;
@@ -140,16 +141,24 @@ impl Session {
         Ok(())
     }
 
-    /// Asks for a layer of a picture.
+    /// Asks for a layer of a picture, if it is still there.
     pub(crate) async fn prefer(&self, consumer_id: ConsumerId, spatial_layer: u8) -> anyhow::Result<()> {
-        self.request(&Request::SetPreferredLayers { consumer_id, spatial_layer }).await?;
-        Ok(())
+        unless_gone(self.request(&Request::SetPreferredLayers { consumer_id, spatial_layer }).await)
     }
 
-    /// Lets a consumer's media flow.
+    /// Lets a consumer's media flow, if it is still there.
     pub(crate) async fn resume(&self, consumer_id: ConsumerId) -> anyhow::Result<()> {
-        self.request(&Request::ResumeConsumer { consumer_id }).await?;
-        Ok(())
+        unless_gone(self.request(&Request::ResumeConsumer { consumer_id }).await)
+    }
+}
+
+/// A consumer ends with its producer, whose notification may still be on its way.
+fn unless_gone(answer: anyhow::Result<Reply>) -> anyhow::Result<()> {
+    match answer {
+        Err(error) if error.downcast_ref::<ErrorBody>().is_some_and(|error| error.code == ErrorCode::NotFound) => {
+            Ok(())
+        }
+        answer => answer.map(drop),
     }
 }
 
@@ -196,17 +205,8 @@ async fn run(
 }
 
 async fn join_place(server: SocketAddr, room: &str) -> anyhow::Result<JoinPlaceReply> {
-    let mut stream = TcpStream::connect(server).await?;
-    let head = format!("POST /api/v1/rooms/{room}/join HTTP/1.1\r\nhost: {server}\r\nconnection: close\r\n");
-    let body = "content-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
-    stream.write_all(format!("{head}{body}").as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    let (head, body) = answer.split_once("\r\n\r\n").context("no HTTP answer")?;
-    if !head.starts_with("HTTP/1.1 200") {
-        bail!("{} {body}", head.lines().next().unwrap_or_default());
-    }
-    serde_json::from_str(body).context("not a JoinPlaceReply")
+    let body = http::request(server, "POST", &format!("/api/v1/rooms/{room}/join"), "{}").await?;
+    serde_json::from_str(&body).context("not a JoinPlaceReply")
 }
 
 async fn next(socket: &mut WebSocketStream<TcpStream>) -> anyhow::Result<Utf8Bytes> {

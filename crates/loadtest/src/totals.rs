@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use loadtest::client::{Fault, Latencies};
 
-/// Sums over all clients since they were added.
-#[derive(Debug, Default)]
+/// Sums over all clients since they were added; those that are gone count for what they had received.
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Totals {
     /// Clients, and those of them that are connected.
     pub(crate) clients: usize,
@@ -24,6 +24,11 @@ pub(crate) struct Totals {
     pub(crate) bytes: u64,
     /// Packets that never came.
     pub(crate) lost: u64,
+    /// Of the verified those of streams whose missing packets are asked for again, and what is missing of them still.
+    pub(crate) repaired: u64,
+    pub(crate) unrepaired: u64,
+    /// Datagrams of any kind that the impairment threw away, on both ways.
+    pub(crate) impaired: u64,
     /// Faults that the checks found, and one of them.
     pub(crate) faults: u64,
     pub(crate) fault: Option<Fault>,
@@ -47,10 +52,18 @@ impl Totals {
         self.datagrams += other.datagrams;
         self.bytes += other.bytes;
         self.lost += other.lost;
+        self.repaired += other.repaired;
+        self.unrepaired += other.unrepaired;
+        self.impaired += other.impaired;
         self.faults += other.faults;
         self.fault = self.fault.or(other.fault);
         self.latencies.add(&other.latencies);
         self.first_packets.extend(other.first_packets);
+    }
+
+    /// What stays when they are gone.
+    pub(crate) fn past(self) -> Self {
+        Self { clients: 0, connected: 0, streams: 0, heard: 0, silent: 0, ..self }
     }
 
     /// Clients that are not connected.

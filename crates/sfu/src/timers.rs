@@ -30,6 +30,11 @@ impl Timers {
         self.heap.len()
     }
 
+    /// Forgets all of them, for when there is no transport left that could have one.
+    pub(crate) fn clear(&mut self) {
+        self.heap.clear();
+    }
+
     /// The earliest deadline, valid or superseded.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.heap.peek().map(|Reverse((at, _))| *at)

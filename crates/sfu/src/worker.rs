@@ -176,6 +176,8 @@ pub struct WorkerStats {
     pub data_producers: usize,
     /// Held now.
     pub data_consumers: usize,
+    /// Deadlines of transports that wait, those included that an earlier one superseded.
+    pub timers: usize,
     /// Datagrams received.
     pub datagrams_in: u64,
     /// Bytes received.
@@ -333,6 +335,7 @@ impl Worker {
             consumers: self.consumers.len(),
             data_producers: self.data.producers(),
             data_consumers: self.data.consumers(),
+            timers: self.timers.len(),
             packets_out: self.stats.packets_out + packets,
             bytes_out: self.stats.bytes_out + bytes,
             control_dropped: self.control.dropped(),

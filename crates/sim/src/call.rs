@@ -12,6 +12,7 @@ use protocol::{ConsumerId, DataConsumerId, DataProducerId, MediaKind, Participan
 use sfu::dtls::Identity;
 use sfu::worker::{ListenAddr, RouterId};
 use sfu::{Event, SendBatch, Worker, WorkerConfig};
+use slab::Slab;
 
 use crate::network::{Datagram, Link, Network, Path};
 
@@ -66,8 +67,18 @@ pub struct Person {
     pub producers: Vec<ProducerId>,
     /// What they receive.
     pub consumptions: Vec<Consumption>,
+    /// The streams of the channels that they receive.
+    channels: Vec<(DataProducerId, u16)>,
     /// How often the page was loaded.
     lives: u32,
+}
+
+/// What the server still has of somebody who went without a word.
+#[derive(Debug)]
+pub struct Remains {
+    participant: ParticipantId,
+    transports: [TransportId; 2],
+    producers: Vec<ProducerId>,
 }
 
 /// What a peer does.
@@ -104,6 +115,9 @@ pub type Meddler = Box<dyn FnMut(usize, Way, &[u8]) -> Fate>;
 /// Gives a datagram to the worker.
 pub type HandleDatagram = Box<dyn FnMut(&mut Worker, Instant, SocketAddr, &mut [u8])>;
 
+/// Told true before the worker is called and false when it has returned; a test may count what it allocates meanwhile.
+pub type Meter = fn(bool);
+
 /// Lets the worker fill a batch.
 pub type PollTransmit = Box<dyn FnMut(&mut Worker, Instant, &mut SendBatch)>;
 
@@ -112,9 +126,9 @@ pub struct Call {
     /// The server.
     pub worker: Worker,
     /// All transports' clients.
-    pub peers: Vec<Peer>,
-    /// Everybody.
-    pub people: Vec<Person>,
+    pub peers: Slab<Peer>,
+    /// Everybody who is there.
+    pub people: Slab<Person>,
     /// What the server said, and when.
     pub events: Vec<(Duration, Event)>,
     /// Meddles with datagrams, if a test wants that.
@@ -123,6 +137,7 @@ pub struct Call {
     pub handle_datagram: HandleDatagram,
     /// How batches come out of it.
     pub poll_transmit: PollTransmit,
+    meter: Meter,
     start: Instant,
     now: Instant,
     network: Network,
@@ -130,6 +145,7 @@ pub struct Call {
     routes: HashMap<SocketAddr, usize>,
     batch: SendBatch,
     router: RtpCapabilities,
+    next_participant: u64,
     next_transport: u64,
     next_consumer: u64,
 }
@@ -137,6 +153,11 @@ pub struct Call {
 impl Call {
     /// An empty router.
     pub fn new(seed: u64) -> Self {
+        Self::metered(seed, |_| {})
+    }
+
+    /// The same, measured.
+    pub fn metered(seed: u64, meter: Meter) -> Self {
         let start = Instant::now();
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_be_bytes());
@@ -146,16 +167,20 @@ impl Call {
             seed: bytes,
             unix_time: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
         };
-        let mut worker = Worker::new(config, start);
-        worker.create_router(ROUTER).expect("a new router");
+        let worker = metered(meter, || {
+            let mut worker = Worker::new(config, start);
+            worker.create_router(ROUTER).expect("a new router");
+            worker
+        });
         Self {
             worker,
-            peers: Vec::new(),
-            people: Vec::new(),
+            peers: Slab::new(),
+            people: Slab::new(),
             events: Vec::new(),
             meddler: None,
             handle_datagram: Box::new(|worker, now, from, bytes| worker.handle_datagram(now, 0, from, bytes)),
             poll_transmit: Box::new(Worker::poll_transmit),
+            meter,
             start,
             now: start,
             network: Network::default(),
@@ -163,6 +188,7 @@ impl Call {
             routes: HashMap::new(),
             batch: SendBatch::default(),
             router: sfu::ortc::router_capabilities(),
+            next_participant: 1,
             next_transport: 1,
             next_consumer: 1,
         }
@@ -191,17 +217,18 @@ impl Call {
     fn join_as(&mut self, up: Link, down: Link, role: Role) -> usize {
         let publisher = self.add_peer(up, down, role);
         let receiver = self.add_peer(up, down, Role::Receiver);
-        let participant = ParticipantId(self.people.len() as u64 + 1);
-        let (producers, consumptions) = (Vec::new(), Vec::new());
-        self.people.push(Person { participant, publisher, receiver, producers, consumptions, lives: 1 });
-        self.people.len() - 1
+        let participant = ParticipantId(self.next_participant);
+        self.next_participant += 1;
+        let (producers, consumptions, channels) = (Vec::new(), Vec::new(), Vec::new());
+        self.people.insert(Person { participant, publisher, receiver, producers, consumptions, channels, lives: 1 })
     }
 
     fn add_peer(&mut self, up: Link, down: Link, role: Role) -> usize {
         let transport = TransportId(self.next_transport);
         self.next_transport += 1;
-        let options = self.worker.create_transport(self.now, ROUTER, transport).expect("a new transport");
-        let index = self.peers.len();
+        let options = metered(self.meter, || self.worker.create_transport(self.now, ROUTER, transport));
+        let options = options.expect("a new transport");
+        let index = self.peers.vacant_key();
         let address = SocketAddr::from(([10, 1, (index >> 8) as u8, index as u8], 5000));
         let (now, epoch) = (self.now, self.start);
         let client = match role {
@@ -210,11 +237,12 @@ impl Call {
             Role::Receiver => Client::receiver(now, epoch, address, &options, &self.router),
         };
         let mut client = client.expect("usable options");
-        self.worker.connect_transport(self.now, transport, &client.dtls_parameters()).expect("usable parameters");
+        let parameters = client.dtls_parameters();
+        let connected = metered(self.meter, || self.worker.connect_transport(self.now, transport, &parameters));
+        connected.expect("usable parameters");
         self.routes.insert(address, index);
         let paths = [0, 1].map(|way| Path::new(self.seed, 2 * index as u64 + way));
-        self.peers.push(Peer { client, transport, address, up, down, paths });
-        index
+        self.peers.insert(Peer { client, transport, address, up, down, paths })
     }
 
     /// A person begins to send from their microphone.
@@ -243,9 +271,9 @@ impl Call {
         let peer = &mut self.peers[publisher];
         let life = participant.0 as u32 * 100 + lives;
         let parameters = produce(&mut peer.client, self.now, life);
-        self.worker
-            .produce(self.now, peer.transport, producer, source.kind(), &parameters, false)
-            .expect("can be produced");
+        let (now, transport) = (self.now, peer.transport);
+        let produce = || self.worker.produce(now, transport, producer, source.kind(), &parameters, false);
+        metered(self.meter, produce).expect("can be produced");
         if !self.people[person].producers.contains(&producer) {
             self.people[person].producers.push(producer);
         }
@@ -262,13 +290,54 @@ impl Call {
         self.people[person].lives += 1;
     }
 
+    /// A person leaves, and says so.
+    pub fn leave(&mut self, person: usize) {
+        let remains = self.vanish(person);
+        self.bury(remains);
+    }
+
+    /// A person is gone without a word; until it is noticed, everything of theirs stays at the server.
+    pub fn vanish(&mut self, person: usize) -> Remains {
+        let Person { participant, publisher, receiver, producers, .. } = self.people.remove(person);
+        let transports = [publisher, receiver].map(|peer| {
+            let Peer { transport, address, .. } = self.peers.remove(peer);
+            self.routes.remove(&address);
+            transport
+        });
+        Remains { participant, transports, producers }
+    }
+
+    /// What signalling does when it has noticed, and then the others; transports may have ended by themselves.
+    pub fn bury(&mut self, remains: Remains) {
+        let Remains { participant, transports, producers } = remains;
+        metered(self.meter, || {
+            for producer in producers {
+                self.worker.close_producer(ROUTER, producer).expect("it is there");
+            }
+            for transport in transports {
+                let _ = self.worker.close_transport(transport);
+            }
+        });
+        for (_, Person { receiver, consumptions, channels, .. }) in &mut self.people {
+            let client = &mut self.peers[*receiver].client;
+            for gone in consumptions.extract_if(.., |consumption| consumption.producer.participant == participant) {
+                client.forget(gone.ssrc);
+            }
+            for (_, stream) in channels.extract_if(.., |(producer, _)| producer.participant == participant) {
+                client.close_channel(stream);
+            }
+        }
+    }
+
     /// A person opens a channel on their sending transport.
     pub fn produce_data(&mut self, person: usize, parameters: SctpStreamParameters) -> DataProducerId {
         let Person { participant, publisher, .. } = self.people[person];
         let peer = &mut self.peers[publisher];
         let id = DataProducerId { participant, number: parameters.stream_id.into() };
-        self.worker.enable_sctp(peer.transport).expect("it is there");
-        self.worker.produce_data(peer.transport, id, &parameters, "chat", "").expect("can be produced");
+        metered(self.meter, || {
+            self.worker.enable_sctp(peer.transport).expect("it is there");
+            self.worker.produce_data(peer.transport, id, &parameters, "chat", "").expect("can be produced");
+        });
         peer.client.open_channel(&parameters);
         id
     }
@@ -278,17 +347,32 @@ impl Call {
         let id = DataConsumerId(self.next_consumer);
         self.next_consumer += 1;
         let peer = &mut self.peers[self.people[person].receiver];
-        self.worker.enable_sctp(peer.transport).expect("it is there");
-        let consumption = self.worker.consume_data(peer.transport, id, producer).expect("can be consumed");
+        let consumption = metered(self.meter, || {
+            self.worker.enable_sctp(peer.transport).expect("it is there");
+            self.worker.consume_data(peer.transport, id, producer).expect("can be consumed")
+        });
         peer.client.open_channel(&consumption.sctp_stream_parameters);
-        self.worker.resume_data_consumer(id).expect("it is there");
-        (id, consumption.sctp_stream_parameters.stream_id)
+        metered(self.meter, || self.worker.resume_data_consumer(id)).expect("it is there");
+        let stream = consumption.sctp_stream_parameters.stream_id;
+        self.people[person].channels.push((producer, stream));
+        (id, stream)
     }
 
     /// A person sends a message on a channel of theirs; false when too much waits already.
     pub fn send_message(&mut self, person: usize, producer: DataProducerId, message: &[u8]) -> bool {
         let peer = &mut self.peers[self.people[person].publisher];
         peer.client.send_message(producer.number as u16, message)
+    }
+
+    /// A person closes a channel of theirs, and then those who received it.
+    pub fn close_channel(&mut self, person: usize, producer: DataProducerId) {
+        self.peers[self.people[person].publisher].client.close_channel(producer.number as u16);
+        metered(self.meter, || self.worker.close_data_producer(ROUTER, producer)).expect("it is there");
+        for (_, Person { receiver, channels, .. }) in &mut self.people {
+            for (_, stream) in channels.extract_if(.., |(other, _)| *other == producer) {
+                self.peers[*receiver].client.close_channel(stream);
+            }
+        }
     }
 
     /// What a person got on a channel.
@@ -302,8 +386,8 @@ impl Call {
         self.next_consumer += 1;
         let peer = &mut self.peers[self.people[person].receiver];
         let capabilities = receive_capabilities(&self.router);
-        let (kind, parameters) =
-            self.worker.consume(peer.transport, consumer, producer, &capabilities).expect("can be consumed");
+        let consume = || self.worker.consume(peer.transport, consumer, producer, &capabilities);
+        let (kind, parameters) = metered(self.meter, consume).expect("can be consumed");
         let ssrc = peer.client.consume(kind, &parameters).expect("usable parameters");
         let consumption = Consumption { consumer, producer, kind, ssrc };
         self.people[person].consumptions.push(consumption);
@@ -319,13 +403,14 @@ impl Call {
 
     /// Resumes what is paused.
     pub fn resume(&mut self, consumption: Consumption) {
-        self.worker.resume_consumer(self.now, consumption.consumer).expect("it is there");
+        metered(self.meter, || self.worker.resume_consumer(self.now, consumption.consumer)).expect("it is there");
     }
 
     /// Everybody consumes and resumes what all others send.
     pub fn watch_all(&mut self) {
-        for person in 0..self.people.len() {
-            for other in (0..self.people.len()).filter(|&other| other != person) {
+        let everybody: Vec<usize> = self.people.iter().map(|(person, _)| person).collect();
+        for &person in &everybody {
+            for &other in everybody.iter().filter(|&&other| other != person) {
                 for producer in self.people[other].producers.clone() {
                     self.watch(person, producer);
                 }
@@ -342,7 +427,7 @@ impl Call {
     /// Lets time pass until everybody is connected, or panics after a while.
     pub fn connect(&mut self) {
         let deadline = self.now + Duration::from_secs(10);
-        while !self.peers.iter().all(|peer| peer.client.is_connected()) {
+        while !self.peers.iter().all(|(_, peer)| peer.client.is_connected()) {
             assert!(self.now < deadline, "not everybody is connected after 10 s");
             self.run(Duration::from_millis(10));
         }
@@ -374,7 +459,7 @@ impl Call {
 
     /// Everybody stops to send, and the repairs under way end.
     pub fn fall_silent(&mut self) {
-        for peer in &mut self.peers {
+        for (_, peer) in &mut self.peers {
             for index in 0..2 {
                 peer.client.set_sending(index, false);
             }
@@ -383,24 +468,25 @@ impl Call {
     }
 
     fn next_at(&self) -> Option<Instant> {
-        let clients = self.peers.iter().filter(|peer| !peer.client.is_closed());
-        let clients = clients.map(|peer| peer.client.poll_timeout()).min();
+        let clients = self.peers.iter().filter(|(_, peer)| !peer.client.is_closed());
+        let clients = clients.map(|(_, peer)| peer.client.poll_timeout()).min();
         [clients, self.network.next_arrival(), self.worker.poll_timeout()].into_iter().flatten().min()
     }
 
     fn turn(&mut self) {
         while let Some(mut datagram) = self.network.poll(self.now) {
             if datagram.destination == SERVER.into() {
-                (self.handle_datagram)(&mut self.worker, self.now, datagram.source, &mut datagram.bytes);
+                let handle = &mut self.handle_datagram;
+                metered(self.meter, || handle(&mut self.worker, self.now, datagram.source, &mut datagram.bytes));
             } else if let Some(&peer) = self.routes.get(&datagram.destination) {
                 self.peers[peer].client.handle_datagram(self.now, SERVER.into(), &datagram.bytes);
             }
         }
         if self.worker.poll_timeout().is_some_and(|at| at <= self.now) {
-            self.worker.handle_timeout(self.now);
+            metered(self.meter, || self.worker.handle_timeout(self.now));
         }
-        for peer in 0..self.peers.len() {
-            let client = &mut self.peers[peer].client;
+        for peer in 0..self.peers.capacity() {
+            let Some(Peer { client, .. }) = self.peers.get_mut(peer) else { continue };
             if !client.is_closed() && client.poll_timeout() <= self.now {
                 client.handle_timeout(self.now);
             }
@@ -410,7 +496,7 @@ impl Call {
             }
         }
         self.flush_worker();
-        while let Some(event) = self.worker.poll_event() {
+        while let Some(event) = metered(self.meter, || self.worker.poll_event()) {
             self.events.push((self.elapsed(), event));
         }
     }
@@ -418,7 +504,8 @@ impl Call {
     fn flush_worker(&mut self) {
         let mut batch = std::mem::take(&mut self.batch);
         loop {
-            (self.poll_transmit)(&mut self.worker, self.now, &mut batch);
+            let poll = &mut self.poll_transmit;
+            metered(self.meter, || poll(&mut self.worker, self.now, &mut batch));
             if batch.is_empty() {
                 break;
             }
@@ -445,7 +532,7 @@ impl Call {
             Way::Down => (*down, path_down),
         };
         match fate {
-            Fate::Pass => self.network.send(self.now, &link, path, datagram),
+            Fate::Pass => _ = self.network.send(self.now, &link, path, datagram),
             Fate::Lose => {}
             Fate::Delay(more) => {
                 link.delay += more;
@@ -454,4 +541,12 @@ impl Call {
             }
         }
     }
+}
+
+/// Calls the worker.
+fn metered<T>(meter: Meter, call: impl FnOnce() -> T) -> T {
+    meter(true);
+    let result = call();
+    meter(false);
+    result
 }

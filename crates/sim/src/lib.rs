@@ -3,5 +3,6 @@
 pub mod call;
 pub mod fuzz;
 pub mod keyed_peer;
-pub mod network;
 pub mod seeds;
+
+pub use loadtest::network;

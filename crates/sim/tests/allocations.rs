@@ -104,7 +104,7 @@ fn forwarding_allocates_nothing() {
         allocations.transmit += count;
         allocations.packets += batch.messages().iter().map(|message| message.segments() as u64).sum::<u64>();
     });
-    let viewers: Vec<_> = call.people[1..].iter().map(|person| person.consumptions[1].consumer).collect();
+    let viewers: Vec<_> = call.people.iter().skip(1).map(|(_, person)| person.consumptions[1].consumer).collect();
     for turn in 0..(MEASURED.as_millis() / SWITCH.as_millis()) as usize {
         let (layer, viewer) = ((turn % 3) as u8, viewers[turn % RECEIVERS]);
         let now = call.now();

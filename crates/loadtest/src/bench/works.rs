@@ -93,7 +93,7 @@ impl fmt::Display for Work {
 /// A room in which some send and others only receive.
 pub(super) fn room(name: &str, publishers: Vec<Media>, viewers: u32) -> Plan {
     let room = name.to_owned();
-    Plan { room, rooms: 1, publishers, viewers, found: 0, ramp: RAMP, verify_every: 20, threads: 1 }
+    Plan { room, rooms: 1, publishers, viewers, found: 0, ramp: RAMP, verify_every: 20, threads: 1, impairment: None }
 }
 
 pub(super) fn camera(config: VideoConfig) -> Media {

@@ -46,14 +46,14 @@ pub(crate) const PROBATOR_SSRC: u32 = 1234;
 /// Where libwebrtc's estimation starts.
 const ESTIMATE_FIRST_BPS: u64 = 300_000;
 
-/// A datagram to be sent.
+/// A datagram between a client and the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Datagram {
-    /// The client's address.
+    /// Whom it is from.
     pub source: SocketAddr,
-    /// The server's address.
+    /// Where it goes.
     pub destination: SocketAddr,
-    /// What to send.
+    /// What it holds.
     pub bytes: Vec<u8>,
 }
 
@@ -309,8 +309,16 @@ impl Client {
             direct.declare_media(probator, str0m::media::MediaKind::Video);
             direct.expect_stream_rx(PROBATOR_SSRC.into(), None, probator, None).suppress_nack(true);
         }
-        self.streams.insert(ssrc, ReceivedStream::new(kind, self.epoch));
+        let mut received = ReceivedStream::new(kind, self.epoch);
+        received.report.repaired = encoding.rtx.is_some();
+        self.streams.insert(ssrc, received);
         Ok(ssrc)
+    }
+
+    /// Expects nothing more of a consumer that was closed, and gives what came of it.
+    pub fn forget(&mut self, ssrc: u32) -> Option<StreamReport> {
+        self.rtc.direct_api().remove_stream_rx(ssrc.into());
+        self.streams.remove(&ssrc).map(|stream| stream.report)
     }
 
     /// Opens a data channel that signalling told of; the server's transport must have been made for that.

@@ -104,6 +104,8 @@ pub struct StreamReport {
     pub reordered: u64,
     /// Packet numbers that never came.
     pub lost: u64,
+    /// Whether what is missing is asked for again.
+    pub repaired: bool,
     /// Frames that the server left out without a gap in the sequence numbers.
     pub skipped: u64,
     /// How often the publisher changed.

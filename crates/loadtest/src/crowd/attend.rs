@@ -1,7 +1,9 @@
-//! One participant: joins, publishes, consumes everything that others publish, until it is told to leave.
+//! One participant: joins, publishes, consumes everything that others publish, until it is to leave. Who is dropped
+//! meanwhile is gone as a machine without power is: the socket ends, and the media just stops.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,10 +11,11 @@ use anyhow::{Context as _, bail};
 use loadtest::client::Client;
 use loadtest::light::{Identity, LightClient};
 use protocol::{ConsumerId, MediaKind, Notification, ParticipantId, ProducerId, RtpParameters, Source, TransportId};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use super::Media;
-use crate::drive::{ClientId, Drive};
+use crate::drive::{Drive, Driven};
+use crate::impairment::{Impairment, Way};
 use crate::participant::{Participant, reachable};
 use crate::signaling::Session;
 use crate::socket::ClientSocket;
@@ -24,23 +27,33 @@ const MIDDLE_LAYER: u8 = 1;
 const LARGEST_LAYER: u8 = 2;
 
 /// Where and how somebody takes part.
-pub(super) struct Seat {
-    pub(super) server: SocketAddr,
-    pub(super) room: String,
-    pub(super) number: u32,
+pub(crate) struct Seat {
+    pub(crate) server: SocketAddr,
+    pub(crate) room: String,
+    pub(crate) number: u32,
     /// Capture times count from here.
-    pub(super) epoch: Instant,
-    pub(super) publishes: Option<Media>,
+    pub(crate) epoch: Instant,
+    pub(crate) publishes: Option<Media>,
+    /// What is between them and the server.
+    pub(crate) impairment: Option<Impairment>,
     /// Of a light receiver; without it everything is decrypted and verified.
-    pub(super) identity: Option<Arc<Identity>>,
+    pub(crate) identity: Option<Arc<Identity>>,
 }
 
-/// Takes part; says so by `entered` when everything is published and everything that was there is consumed.
-pub(super) async fn attend(
+impl Seat {
+    /// The way of their first or second transport.
+    fn way(&self, transport: u32) -> Option<Way> {
+        self.impairment.map(|impairment| Way::new(impairment, 2 * self.number + transport))
+    }
+}
+
+/// Takes part until `leaving` is over; says so by `entered` when everything is published and everything that was there is
+/// consumed.
+pub(crate) async fn attend(
     seat: Seat,
     drive: Arc<Drive>,
     entered: mpsc::Sender<()>,
-    leaving: watch::Receiver<bool>,
+    leaving: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let name = format!("Synthetic {}", seat.number + 1);
     take_part(&seat, &name, &drive, entered, leaving).await.context(name)
@@ -49,9 +62,9 @@ pub(super) async fn attend(
 async fn take_part(
     seat: &Seat,
     name: &str,
-    drive: &Drive,
+    drive: &Arc<Drive>,
     entered: mpsc::Sender<()>,
-    mut leaving: watch::Receiver<bool>,
+    leaving: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let started = Instant::now();
     let (session, mut notifications) = Session::join(seat.server, &seat.room, name).await?;
@@ -65,17 +78,14 @@ async fn take_part(
     let producers: Vec<_> = producers.map(|producer| producer.id).collect();
     let waits_since = (!producers.is_empty()).then_some(started);
     let mut viewer = Viewer::connect(seat, waits_since, &session, drive).await?;
-    viewer.consume(producers, &session, drive).await?;
+    viewer.consume(producers, &session).await?;
     entered.send(()).await?;
 
+    let mut leaving = pin!(leaving);
     loop {
         let notification = tokio::select! {
             notification = notifications.recv() => notification.context("the session's socket closed")?,
-            // Without the value, which is locked.
-            _ = async { leaving.wait_for(|leave| *leave).await.is_ok() } => {
-                session.leave().await?;
-                return publisher.into_iter().chain([viewer.client]).try_for_each(|client| drive.remove(client));
-            }
+            () = &mut leaving => return session.leave().await,
         };
         let mut wanted = Vec::new();
         let waiting = std::iter::from_fn(|| notifications.try_recv().ok());
@@ -87,23 +97,23 @@ async fn take_part(
                 Notification::ProducerResumed { producer_id, .. } if producer_id.participant != own => {
                     wanted.push(producer_id);
                 }
-                Notification::ProducerClosed { producer_id, .. } => viewer.forget(|id| *id == producer_id),
+                Notification::ProducerClosed { producer_id, .. } => viewer.forget(|id| *id == producer_id)?,
                 Notification::ParticipantLeft { participant_id, .. } => {
-                    viewer.forget(|id| id.participant == participant_id);
+                    viewer.forget(|id| id.participant == participant_id)?;
                 }
                 Notification::WantedLayers { spatial_layer, .. } => {
-                    publisher.map(|client| drive.send_layers(client, spatial_layer)).transpose()?;
+                    publisher.iter().try_for_each(|client| client.send_layers(spatial_layer))?;
                 }
                 Notification::TransportClosed { .. } => bail!("the server closed a transport"),
                 Notification::SessionEnded { reason } => bail!("the server ended the session: {reason:?}"),
                 _ => {}
             }
         }
-        viewer.consume(wanted, &session, drive).await?;
+        viewer.consume(wanted, &session).await?;
     }
 }
 
-async fn publish(seat: &Seat, media: &Media, session: &Session, drive: &Drive) -> anyhow::Result<ClientId> {
+async fn publish(seat: &Seat, media: &Media, session: &Session, drive: &Arc<Drive>) -> anyhow::Result<Driven> {
     let options = reachable(seat.server, session.welcome.send_transport.clone())?;
     let socket = ClientSocket::bind(seat.server)?;
     let mut client = Client::publisher(Instant::now(), seat.epoch, socket.local, &options)?;
@@ -118,18 +128,24 @@ async fn publish(seat: &Seat, media: &Media, session: &Session, drive: &Drive) -
         let parameters = client.produce_simulcast(Instant::now(), number, &media.camera);
         session.produce(options.id, Source::Camera, parameters).await?;
     }
-    drive.add_publisher(Participant::new(client, socket))
+    drive.add_publisher(Participant::new(client, socket).over(seat.way(0)))
 }
 
 /// The receiving side.
 struct Viewer {
     transport: TransportId,
-    client: ClientId,
+    client: Driven,
     own: ParticipantId,
     /// None while it is asked for.
-    consumed: BTreeMap<ProducerId, Option<ConsumerId>>,
+    consumed: BTreeMap<ProducerId, Option<Consumed>>,
     /// Whose largest layer is preferred; of the others the one below.
     largest: Option<ProducerId>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Consumed {
+    consumer: ConsumerId,
+    ssrc: u32,
 }
 
 impl Viewer {
@@ -138,7 +154,7 @@ impl Viewer {
         seat: &Seat,
         waits_since: Option<Instant>,
         session: &Session,
-        drive: &Drive,
+        drive: &Arc<Drive>,
     ) -> anyhow::Result<Self> {
         let options = reachable(seat.server, session.welcome.recv_transport.clone())?;
         let socket = ClientSocket::bind(seat.server)?;
@@ -152,6 +168,7 @@ impl Viewer {
             session.connect(options.id, client.dtls_parameters()).await?;
             Participant::new(client, socket)
         };
+        participant = participant.over(seat.way(1));
         if let Some(since) = waits_since {
             participant = participant.waiting_since(since);
         }
@@ -164,18 +181,20 @@ impl Viewer {
         })
     }
 
-    async fn consume(&mut self, wanted: Vec<ProducerId>, session: &Session, drive: &Drive) -> anyhow::Result<()> {
+    async fn consume(&mut self, wanted: Vec<ProducerId>, session: &Session) -> anyhow::Result<()> {
         let new = |id: &ProducerId| !self.consumed.contains_key(id);
         let wanted: Vec<_> = wanted.into_iter().filter(new).collect();
         self.consumed.extend(wanted.iter().map(|&id| (id, None)));
         for wanted in wanted.chunks(CONSUME_MAX) {
             for consumer in session.consume(self.transport, wanted.to_vec()).await? {
                 let (id, producer) = (consumer.id, consumer.producer_id);
+                let encoding = consumer.rtp_parameters.encodings.first();
+                let ssrc = encoding.and_then(|encoding| encoding.ssrc).context("a consumer without an SSRC")?;
                 let layers = consumer.kind == MediaKind::Video && layers(&consumer.rtp_parameters) > 1;
-                drive.consume(self.client, consumer).await?;
+                self.client.consume(consumer).await?;
                 session.resume(id).await?;
+                self.consumed.insert(producer, Some(Consumed { consumer: id, ssrc }));
                 if layers {
-                    self.consumed.insert(producer, Some(id));
                     self.prefer(producer, id, session).await?;
                 }
             }
@@ -192,14 +211,15 @@ impl Viewer {
         }
         let before = self.largest.replace(producer).and_then(|before| self.consumed.get(&before).copied().flatten());
         if let Some(before) = before {
-            session.prefer(before, MIDDLE_LAYER).await?;
+            session.prefer(before.consumer, MIDDLE_LAYER).await?;
         }
         session.prefer(consumer, LARGEST_LAYER).await
     }
 
-    fn forget(&mut self, gone: impl Fn(&ProducerId) -> bool) {
-        self.consumed.retain(|id, _| !gone(id));
+    fn forget(&mut self, gone: impl Fn(&ProducerId) -> bool) -> anyhow::Result<()> {
         self.largest = self.largest.filter(|id| !gone(id));
+        let streams = self.consumed.extract_if(.., |id, _| gone(id)).filter_map(|(_, consumed)| consumed);
+        streams.map(|consumed| consumed.ssrc).try_for_each(|ssrc| self.client.forget(ssrc))
     }
 }
 

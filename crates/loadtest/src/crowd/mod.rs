@@ -13,10 +13,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::drive::Drive;
-use attend::{Seat, attend};
+use crate::impairment::Impairment;
+pub(crate) use attend::{Seat, attend};
 
 /// How long handshakes and the first packets may take after the last join.
-const ENTER_MAX: Duration = Duration::from_secs(30);
+pub(crate) const ENTER_MAX: Duration = Duration::from_secs(30);
 /// How often it is looked whether everybody is in.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// People who are on their way in at the same time.
@@ -40,6 +41,8 @@ pub(crate) struct Plan {
     pub(crate) verify_every: u32,
     /// Threads that receive.
     pub(crate) threads: usize,
+    /// What is between everybody and the server.
+    pub(crate) impairment: Option<Impairment>,
 }
 
 /// What somebody publishes.
@@ -107,9 +110,13 @@ impl Crowd {
                 number,
                 epoch,
                 publishes: crowd.plan.publishers.get(place as usize).cloned(),
+                impairment: crowd.plan.impairment,
                 identity: (number % crowd.plan.verify_every != 0).then(|| identity.clone()),
             };
-            crowd.people.spawn(attend(seat, crowd.drive.clone(), entered.clone(), leaving.clone()));
+            let mut leaving = leaving.clone();
+            // Without the value, which is locked; whose crowd is gone leaves as well.
+            let leaving = async move { _ = leaving.wait_for(|leave| number < *leave).await.is_ok() };
+            crowd.people.spawn(attend(seat, crowd.drive.clone(), entered.clone(), leaving));
             while entrances.try_recv().is_ok() {
                 inside += 1;
             }

@@ -124,6 +124,11 @@ impl LightClient {
         Ok(())
     }
 
+    /// Expects nothing more of a consumer that was closed, and gives what came of it.
+    pub fn forget(&mut self, ssrc: u32) -> Option<LightReport> {
+        self.streams.remove(&ssrc).map(|stream| stream.report())
+    }
+
     /// Whether ICE and DTLS are through.
     pub fn is_connected(&self) -> bool {
         self.connected

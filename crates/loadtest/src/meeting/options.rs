@@ -1,15 +1,22 @@
 //! Who meets where.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use loadtest::client::{AudioConfig, Recording, VideoConfig};
+use loadtest::network::Link;
 
 use crate::crowd::{Media, Plan};
+use crate::impairment::Impairment;
 use crate::shapes;
 
 /// How loud who talks is, and who does not, in dBov.
 const TALKING: i8 = -25;
 const SILENT: i8 = -127;
+/// In percent: beyond that hardly anybody gets in.
+const LOSS_MAX: f64 = 50.0;
+/// What is on its way is kept.
+const DELAY_MS_MAX: u64 = 5000;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -69,12 +76,30 @@ pub(crate) struct Options {
     /// Threads that receive.
     #[arg(long, default_value_t = 1)]
     threads: usize,
+    /// Datagrams that are lost on the way to and from the server, each direction for itself, in percent.
+    #[arg(long, default_value_t = 0.0, value_name = "PERCENT", value_parser = percent)]
+    pub(super) loss: f64,
+    /// How long each direction takes, in milliseconds.
+    #[arg(long, default_value_t = 0, value_name = "MS", value_parser = clap::value_parser!(u64).range(..=DELAY_MS_MAX))]
+    delay: u64,
+    /// Most that is added to that at random, in milliseconds; the order stays.
+    #[arg(long, default_value_t = 0, value_name = "MS", value_parser = clap::value_parser!(u64).range(..=DELAY_MS_MAX))]
+    jitter: u64,
+    /// Decides what is lost and how late the rest comes.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
     /// How long to measure once everybody is in, in seconds; without it until standard input closes.
     #[arg(long)]
     pub(super) seconds: Option<u64>,
     /// Print JSON: a line when everybody is in, and one at the end.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// A share that still lets somebody in.
+fn percent(text: &str) -> Result<f64, String> {
+    let percent = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=LOSS_MAX).contains(&percent) { Ok(percent) } else { Err(format!("0 to {LOSS_MAX}")) }
 }
 
 impl Options {
@@ -88,7 +113,14 @@ impl Options {
             ramp: self.ramp,
             verify_every: self.verify_every,
             threads: self.threads,
+            impairment: self.impairment(),
         }
+    }
+
+    fn impairment(&self) -> Option<Impairment> {
+        let (delay, jitter) = (Duration::from_millis(self.delay), Duration::from_millis(self.jitter));
+        let link = Link { jitter, loss: self.loss / 100.0, ..Link::clean(delay) };
+        (link != Link::clean(Duration::ZERO)).then_some(Impairment { link, seed: self.seed })
     }
 
     /// What somebody publishes who is the `place`th of a room.

@@ -33,6 +33,9 @@ pub(super) struct Report {
     sent: u64,
     received: u64,
     verified: u64,
+    /// Datagrams that the impairment threw away.
+    impaired: u64,
+    /// If it did, only what retransmission did not bring to those who ask for it.
     lost: u64,
     missing_percent: f64,
     faults: u64,
@@ -56,8 +59,15 @@ impl Report {
     ) -> Self {
         let (old, new) = (&before.totals, &after.totals);
         let passed = after.at.saturating_duration_since(before.at);
-        let (received, lost) = (new.packets - old.packets, new.lost.saturating_sub(old.lost));
-        let missing = lost as f64 / ((received + lost) as f64).max(1.0);
+        let received = new.packets - old.packets;
+        let impaired = new.impaired - old.impaired;
+        // What the impairment took is missing where nobody asks for it again: of sound, and of light receivers.
+        let (of, lost) = if new.impaired == 0 {
+            (received, new.lost.saturating_sub(old.lost))
+        } else {
+            (new.repaired - old.repaired, new.unrepaired.saturating_sub(old.unrepaired))
+        };
+        let missing = lost as f64 / ((of + lost) as f64).max(1.0);
         let cpu = before.usage.zip(after.usage).map(|(before, after)| after.cpu.saturating_sub(before.cpu));
         let latencies = new.latencies.since(&old.latencies);
         let mut waits = new.first_packets.clone();
@@ -74,6 +84,7 @@ impl Report {
             sent: new.sent - old.sent,
             received,
             verified: new.verified - old.verified,
+            impaired,
             lost,
             missing_percent: missing * 100.0,
             faults: new.faults - old.faults,
@@ -130,6 +141,7 @@ impl Report {
             ("sent", format!("{}, {:.0}/s", self.sent, per_second(self.sent))),
             ("received", format!("{}, {:.0}/s, {} verified", self.received, per_second(self.received), self.verified)),
             ("missing", format!("{}, {:.3} %", self.lost, self.missing_percent)),
+            ("impairment", format!("{} datagrams thrown away", self.impaired)),
             ("faults", self.faults.to_string()),
             ("latency, ms", format!("p50 {}, p99 {}", optional(self.latency_ms_p50), optional(self.latency_ms_p99))),
             (
@@ -168,6 +180,20 @@ mod tests {
     fn more_than_one_in_a_thousand_missing_voids_a_run() {
         report(999, 1, 0).valid().expect("one of a thousand");
         let void = report(997, 2, 0).valid().expect_err("more than that").to_string();
+        assert_eq!(void, "the run is void: 0.20 % of the packets are missing");
+    }
+
+    #[test]
+    fn what_the_impairment_took_voids_a_run_only_where_retransmission_did_not_bring_it() {
+        let run = |unrepaired| {
+            let at = Instant::now();
+            let after =
+                Totals { packets: 900, lost: 100, repaired: 500, unrepaired, impaired: 150, ..Totals::default() };
+            let [before, after] = [Totals::default(), after].map(|totals| Sample { at, totals, usage: None });
+            Report::new("ended", 2, Duration::from_secs(1), &before, &after).valid()
+        };
+        run(0).expect("sound and light receivers miss a hundred");
+        let void = run(1).expect_err("one of 501").to_string();
         assert_eq!(void, "the run is void: 0.20 % of the packets are missing");
     }
 

@@ -179,6 +179,7 @@ fn write_workers(text: &mut Exposition, workers: &[(String, WorkerStats)]) {
         ("consumers", Kind::Gauge, "Consumers held.", |s| s.consumers as u64),
         ("data_producers", Kind::Gauge, "Data producers held.", |s| s.data_producers as u64),
         ("data_consumers", Kind::Gauge, "Data consumers held.", |s| s.data_consumers as u64),
+        ("timers", Kind::Gauge, "Deadlines of transports that wait, superseded ones included.", |s| s.timers as u64),
         ("data_messages_in_total", Kind::Counter, "Messages of data producers received.", |s| s.data_messages_in),
         ("data_bytes_in_total", Kind::Counter, "Bytes of those.", |s| s.data_bytes_in),
         ("data_messages_out_total", Kind::Counter, "Messages taken for data consumers.", |s| s.data_messages_out),

@@ -493,6 +493,10 @@ impl Worker {
         if let Some(router) = self.routers.get_mut(&transport.router) {
             router.transports.remove(&key);
         }
+        if self.transports.is_empty() {
+            // Nobody wakes the worker any more, so nothing else would take out what is superseded.
+            self.timers.clear();
+        }
     }
 }
 

@@ -179,9 +179,9 @@ fn sprayed_hellos_win_no_race_against_those_who_join() {
             }
         }
     }
-    assert!(call.peers.iter().all(|peer| peer.client.is_connected()));
+    assert!(call.peers.iter().all(|(_, peer)| peer.client.is_connected()));
     assert!(call.worker.stats().unknown_dropped >= injected && injected > 3_000);
-    let addresses: Vec<SocketAddr> = call.peers.iter().map(|peer| peer.address).collect();
+    let addresses: Vec<SocketAddr> = call.peers.iter().map(|(_, peer)| peer.address).collect();
     assert!(sent.borrow().keys().all(|address| addresses.contains(address)), "nobody else is answered");
     call.meddler = None;
     call.watch_all();
@@ -218,7 +218,7 @@ impl Ledger {
 
     /// Learns who is where.
     fn meet(&mut self, call: &Call) {
-        self.peers.extend(call.peers.iter().enumerate().map(|(index, peer)| (peer.address, index)));
+        self.peers.extend(call.peers.iter().map(|(index, peer)| (peer.address, index)));
     }
 
     fn note(&mut self, to: SocketAddr, datagram: &[u8]) {

@@ -31,7 +31,7 @@ fn a_hundred_thousand_random_and_mutated_datagrams_change_nothing() {
     assert!(record.iter().any(|bytes| bytes[0] == 22) && record.iter().any(|bytes| bytes[0] < 4));
 
     let mut rng = Pcg64Mcg::seed_from_u64(7);
-    let addresses: Vec<SocketAddr> = call.peers.iter().map(|peer| peer.address).collect();
+    let addresses: Vec<SocketAddr> = call.peers.iter().map(|(_, peer)| peer.address).collect();
     let before = call.worker.stats();
     let events = call.events.len();
     for n in 0..DATAGRAMS {

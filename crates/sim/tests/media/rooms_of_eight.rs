@@ -61,15 +61,15 @@ fn simulate(seed: u64) {
     assert_eq!((stats.stun_dropped, stats.control_dropped, stats.events_dropped), (0, 0, 0));
     call.worker.close_router(ROUTER);
     let stats = call.worker.stats();
-    assert_eq!((stats.routers, stats.transports, stats.producers, stats.consumers), (0, 0, 0, 0));
+    assert_eq!((stats.routers, stats.transports, stats.producers, stats.consumers, stats.timers), (0, 0, 0, 0, 0));
     assert_eq!(call.worker.poll_timeout(), None);
 }
 
 /// Nobody repairs audio, so what two links lose is missing, and nothing else.
 fn check_audio(call: &Call, person: usize, consumption: Consumption) {
     let report = call.report(person, consumption);
-    let speaker = call.people.iter().find(|other| other.participant == consumption.producer.participant);
-    let up = call.peers[speaker.expect("somebody").publisher].up.loss;
+    let speaker = call.people.iter().find(|(_, other)| other.participant == consumption.producer.participant);
+    let up = call.peers[speaker.expect("somebody").1.publisher].up.loss;
     let down = call.peers[call.people[person].receiver].down.loss;
     let expected = AUDIO_PACKETS * (1.0 - up) * (1.0 - down);
     assert!(report.frames as f64 > expected - 25.0, "{person} hears {expected} expected, {report:?}");

@@ -1,12 +1,13 @@
-//! A network in virtual time: seeded delay, jitter, loss, reordering and duplication.
+//! A network that passes datagrams on later, or not at all: seeded delay, jitter, loss, reordering and duplication.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
+
+pub use crate::client::Datagram;
 
 /// What a path does to datagrams.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,17 +34,6 @@ impl Link {
         let none = Duration::ZERO;
         Self { delay, jitter: none, loss: 0.0, reorder: 0.0, duplicate: 0.0, bits_per_second: None, queue: none }
     }
-}
-
-/// A datagram on its way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Datagram {
-    /// Whom the receiver takes it to be from.
-    pub source: SocketAddr,
-    /// Where it goes.
-    pub destination: SocketAddr,
-    /// What it holds.
-    pub bytes: Vec<u8>,
 }
 
 /// One direction between two ends.
@@ -122,15 +112,15 @@ impl PartialOrd for Arrival {
 }
 
 impl Network {
-    /// Sends a datagram over a path of this kind.
-    pub fn send(&mut self, now: Instant, link: &Link, path: &mut Path, datagram: Datagram) {
+    /// Sends a datagram over a path of this kind; false when it is lost.
+    pub fn send(&mut self, now: Instant, link: &Link, path: &mut Path, datagram: Datagram) -> bool {
         let mut rng = path.rng(&datagram.bytes);
         let mut happens = |share: f64| rng.random_bool(share.clamp(0.0, 1.0));
         let (lost, late, twice) = (happens(link.loss), happens(link.reorder), happens(link.duplicate));
         if lost {
-            return;
+            return false;
         }
-        let Some(left) = path.pass_bottleneck(now, link, datagram.bytes.len()) else { return };
+        let Some(left) = path.pass_bottleneck(now, link, datagram.bytes.len()) else { return false };
         let mut at = left + link.delay + link.jitter.mul_f64(rng.random());
         if late {
             at += Duration::from_millis(rng.random_range(2..30));
@@ -142,6 +132,7 @@ impl Network {
             self.arrive(at + Duration::from_millis(rng.random_range(0..20)), datagram.clone());
         }
         self.arrive(at, datagram);
+        true
     }
 
     /// The next datagram that has arrived.
@@ -165,6 +156,8 @@ impl Network {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
     fn deliver(seed: u64, link: &Link, count: u32) -> Vec<(Duration, u32)> {
