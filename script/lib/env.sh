@@ -73,7 +73,7 @@ need_rust() {
   version_at_least "$RUST_MIN" "$have" || die "Rust $have is too old: $RUST_MIN or newer is needed. Install it and start again:
 
   $update"
-  apt_install "the crypto library has parts in C" build-essential
+  apt_install "the crypto library and the client of Kafka have parts in C" build-essential
 }
 
 # The npm package `node-linux-…` is Node itself; the npm that is there brings it, whatever its own Node.

@@ -1,6 +1,6 @@
 //! How nodes find and talk to each other: the event log, the state store and the node state machine.
 //!
-//! - [`log`]: the ordered records of all rooms, `Memory` for one process;
+//! - [`log`]: the ordered records of all rooms, `Memory` for one process, `Kafka` for many;
 //! - [`store`]: which nodes are alive, `Memory` for one process;
 //! - [`node`]: what a node does with records, proposals and time, sans-IO;
 //! - [`service`]: the thin asynchronous front of a node that the server uses.
@@ -12,7 +12,7 @@ pub mod node;
 pub mod service;
 pub mod store;
 
-pub use log::{EventLog, MemoryLog};
+pub use log::{EventLog, KafkaConfig, KafkaLog, MemoryLog};
 pub use node::{Accepted, Applied, Node, NodeConfig, Proposal, ProposalKey};
-pub use service::{Counts, RoomService, ServiceConfig};
+pub use service::{Condition, Counts, RoomService, ServiceConfig};
 pub use store::{MemoryStore, StateStore};

@@ -2,15 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use protocol::snapshot::RoomSnapshot;
 use protocol::{ErrorBody, ErrorCode, Incarnation, RoomId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use crate::log::{Entry, EventLog, Tail, TailError};
+use crate::log::{Entry, EventLog, LogStatus, Start, Tail, TailError};
 use crate::node::{Accepted, Applied, Input, Node, NodeConfig, Output, Proposal, Ticket};
+
+/// Where a node begins to read. Rooms of an earlier life of it, or of another node, are not taken up yet.
+const START: Start = Start::End;
+/// How long the node waits before it tries again to open a log that does not answer.
+const OPEN_AGAIN: Duration = Duration::from_millis(500);
 
 /// What a [`RoomService`] is made with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +49,18 @@ pub struct Counts {
     pub set_aside: u64,
 }
 
+/// Whether the rooms of a node can change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// Not yet: the log did not answer yet, or what is on it is not read yet.
+    Starting,
+    /// Yes.
+    Works,
+    /// Not now, since the log does not answer: rooms stay as they are, and what would change one gets
+    /// `log_unavailable` until it does.
+    Degraded,
+}
+
 /// A handle to the rooms of this node. Clones are handles to the same.
 ///
 /// **Order.** The receiver that [`RoomService::start`] returns carries the changes of all rooms that this node
@@ -61,29 +79,42 @@ pub struct RoomService {
     incarnation: Incarnation,
     commands: mpsc::Sender<Command>,
     gauges: Arc<Gauges>,
+    log: EventLog,
 }
 
 impl RoomService {
-    /// Opens the log and starts the node's task. `incarnation` is drawn at random for this start.
-    pub async fn start<L: EventLog>(
+    /// Opens the log and starts the node's task. `incarnation` is drawn at random for this start. A log that does
+    /// not answer is tried again until it does; [`RoomService::condition`] says so.
+    ///
+    /// Errors: the log is not as it has to be.
+    pub async fn start(
         incarnation: Incarnation,
         config: ServiceConfig,
-        log: L,
+        log: impl Into<EventLog>,
     ) -> Result<(Self, mpsc::Receiver<Applied>), TailError> {
-        let tail = log.tail().await?;
+        let log = log.into();
+        let tail = match log.tail(START).await {
+            Ok(tail) => Some(tail),
+            Err(error @ TailError::Unavailable(_)) => {
+                tracing::warn!(%error, "there are no rooms until the log answers");
+                None
+            }
+            Err(error) => return Err(error),
+        };
         let (commands, queue) = mpsc::channel(config.queue_max);
         let (applied, changes) = mpsc::channel(config.applied_max);
         let gauges = Arc::new(Gauges::default());
+        gauges.caught_up.store(tail.as_ref().is_some_and(Tail::is_caught_up), Ordering::Relaxed);
         let driver = Driver {
             node: Node::new(incarnation, config.node),
-            log,
+            log: log.clone(),
             applied,
             gauges: Arc::clone(&gauges),
             asking: BTreeMap::new(),
             last_ticket: 0,
         };
         tokio::spawn(driver.run(tail, queue));
-        Ok((Self { incarnation, commands, gauges }, changes))
+        Ok((Self { incarnation, commands, gauges, log }, changes))
     }
 
     /// This life of the node, as bindings name it.
@@ -114,6 +145,22 @@ impl RoomService {
         answer.await.ok()?
     }
 
+    /// Whether rooms can change now.
+    pub fn condition(&self) -> Condition {
+        if !self.gauges.caught_up.load(Ordering::Relaxed) {
+            Condition::Starting
+        } else if self.log.status().reachable {
+            Condition::Works
+        } else {
+            Condition::Degraded
+        }
+    }
+
+    /// How the log is doing, for metrics.
+    pub fn log_status(&self) -> LogStatus {
+        self.log.status()
+    }
+
     /// What the metrics show.
     pub fn counts(&self) -> Counts {
         self.gauges.read()
@@ -134,9 +181,9 @@ enum Command {
     Shutdown,
 }
 
-struct Driver<L> {
+struct Driver {
     node: Node,
-    log: L,
+    log: EventLog,
     applied: mpsc::Sender<Applied>,
     gauges: Arc<Gauges>,
     asking: BTreeMap<Ticket, oneshot::Sender<Result<Accepted, ErrorCode>>>,
@@ -150,10 +197,18 @@ enum Wake {
     Timeout,
 }
 
-impl<L: EventLog> Driver<L> {
-    async fn run(mut self, mut tail: L::Tail, mut queue: mpsc::Receiver<Command>) {
+impl Driver {
+    async fn run(mut self, tail: Option<Tail>, mut queue: mpsc::Receiver<Command>) {
+        let tail = match tail {
+            Some(tail) => Some(tail),
+            None => self.open(&mut queue).await,
+        };
+        let Some(mut tail) = tail else { return };
         let mut stopping = false;
         while !(stopping && self.node.pending() == 0) {
+            if tail.is_caught_up() {
+                self.gauges.caught_up.store(true, Ordering::Relaxed);
+            }
             let wake = tokio::select! {
                 // Records first: they free what proposals wait for.
                 biased;
@@ -182,6 +237,41 @@ impl<L: EventLog> Driver<L> {
             if self.flush().await.is_err() {
                 tracing::debug!("nobody reads changes any more; this node's rooms stop");
                 return;
+            }
+        }
+    }
+
+    /// Tries to open the log until it can be read; whoever asks meanwhile is told to ask again. `None` if there is
+    /// nothing more to do.
+    async fn open(&mut self, queue: &mut mpsc::Receiver<Command>) -> Option<Tail> {
+        let log = self.log.clone();
+        let opening = async move {
+            loop {
+                match log.tail(START).await {
+                    Err(TailError::Unavailable(error)) => tracing::debug!(error, "the log does not answer yet"),
+                    result => return result,
+                }
+                tokio::time::sleep(OPEN_AGAIN).await;
+            }
+        };
+        tokio::pin!(opening);
+        loop {
+            let command = tokio::select! {
+                biased;
+                result = &mut opening => match result {
+                    Ok(tail) => return Some(tail),
+                    Err(error) => {
+                        tracing::error!(%error, "the log cannot be used; this node has no rooms");
+                        return None;
+                    }
+                },
+                command = queue.recv() => command,
+            };
+            // Who asked may have stopped waiting.
+            match command {
+                Some(Command::Propose(_, reply)) => _ = reply.send(Err(ErrorCode::LogUnavailable)),
+                Some(Command::Snapshot(_, reply)) => _ = reply.send(None),
+                Some(Command::Shutdown) | None => return None,
             }
         }
     }
@@ -234,6 +324,7 @@ async fn until(deadline: Option<std::time::Instant>) {
 
 #[derive(Debug, Default)]
 struct Gauges {
+    caught_up: AtomicBool,
     rooms: AtomicUsize,
     participants: AtomicUsize,
     pending: AtomicUsize,

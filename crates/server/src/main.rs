@@ -76,7 +76,8 @@ fn run(config: Config) -> anyhow::Result<()> {
         let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
         let server = Server::start(config).await?;
         print!("{}", server.details());
-        println!("Hyperion is ready: {}", server.url());
+        let state = if server.is_waiting() { "waits for Kafka" } else { "is ready" };
+        println!("Hyperion {state}: {}", server.url());
         tokio::select! {
             interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot watch for Ctrl-C")?,
             _ = terminate.recv() => {}

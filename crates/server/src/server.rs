@@ -10,7 +10,7 @@ use axum::Router;
 use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use cluster::log::MemoryLogConfig;
-use cluster::{MemoryLog, NodeConfig, RoomService, ServiceConfig};
+use cluster::{EventLog, KafkaConfig, KafkaLog, MemoryLog, NodeConfig, RoomService, ServiceConfig};
 use protocol::Incarnation;
 use sfu::dtls::Identity;
 use sfu_io::{PoolConfig, StartError, WorkerPool};
@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 
 use crate::conductor::{Conductor, Parts};
 use crate::config::Config;
+use crate::http::{Condition, Monitor as _};
 use crate::https_only::HttpsOnly;
 use crate::phase::{Phase, PhaseCell};
 use crate::tls::{Tls, tls};
@@ -64,8 +65,8 @@ impl Server {
 
         let node = "single".parse().context("the node's name")?;
         let node = ServiceConfig::new(NodeConfig::new(node, &config.limits));
-        let log = MemoryLog::new(MemoryLogConfig::default(), unix_millis);
-        let (rooms, changes) = RoomService::start(Incarnation(rand::random()), node, log).await.context("the log")?;
+        let log = log(&config)?;
+        let (rooms, changes) = RoomService::start(Incarnation(rand::random()), node, log).await?;
 
         let phase = Arc::new(PhaseCell::default());
         let metrics = Arc::new(SignalingMetrics::default());
@@ -107,6 +108,11 @@ impl Server {
         &self.conductor
     }
 
+    /// Whether it still waits for what it needs to take people; it goes on by itself.
+    pub fn is_waiting(&self) -> bool {
+        self.conductor.condition() == Condition::Starting
+    }
+
     /// Where a browser finds the start page.
     pub fn url(&self) -> String {
         banner::url(self.tls.is_some(), self.listen, &self.reachable)
@@ -126,6 +132,14 @@ impl Server {
         let served = self.serving.await;
         self.conductor.stop().await;
         served.context("the HTTP task")?.context("the HTTP listener")
+    }
+}
+
+/// Where the rooms' events are kept.
+fn log(config: &Config) -> anyhow::Result<EventLog> {
+    match &config.kafka.brokers[..] {
+        [] => Ok(MemoryLog::new(MemoryLogConfig::default(), unix_millis).into()),
+        brokers => Ok(KafkaLog::new(KafkaConfig::new(brokers.to_vec())).context("cannot use Kafka (--kafka)")?.into()),
     }
 }
 

@@ -96,6 +96,21 @@ async fn what_is_not_there_is_said_in_the_asker_s_form() {
 }
 
 #[tokio::test]
+async fn without_its_kafka_a_server_starts_and_says_that_it_waits() {
+    let mut config = config();
+    // Nothing listens there.
+    config.kafka.brokers = vec!["127.0.0.1:1".to_owned()];
+    let server = Server::start(config).await.expect("the server starts");
+    assert!(server.is_waiting());
+    assert_eq!(get(&server, "/healthz").await.status, 200);
+    let answer = get(&server, "/readyz").await;
+    assert_eq!((answer.status, answer.body.as_str()), (503, "{\"status\":\"starting\"}"));
+    let metrics = get(&server, "/metrics").await;
+    assert!(metrics.body.contains("\nhyperion_log_reachable 0\n"), "{}", metrics.body);
+    server.stop().await.expect("it stops");
+}
+
+#[tokio::test]
 async fn health_readiness_and_metrics() {
     let server = start().await;
     assert_eq!(get(&server, "/healthz").await.body, "ok\n");
@@ -111,6 +126,8 @@ async fn health_readiness_and_metrics() {
         "hyperion_worker_transports{worker=\"0\"} 0",
         "hyperion_worker_dropped_total{worker=\"0\",cause=\"refused\"} 0",
         "hyperion_signaling_sockets_open 0",
+        "hyperion_log_reachable 1",
+        "hyperion_log_refused_total 0",
     ] {
         assert!(metrics.body.lines().any(|found| found == line), "no '{line}' in\n{}", metrics.body);
     }

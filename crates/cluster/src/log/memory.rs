@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use protocol::RoomId;
 use tokio::sync::watch;
 
-use super::{AppendError, Entry, EventLog, Tail, TailError};
+use super::{AppendError, Entry, LogStatus, Start, TailError};
 
 /// What a [`MemoryLog`] holds at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Default for MemoryLogConfig {
     }
 }
 
-/// An [`EventLog`] in memory. Clones share the records.
+/// An [`EventLog`](super::EventLog) in memory. Clones share the records.
 #[derive(Clone)]
 pub struct MemoryLog {
     shared: Arc<Shared>,
@@ -47,6 +47,8 @@ struct State {
     /// Readers and the offset that each reads next.
     tails: BTreeMap<u64, u64>,
     next_tail: u64,
+    refused: u64,
+    read: u64,
 }
 
 impl MemoryLog {
@@ -63,17 +65,17 @@ impl fmt::Debug for MemoryLog {
     }
 }
 
-impl EventLog for MemoryLog {
-    type Tail = MemoryTail;
-
-    fn append(&self, room: &RoomId, value: Vec<u8>) -> Result<(), AppendError> {
+impl MemoryLog {
+    pub(super) fn append(&self, room: &RoomId, value: Vec<u8>) -> Result<(), AppendError> {
         let Shared { config, clock, end, .. } = &*self.shared;
+        let mut state = self.shared.state();
         if value.len() > config.entry_bytes_max {
+            state.refused += 1;
             return Err(AppendError::TooLarge);
         }
-        let mut state = self.shared.state();
         while state.entries.len() >= config.entries_max {
             if state.tails.values().any(|next| *next <= state.start) || state.entries.pop_front().is_none() {
+                state.refused += 1;
                 return Err(AppendError::Full);
             }
             state.start += 1;
@@ -84,13 +86,28 @@ impl EventLog for MemoryLog {
         Ok(())
     }
 
-    async fn tail(&self) -> Result<MemoryTail, TailError> {
+    pub(super) fn tail(&self, start: Start) -> MemoryTail {
         let mut state = self.shared.state();
         let id = state.next_tail;
-        let next = state.start;
+        let caught_up_at = state.end();
+        let next = match start {
+            Start::Oldest => state.start,
+            Start::End => caught_up_at,
+        };
         state.next_tail += 1;
         state.tails.insert(id, next);
-        Ok(MemoryTail { id, next, end: self.shared.end.subscribe(), shared: Arc::clone(&self.shared) })
+        MemoryTail { id, next, caught_up_at, end: self.shared.end.subscribe(), shared: Arc::clone(&self.shared) }
+    }
+
+    pub(super) fn status(&self) -> LogStatus {
+        let state = self.shared.state();
+        LogStatus {
+            reachable: true,
+            appended: state.end(),
+            refused: state.refused,
+            read: state.read,
+            ..LogStatus::default()
+        }
     }
 }
 
@@ -98,6 +115,8 @@ impl EventLog for MemoryLog {
 pub struct MemoryTail {
     id: u64,
     next: u64,
+    /// The end of the log when this was opened.
+    caught_up_at: u64,
     end: watch::Receiver<u64>,
     shared: Arc<Shared>,
 }
@@ -108,8 +127,8 @@ impl fmt::Debug for MemoryTail {
     }
 }
 
-impl Tail for MemoryTail {
-    async fn next(&mut self) -> Result<Entry, TailError> {
+impl MemoryTail {
+    pub(super) async fn next(&mut self) -> Result<Entry, TailError> {
         let next = self.next;
         // The sender lives in `shared`, so waiting cannot fail.
         let _ = self.end.wait_for(|end| *end > next).await;
@@ -117,7 +136,12 @@ impl Tail for MemoryTail {
         let entry = state.entry(next).ok_or(TailError::Behind)?;
         self.next = next + 1;
         state.tails.insert(self.id, self.next);
+        state.read += 1;
         Ok(entry)
+    }
+
+    pub(super) fn is_caught_up(&self) -> bool {
+        self.next >= self.caught_up_at
     }
 }
 
@@ -158,7 +182,7 @@ mod tests {
 
     #[tokio::test]
     async fn keeps_the_contract_of_a_log() {
-        contract::check(|| log(4096)).await;
+        contract::check(async || log(4096).into()).await;
     }
 
     #[tokio::test]
@@ -166,7 +190,7 @@ mod tests {
         let time_ms = Arc::new(AtomicU64::new(5));
         let clock = Arc::clone(&time_ms);
         let log = MemoryLog::new(MemoryLogConfig::default(), move || clock.load(Ordering::Relaxed));
-        let mut tail = log.tail().await.expect("a tail");
+        let mut tail = log.tail(Start::Oldest);
         for expected in [5, 9, 7] {
             time_ms.store(expected, Ordering::Relaxed);
             log.append(&contract::room("a"), vec![1]).expect("room for it");
@@ -177,12 +201,13 @@ mod tests {
     #[tokio::test]
     async fn a_full_log_refuses_rather_than_lose_what_a_reader_needs() {
         let log = log(2);
-        let mut tail = log.tail().await.expect("a tail");
+        let mut tail = log.tail(Start::Oldest);
         let room = contract::room("a");
         for n in 0..2 {
             log.append(&room, vec![n]).expect("room for it");
         }
         assert_eq!(log.append(&room, vec![2]), Err(AppendError::Full));
+        assert_eq!((log.status().appended, log.status().refused), (2, 1));
         assert_eq!(tail.next().await.expect("an entry").value[..], [0]);
         log.append(&room, vec![3]).expect("the first was read");
         assert_eq!(tail.next().await.expect("an entry").value[..], [1]);
@@ -192,11 +217,11 @@ mod tests {
     #[tokio::test]
     async fn without_readers_the_newest_records_are_kept() {
         let log = log(2);
-        drop(log.tail().await.expect("a tail"));
+        drop(log.tail(Start::Oldest));
         for n in 0..5 {
             log.append(&contract::room("a"), vec![n]).expect("room for it");
         }
-        let mut tail = log.tail().await.expect("a tail");
+        let mut tail = log.tail(Start::Oldest);
         let entry = tail.next().await.expect("an entry");
         assert_eq!((entry.offset, &entry.value[..]), (3, &[3][..]));
     }

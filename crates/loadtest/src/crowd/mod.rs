@@ -115,7 +115,7 @@ impl Crowd {
             };
             let mut leaving = leaving.clone();
             // Without the value, which is locked; whose crowd is gone leaves as well.
-            let leaving = async move { _ = leaving.wait_for(|leave| number < *leave).await.is_ok() };
+            let leaving = async move { _ = leaving.wait_for(|leave| *leave).await.is_ok() };
             crowd.people.spawn(attend(seat, crowd.drive.clone(), entered.clone(), leaving));
             while entrances.try_recv().is_ok() {
                 inside += 1;

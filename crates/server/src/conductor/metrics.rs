@@ -95,6 +95,25 @@ impl Shared {
         }
         text.family("hyperion_room_records_set_aside_total", Kind::Counter, "Log records that could not be read.");
         text.sample(&[], rooms.set_aside);
+        self.write_log(text);
+    }
+
+    fn write_log(&self, text: &mut Exposition) {
+        let log = self.rooms.log_status();
+        let rows = [
+            ("reachable", Kind::Gauge, u64::from(log.reachable), "1 while the rooms' log answers."),
+            ("queued", Kind::Gauge, log.queued as u64, "Records that wait for it."),
+            ("appended_total", Kind::Counter, log.appended, "Records handed over to it."),
+            ("refused_total", Kind::Counter, log.refused, "Records not taken: queue full, too large."),
+            ("given_up_total", Kind::Counter, log.given_up, "Records that waited in vain."),
+            ("read_total", Kind::Counter, log.read, "Records read."),
+            ("nameless_total", Kind::Counter, log.nameless, "Records without the name of a room; left out."),
+            ("errors_total", Kind::Counter, log.errors, "Errors of the way to it that passed by themselves."),
+        ];
+        for (name, kind, value, help) in rows {
+            text.family(&format!("hyperion_log_{name}"), kind, help);
+            text.sample(&[], value);
+        }
     }
 
     /// What the workers hold and counted; none of a worker that died or has too much to do.

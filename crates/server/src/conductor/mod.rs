@@ -31,7 +31,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use cluster::{Applied, Proposal, ProposalKey, RoomService};
+use cluster::{Applied, Condition as RoomsCondition, Proposal, ProposalKey, RoomService};
 use protocol::event::{Binding, RoomEvent};
 use protocol::limits::Limits;
 use protocol::request::{ConnectAuth, JoinPlace, JoinPlaceReply, Welcome};
@@ -43,6 +43,7 @@ use tokio::runtime;
 use tokio::sync::mpsc;
 
 use crate::histogram::Histogram;
+use crate::http::Condition;
 use crate::phase::{Phase, PhaseCell};
 use crate::tokens::{PlaceToken, TokenError, Tokens};
 use media::Media;
@@ -196,8 +197,15 @@ impl Handler for Conductor {
 }
 
 impl crate::http::Monitor for Conductor {
-    fn works(&self) -> bool {
-        !self.0.broken.load(Ordering::Relaxed) && self.0.pool.is_alive()
+    fn condition(&self) -> Condition {
+        if self.0.broken.load(Ordering::Relaxed) || !self.0.pool.is_alive() {
+            return Condition::Broken;
+        }
+        match self.0.rooms.condition() {
+            RoomsCondition::Starting => Condition::Starting,
+            RoomsCondition::Works => Condition::Works,
+            RoomsCondition::Degraded => Condition::Degraded,
+        }
     }
 
     async fn metrics(&self) -> String {

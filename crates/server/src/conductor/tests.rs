@@ -581,7 +581,7 @@ async fn the_only_worker_is_replaced_and_its_people_come_back() {
     anna.produce(Source::Mic).await;
     die(&conductor).await;
     while anna.next().await != Outgoing::Close(ErrorCode::Internal) {}
-    assert!(conductor.works(), "the first time it is replaced before anybody is told");
+    assert_eq!(conductor.condition(), Condition::Works, "the first time it is replaced before anybody is told");
     let n = anna.n;
     let (token, _) = anna.vanish();
     let mut anna = Page::resume(&conductor, &token).await.expect("resumed");
@@ -595,7 +595,7 @@ async fn the_only_worker_is_replaced_and_its_people_come_back() {
     die(&conductor).await;
     while ben.next().await != Outgoing::Close(ErrorCode::Internal) {}
     let replaced = async {
-        while !conductor.works() {
+        while conductor.condition() != Condition::Works {
             tokio::task::yield_now().await;
         }
     };
@@ -639,10 +639,10 @@ async fn die(conductor: &Conductor) {
 #[tokio::test]
 async fn a_server_that_lost_its_log_does_not_work() {
     let conductor = conductor().await;
-    assert!(conductor.works());
+    assert_eq!(conductor.condition(), Condition::Works);
     conductor.0.rooms.shutdown().await;
     let noticed = async {
-        while conductor.works() {
+        while conductor.condition() == Condition::Works {
             tokio::task::yield_now().await;
         }
     };

@@ -27,12 +27,17 @@ pub(super) enum Kind {
 impl Key {
     /// The name as a flag, without its dashes.
     pub(super) fn flag(&self) -> String {
-        self.name.replace(['.', '_'], "-")
+        self.outside().replace(['.', '_'], "-")
     }
 
     /// The name in the environment.
     pub(super) fn variable(&self) -> String {
-        format!("HYPERION_{}", self.name.replace('.', "_").to_uppercase())
+        format!("HYPERION_{}", self.outside().replace('.', "_").to_uppercase())
+    }
+
+    /// The name outside of a file. What a backend is without which it is none, its brokers, is called like itself.
+    fn outside(&self) -> &'static str {
+        self.name.strip_suffix(".brokers").unwrap_or(self.name)
     }
 
     /// What is allowed, in words.
@@ -102,6 +107,18 @@ pub(super) const KEYS: &[Key] = &[
         "the path of a directory",
         "Where the self-signed certificate is kept. Not set: $XDG_DATA_HOME/hyperion, or ~/.local/share/hyperion.",
     ),
+    list(
+        "kafka.brokers",
+        "addresses with a port, such as 127.0.0.1:9092",
+        "Some brokers of the Kafka that keeps the rooms' events (as a flag --kafka, in the environment HYPERION_KAFKA).\n\
+         Empty: they stay in this process.",
+    ),
+    Key {
+        name: "kafka.dangerously_unprotected",
+        kind: Kind::Switch,
+        doc: "Takes a Kafka on another machine. There is no encryption and no password yet, so whoever is on the way or\n\
+              reaches that Kafka can read and change every room.",
+    },
     Key { name: "log.format", kind: Kind::Choice(&["text", "json"]), doc: "Form of a log line (standard error)." },
     text(
         "log.level",

@@ -367,6 +367,11 @@ mod tests {
             ("--limits-grace-ms", "-1"),
             ("--tls-cert", "only-the-certificate.pem"),
             ("--data-dir", ""),
+            ("--kafka", "127.0.0.1"),
+            ("--kafka", "127.0.0.1:0"),
+            ("--kafka", ":9092"),
+            ("--kafka", "::1:9092"),
+            ("--kafka", "http://127.0.0.1:9092"),
         ] {
             let text = message(&[&format!("{flag}={value}")]);
             assert!(text.contains(value) && text.contains("allowed: "), "{flag}: {text}");
@@ -392,6 +397,18 @@ mod tests {
     fn beyond_loopback_only_with_open() {
         assert!(message(&["--listen", "0.0.0.0:4400"]).contains("--open"));
         assert!(run(&["--listen", "[::1]:4400"], &[]).is_ok());
+    }
+
+    #[test]
+    fn kafka_is_on_this_machine_unless_somebody_says_that_it_is_unprotected() {
+        let config = run(&["--kafka", "localhost:9092,[::1]:9093"], &[]).expect("valid");
+        assert_eq!(config.kafka.brokers, ["localhost:9092", "[::1]:9093"]);
+        assert_eq!(run(&[], &[("HYPERION_KAFKA", "127.0.0.1:1")]).expect("valid").kafka.brokers, ["127.0.0.1:1"]);
+        for address in ["kafka:9092", "192.0.2.1:9092", "localhost.example.org:9092", "[2001:db8::1]:9092"] {
+            let text = message(&["--kafka", address]);
+            assert!(text.contains(address) && text.contains("--kafka-dangerously-unprotected"), "{text}");
+            assert!(run(&["--kafka", address, "--kafka-dangerously-unprotected"], &[]).is_ok(), "{address}");
+        }
     }
 
     #[test]

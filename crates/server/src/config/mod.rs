@@ -48,10 +48,22 @@ pub struct Config {
     /// Where the self-signed certificate is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
+    /// Where the rooms' events are kept.
+    pub kafka: Kafka,
     /// What is logged, and how.
     pub log: Log,
     /// What clients may use at most.
     pub limits: Limits,
+}
+
+/// Where the rooms' events are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Kafka {
+    /// Some of Kafka's brokers, as `host:port`; empty: the events stay in this process.
+    pub brokers: Vec<String>,
+    /// Whether Kafka may be on another machine, with nothing that protects the way to it.
+    pub dangerously_unprotected: bool,
 }
 
 /// What is logged, and how.
@@ -86,6 +98,7 @@ impl Default for Config {
             tls_cert: None,
             tls_key: None,
             data_dir: None,
+            kafka: Kafka::default(),
             log: Log::default(),
             limits: Limits::default(),
         }
@@ -150,6 +163,20 @@ impl Config {
                 return Err(ConfigError::new("allowed_origins", origin, allowed));
             }
         }
+        for broker in &self.kafka.brokers {
+            let Some(host) = host_of(broker) else {
+                return Err(ConfigError::new("kafka.brokers", broker, "addresses with a port, such as 127.0.0.1:9092"));
+            };
+            if !is_loopback(host) && !self.kafka.dangerously_unprotected {
+                return Err(ConfigError::new(
+                    "kafka.brokers",
+                    broker,
+                    "addresses of this machine, or add --kafka-dangerously-unprotected: Hyperion speaks to Kafka without \
+                     encryption and without a password yet, so that anybody on the way, and anybody who reaches that \
+                     Kafka, can read and change every room",
+                ));
+            }
+        }
         if let Some(word) = self.log.level.split(',').find(|directive| !names_a_level(directive)) {
             return Err(ConfigError::new("log.level", &self.log.level, format!("{LEVELS} ('{word}' is no level)")));
         }
@@ -158,6 +185,25 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// The host of `host:port`, in brackets if it is an IPv6 address.
+fn host_of(address: &str) -> Option<&str> {
+    let (host, port) = address.rsplit_once(':')?;
+    port.parse::<u16>().ok().filter(|port| *port != 0)?;
+    let is_name = |host: &str| {
+        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
+    };
+    (is_name(host) || ipv6(host).is_some()).then_some(host)
+}
+
+fn ipv6(host: &str) -> Option<IpAddr> {
+    host.strip_prefix('[')?.strip_suffix(']')?.parse().ok().map(IpAddr::V6)
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = ipv6(host).or_else(|| host.parse().ok());
+    address.map_or(host == "localhost", |address| address.is_loopback())
 }
 
 /// Whether a directive says how much to log. [`EnvFilter`] takes any other word as the name of a module, to be logged

@@ -18,10 +18,23 @@ use protocol::{ErrorBody, ErrorCode};
 use crate::phase::{Phase, PhaseCell};
 use assets::Assets;
 
+/// How what is behind the sockets is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// Not yet able to take anybody.
+    Starting,
+    /// Everything runs.
+    Works,
+    /// Media goes on, but nobody can join and no room changes, until something else is back by itself.
+    Degraded,
+    /// Something ended without which nobody can meet.
+    Broken,
+}
+
 /// What `/readyz` and `/metrics` ask.
 pub trait Monitor: Send + Sync + 'static {
-    /// Whether everything runs without which nobody could meet.
-    fn works(&self) -> bool;
+    /// How it is doing.
+    fn condition(&self) -> Condition;
 
     /// All numbers, in Prometheus' exposition format.
     fn metrics(&self) -> impl Future<Output = String> + Send;
@@ -49,8 +62,13 @@ pub fn router<M: Monitor>(signaling: Router, phase: Arc<PhaseCell>, monitor: Arc
 async fn readyz<M: Monitor>(State(http): State<Arc<Http<M>>>) -> Response {
     let (status, text) = match http.phase.now() {
         Phase::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
-        Phase::Ready if !http.monitor.works() => (StatusCode::SERVICE_UNAVAILABLE, "broken"),
-        Phase::Ready => (StatusCode::OK, "ready"),
+        Phase::Ready => match http.monitor.condition() {
+            Condition::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
+            Condition::Works => (StatusCode::OK, "ready"),
+            // Without this node nothing would be better.
+            Condition::Degraded => (StatusCode::OK, "degraded"),
+            Condition::Broken => (StatusCode::SERVICE_UNAVAILABLE, "broken"),
+        },
         Phase::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
     };
     (status, [(CACHE_CONTROL, "no-store")], Json(serde_json::json!({ "status": text }))).into_response()

@@ -1,0 +1,102 @@
+//! The topic is made, or checked.
+
+use cluster::EventLog;
+use cluster::log::{Start, TailError};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+
+use super::broker::Broker;
+use super::{PATIENCE, room, tail};
+
+fn admin(broker: &Broker) -> AdminClient<DefaultClientContext> {
+    let mut client = rdkafka::ClientConfig::new();
+    client.set("bootstrap.servers", broker.config("").brokers.join(",")).create().expect("an admin client")
+}
+
+pub(crate) async fn is_made_as_it_has_to_be(broker: &Broker) {
+    // Eight nodes that start at the same time make one.
+    let opened = (0..8).map(|_| {
+        let log = EventLog::from(broker.log("made"));
+        tokio::spawn(async move { tail(&log, Start::Oldest).await })
+    });
+    for opened in opened.collect::<Vec<_>>() {
+        opened.await.expect("no panic");
+    }
+    let described = admin(broker).describe_configs(&[ResourceSpecifier::Topic("made")], &AdminOptions::new()).await;
+    let topic = described.expect("an answer").pop().expect("the topic").expect("it is there");
+    let value = |key: &str| topic.get(key).and_then(|entry| entry.value.clone()).expect("a setting");
+    assert_eq!(value("cleanup.policy"), "delete");
+    assert_eq!(value("message.timestamp.type"), "LogAppendTime");
+    assert_eq!(value("unclean.leader.election.enable"), "false");
+    assert_eq!(value("max.message.bytes"), "1048576");
+}
+
+pub(crate) async fn that_differs_is_refused(broker: &Broker) {
+    let right = [("message.timestamp.type", "LogAppendTime")];
+    let topics = [
+        ("few", 3, &right[..], "the Kafka topic few has partitions = 3; it has to be 4"),
+        (
+            "compacted",
+            4,
+            &[("message.timestamp.type", "LogAppendTime"), ("cleanup.policy", "compact")],
+            "the Kafka topic compacted has cleanup.policy = compact; it has to be delete",
+        ),
+        (
+            "made-by-kafka",
+            4,
+            &[],
+            "the Kafka topic made-by-kafka has message.timestamp.type = CreateTime; it has to be LogAppendTime",
+        ),
+        (
+            "unclean",
+            4,
+            &[("message.timestamp.type", "LogAppendTime"), ("unclean.leader.election.enable", "true")],
+            "the Kafka topic unclean has unclean.leader.election.enable = true; it has to be false",
+        ),
+        (
+            "small",
+            4,
+            &[("message.timestamp.type", "LogAppendTime"), ("max.message.bytes", "1000000")],
+            "the Kafka topic small has max.message.bytes = 1000000; it has to be at least 1048576",
+        ),
+    ];
+    let made: Vec<NewTopic<'_>> = topics
+        .iter()
+        .map(|(name, partitions, settings, _)| {
+            let topic = NewTopic::new(name, *partitions, TopicReplication::Fixed(1));
+            settings.iter().fold(topic, |topic, (key, value)| topic.set(key, value))
+        })
+        .collect();
+    let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+    admin(broker).create_topics(&made, &options).await.expect("topics");
+    for (name, _, _, message) in topics {
+        let log = EventLog::from(broker.log(name));
+        let error = loop {
+            match log.tail(Start::Oldest).await.expect_err("refused") {
+                TailError::Unavailable(_) => {}
+                error => break error,
+            }
+        };
+        assert_eq!(error, TailError::Unfit(message.to_owned()));
+    }
+    // A larger one is as good.
+    let larger = NewTopic::new("larger", 4, TopicReplication::Fixed(1));
+    let larger = larger.set("message.timestamp.type", "LogAppendTime").set("max.message.bytes", "2000000");
+    admin(broker).create_topics([&larger], &options).await.expect("a topic");
+    tail(&EventLog::from(broker.log("larger")), Start::Oldest).await;
+}
+
+/// The topic is removed and made again: what was read is no longer on it.
+pub(crate) async fn that_lost_what_was_read_is_found_out(broker: &Broker) {
+    let log = EventLog::from(broker.log("lost"));
+    let mut tail = tail(&log, Start::Oldest).await;
+    for n in 0..5 {
+        log.append(&room("a"), vec![n]).expect("room for it");
+        tail.next().await.expect("an entry");
+    }
+    let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+    admin(broker).delete_topics(&["lost"], &options).await.expect("deleted");
+    super::tail(&EventLog::from(broker.log("lost")), Start::Oldest).await;
+    assert_eq!(tail.next().await, Err(TailError::Cut));
+    assert_eq!(tail.next().await, Err(TailError::Cut));
+}
