@@ -4,6 +4,7 @@
 //! the whole session, reconnects included, so that repeating a request is always safe. The acknowledgement is
 //! [`Ack`]: `{ok: true, data}` or `{ok: false, error}`.
 
+use std::borrow::Cow;
 use std::num::NonZeroU8;
 
 use serde::{Deserialize, Serialize};
@@ -37,7 +38,7 @@ pub struct JoinPlaceReply {
     /// For the Socket.IO CONNECT auth; valid for a short time, for this room.
     pub token: String,
     /// For `Device.load`.
-    pub router_rtp_capabilities: RtpCapabilities,
+    pub router_rtp_capabilities: Cow<'static, RtpCapabilities>,
     /// For both transports.
     pub ice_servers: Vec<IceServer>,
 }
@@ -307,8 +308,12 @@ impl Request {
             return Err(ErrorBody::new(ErrorCode::UnknownRequest, message));
         }
         let data = if data.is_null() { Value::Object(serde_json::Map::new()) } else { data };
-        let tagged = serde_json::json!({ "event": name, "data": data });
-        serde_json::from_value(tagged).map_err(|e| ErrorBody::new(ErrorCode::BadRequest, format!("{name}: {e}")))
+        // Not by `json!`, which copies.
+        let mut tagged = serde_json::Map::new();
+        tagged.insert("event".to_owned(), name.into());
+        tagged.insert("data".to_owned(), data);
+        serde_json::from_value(Value::Object(tagged))
+            .map_err(|e| ErrorBody::new(ErrorCode::BadRequest, format!("{name}: {e}")))
     }
 }
 

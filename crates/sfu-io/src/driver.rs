@@ -308,7 +308,7 @@ impl Driver {
     }
 
     fn publish_transports(&self) {
-        let transports = u32::try_from(self.worker.stats().transports).unwrap_or(u32::MAX);
+        let transports = u32::try_from(self.worker.transports()).unwrap_or(u32::MAX);
         self.link.counters.transports.store(transports, Ordering::Relaxed);
     }
 }

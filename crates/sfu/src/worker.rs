@@ -42,6 +42,7 @@ use crate::bwe::Share;
 use crate::clock::WorkerClock;
 use crate::consumer::Consumer;
 use crate::control_queue::ControlQueue;
+use crate::dtls::MESSAGE_BYTES_MAX;
 use crate::ice::Pair;
 use crate::keys::{ConsumerKey, ProducerKey, TransportKey};
 use crate::producer::Producer;
@@ -274,8 +275,8 @@ pub struct Worker {
     stats: WorkerStats,
     /// Room for the shares of one transport.
     shares: Vec<Share>,
-    /// Room for one DTLS record, RTCP compound or STUN reply.
-    scratch: Box<[u8; 2048]>,
+    /// Room for one message of DTLS, RTCP compound or STUN reply.
+    scratch: Box<[u8; MESSAGE_BYTES_MAX]>,
 }
 
 impl Worker {
@@ -304,7 +305,7 @@ impl Worker {
             events: VecDeque::with_capacity(EVENTS_MAX),
             stats: WorkerStats::default(),
             shares: Vec::new(),
-            scratch: Box::new([0; 2048]),
+            scratch: Box::new([0; MESSAGE_BYTES_MAX]),
         }
     }
 
@@ -324,7 +325,12 @@ impl Worker {
         next.into_iter().flatten().min()
     }
 
-    /// Counters and how much it holds.
+    /// How many transports it holds.
+    pub fn transports(&self) -> usize {
+        self.transports.len()
+    }
+
+    /// Counters and how much it holds. It looks at every transport.
     pub fn stats(&self) -> WorkerStats {
         let sent = self.transports.iter().filter_map(|(_, t)| t.egress.as_ref());
         let (packets, bytes) = sent.fold((0, 0), |(p, b), egress| (p + egress.packets, b + egress.bytes));

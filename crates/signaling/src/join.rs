@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{OriginalUri, Path, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use protocol::limits::Limits;
@@ -92,10 +92,26 @@ pub(crate) async fn limit_sockets<H: Handler>(
     if opens && let Err(wait) = state.addresses.take_connect(Instant::now(), address) {
         return too_many("connections from this address", wait);
     }
-    match tokio::time::timeout(ENGINE_TIMEOUT, next.run(request)).await {
+    match tokio::time::timeout(ENGINE_TIMEOUT, next.run(detach(request))).await {
         Ok(response) => response,
         Err(_) => error_response(ErrorBody::new(ErrorCode::BadRequest, "the request did not arrive in time"), RETRY),
     }
+}
+
+/// Copies the head of a request. Engine.IO keeps it as long as the socket lives, and with it the 16 KiB of the
+/// connection's read buffer that it was cut from.
+fn detach(request: Request) -> Request {
+    let (mut head, body) = request.into_parts();
+    for value in head.headers.values_mut() {
+        if let Ok(copy) = HeaderValue::from_bytes(value.as_bytes()) {
+            *value = copy;
+        }
+    }
+    if let Ok(copy) = head.uri.to_string().parse() {
+        head.uri = copy;
+    }
+    head.extensions.remove::<OriginalUri>();
+    Request::from_parts(head, body)
 }
 
 fn content_length(headers: &HeaderMap) -> Option<usize> {

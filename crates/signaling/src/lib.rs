@@ -8,6 +8,7 @@ mod handler;
 mod join;
 mod limits;
 mod metrics;
+mod news;
 mod origin;
 mod outbox;
 pub mod packet;
@@ -23,6 +24,7 @@ use engineioxide::service::EngineIoService;
 
 pub use handler::{Handler, SessionHandle};
 pub use metrics::{Metric, MetricsSnapshot, SignalingMetrics};
+pub use news::News;
 pub use outbox::{Outbox, OutboxClosed, OutboxReceiver, Outgoing, outbox};
 pub use requests::{Action, Call, Reader};
 

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use protocol::{ErrorCode, Notification};
+use protocol::ErrorCode;
 use tokio::sync::{Notify, mpsc};
+
+use crate::News;
 
 /// How many notifications may wait for a socket. A client that is further behind than this is closed; it
 /// resumes and gets a snapshot, which is cheaper than what it missed.
@@ -18,7 +20,7 @@ pub struct OutboxClosed;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outgoing {
     /// Tell the client.
-    Notify(Notification),
+    Notify(News),
     /// Tell the client `sessionEnded` with this reason, then close.
     Close(ErrorCode),
     /// Close at once: the queue ran over.
@@ -34,15 +36,15 @@ pub struct Outbox {
 
 impl Outbox {
     /// Queues a notification. When the queue is full the socket is closed without it.
-    pub fn notify(&self, notification: Notification) -> Result<(), OutboxClosed> {
-        self.send(Outgoing::Notify(notification))
+    pub fn notify(&self, news: impl Into<News>) -> Result<(), OutboxClosed> {
+        self.send(Outgoing::Notify(news.into()))
     }
 
     /// Queues a notification if at least half of the queue is free: for what the next of its kind makes obsolete.
-    pub fn notify_unless_behind(&self, notification: Notification) {
+    pub fn notify_unless_behind(&self, news: impl Into<News>) {
         if self.sender.capacity() >= CAPACITY / 2 {
             // A closed socket needs no news.
-            let _ = self.notify(notification);
+            let _ = self.notify(news);
         }
     }
 
@@ -92,6 +94,8 @@ pub fn outbox() -> (Outbox, OutboxReceiver) {
 
 #[cfg(test)]
 mod tests {
+    use protocol::Notification;
+
     use super::*;
 
     #[tokio::test]
@@ -125,7 +129,7 @@ mod tests {
         let notification = Notification::AudioLevels { levels: Vec::new() };
         outbox.notify(notification.clone()).expect("room");
         outbox.close(ErrorCode::Draining);
-        assert_eq!(receiver.recv().await, Some(Outgoing::Notify(notification)));
+        assert_eq!(receiver.recv().await, Some(Outgoing::Notify(notification.into())));
         assert_eq!(receiver.recv().await, Some(Outgoing::Close(ErrorCode::Draining)));
         drop(outbox);
         assert_eq!(receiver.recv().await, None);

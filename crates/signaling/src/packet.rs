@@ -87,12 +87,18 @@ pub const DISCONNECT: &str = "1";
 
 /// An event with one argument; `None` if `argument` cannot be JSON.
 pub fn event(name: &str, argument: &impl Serialize) -> Option<String> {
-    serde_json::to_string(&(name, argument)).ok().map(|json| format!("2{json}"))
+    encode(String::from("2"), &(name, argument))
 }
 
 /// An acknowledgement with one argument; `None` if `argument` cannot be JSON.
 pub fn ack(id: u64, argument: &impl Serialize) -> Option<String> {
-    serde_json::to_string(&[argument]).ok().map(|json| format!("3{id}{json}"))
+    encode(format!("3{id}"), &[argument])
+}
+
+fn encode(head: String, payload: &impl Serialize) -> Option<String> {
+    let mut packet = head.into_bytes();
+    serde_json::to_writer(&mut packet, payload).ok()?;
+    String::from_utf8(packet).ok()
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ use crate::limits::{AddressLimits, ClientAddress, SocketCount};
 use crate::outbox::{Outgoing, outbox};
 use crate::packet::{self, DISCONNECT};
 use crate::requests::{Action, Call, Reader, send_ack};
-use crate::{Handler, OutboxReceiver, SessionHandle, SignalingMetrics};
+use crate::{Handler, News, OutboxReceiver, SessionHandle, SignalingMetrics};
 
 /// How long a socket may take until its CONNECT.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -174,8 +174,8 @@ impl<H: Handler> Engine<H> {
     }
 
     /// Sends, waiting a little while the buffer is full. False if the socket is or was closed.
-    async fn deliver(&self, socket: &Socket, packet: String) -> bool {
-        let mut packet = Str::from(packet);
+    async fn deliver(&self, socket: &Socket, packet: impl Into<Str>) -> bool {
+        let mut packet = packet.into();
         for _ in 0..FULL_TRIES {
             packet = match socket.emit(packet) {
                 Ok(()) => return true,
@@ -285,13 +285,13 @@ impl<H: Handler> Engine<H> {
                 next = outgoing.recv() => next,
             };
             match next {
-                Some(Outgoing::Notify(notification)) => {
-                    if !self.notify(socket, notification).await {
+                Some(Outgoing::Notify(news)) => {
+                    if !self.notify(socket, &news).await {
                         return;
                     }
                 }
                 Some(Outgoing::Close(reason)) => {
-                    if self.notify(socket, Notification::SessionEnded { reason }).await {
+                    if self.notify(socket, &Notification::SessionEnded { reason }.into()).await {
                         goodbye(socket).await;
                     }
                     return;
@@ -305,9 +305,8 @@ impl<H: Handler> Engine<H> {
         }
     }
 
-    async fn notify(&self, socket: &Socket, notification: Notification) -> bool {
-        let (name, data) = notification.into_event();
-        match packet::event(&name, &data) {
+    async fn notify(&self, socket: &Socket, news: &News) -> bool {
+        match news.packet() {
             Some(packet) => self.deliver(socket, packet).await,
             None => true,
         }

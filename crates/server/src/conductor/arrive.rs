@@ -11,8 +11,9 @@ use protocol::request::{Direction, Join, Welcome};
 use protocol::snapshot::RoomSnapshot;
 use protocol::transport::TransportOptions;
 use protocol::{ErrorBody, ErrorCode, MediaKind, Notification, ParticipantId, RoomId, SessionId, TransportId};
+use sfu::Worker;
 use sfu_io::CallError;
-use signaling::{Outbox, SessionHandle};
+use signaling::{News, Outbox, SessionHandle};
 use tokio::time::timeout;
 
 use super::media::{Closing, Media, call_failed, create_transport};
@@ -251,9 +252,10 @@ impl Shared {
         let waiting = person.arrival.take().map(|arrival| arrival.waiting).unwrap_or_default();
         let member = person.member.as_mut().ok_or_else(session_expired)?;
         let speaker = speaker.map(|producer_id| Notification::ActiveSpeaker { producer_id });
-        for notification in member.ended_beside(&room).into_iter().chain(waiting).chain(speaker) {
+        let ended = member.ended_beside(&room).into_iter().map(News::from);
+        for news in ended.chain(waiting).chain(speaker.map(News::from)) {
             // A socket that is too slow already will be closed, and resumes.
-            let _ = outbox.notify(notification);
+            let _ = outbox.notify(news);
         }
         if self.is_draining() {
             outbox.close(ErrorCode::Draining);
@@ -262,7 +264,8 @@ impl Shared {
             outbox.close(ErrorCode::Internal);
         }
         member.outbox = Some(outbox);
-        let kept = member.transports();
+        let made = [&transports.send, &transports.recv].map(|made| made.as_ref().map(|options| options.id));
+        let kept: Vec<_> = member.transports().filter(|kept| !made.contains(&Some(*kept))).collect();
         let token = SessionToken {
             room: turn.room().clone(),
             participant: turn.participant(),
@@ -271,12 +274,12 @@ impl Shared {
         };
         registry.add_socket(handle, turn.room(), turn.participant());
         // What a broken socket swallowed: a publisher that was not told would keep a wanted layer switched off.
-        let media = registry.media(turn.room(), || self.place());
-        drop(
-            media.map(|media| {
-                media.worker.call(move |worker, _| kept.for_each(|transport| worker.tell_layers(transport)))
-            }),
-        );
+        if !kept.is_empty()
+            && let Some(media) = registry.media(turn.room(), || self.place())
+        {
+            let tell = move |worker: &mut Worker| kept.into_iter().for_each(|transport| worker.tell_layers(transport));
+            drop(media.worker.call(move |worker, _| tell(worker)));
+        }
         drop(registry);
         let welcome = Welcome {
             participant_id: token.participant,

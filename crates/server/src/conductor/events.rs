@@ -8,6 +8,7 @@ use protocol::notification::AudioLevel;
 use protocol::{ErrorCode, Notification};
 use sfu::Event;
 use sfu_io::{EventReceiver, PoolEvent, WorkerIndex};
+use signaling::News;
 use tokio::task::consume_budget;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -111,16 +112,16 @@ pub(super) fn pass_on(shared: &Arc<Shared>, event: Event) {
         Event::DataProducerClosed { .. } => {}
         Event::ActiveSpeaker { router, producer } => {
             registry.set_speaker(router, producer);
-            let notification = Notification::ActiveSpeaker { producer_id: producer };
+            let news = News::from(Notification::ActiveSpeaker { producer_id: producer });
             for outbox in registry.listeners(router) {
-                outbox.notify_unless_behind(notification.clone());
+                outbox.notify_unless_behind(news.clone());
             }
         }
         Event::AudioLevels { router, levels } => {
             let levels = levels.into_iter().map(|(producer_id, level)| AudioLevel { producer_id, level }).collect();
-            let notification = Notification::AudioLevels { levels };
+            let news = News::from(Notification::AudioLevels { levels });
             for outbox in registry.listeners(router) {
-                outbox.notify_unless_behind(notification.clone());
+                outbox.notify_unless_behind(news.clone());
             }
         }
     }

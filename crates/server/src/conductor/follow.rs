@@ -7,6 +7,7 @@ use std::sync::Arc;
 use cluster::Applied;
 use protocol::{ErrorCode, Notification};
 use room::{Change, LeaveReason};
+use signaling::News;
 use tokio::sync::mpsc;
 
 use super::media::Closing;
@@ -25,8 +26,8 @@ pub(super) async fn run(shared: Arc<Shared>, mut changes: mpsc::Receiver<Applied
 
 fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applied) {
     let mut registry = shared.registry();
-    if let Some(notification) = notification(seq, &change) {
-        registry.people(&room).for_each(|(_, person)| person.hear(seq, &notification));
+    if let Some(news) = notification(seq, &change).map(News::from) {
+        registry.people(&room).for_each(|(_, person)| person.hear(seq, &news));
     }
     match change {
         Change::Joined { binding, .. } | Change::Returned { binding } => {

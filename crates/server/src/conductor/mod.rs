@@ -27,15 +27,16 @@ mod turn;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use cluster::{Applied, Condition as RoomsCondition, Proposal, ProposalKey, RoomService};
 use protocol::event::{Binding, RoomEvent};
 use protocol::limits::Limits;
 use protocol::request::{ConnectAuth, JoinPlace, JoinPlaceReply, Welcome};
-use protocol::{ErrorBody, ErrorCode, ParticipantId, Reply, Request, RoomId};
+use protocol::{ErrorBody, ErrorCode, ParticipantId, Reply, Request, RoomId, RtpCapabilities};
 use sfu::worker::RouterId;
 use sfu_io::{EventReceiver, WorkerPool};
 use signaling::{Handler, Outbox, SessionHandle, SignalingMetrics};
@@ -50,6 +51,8 @@ use media::Media;
 use metrics::Results;
 use registry::Registry;
 
+/// The same for all who come.
+static ROUTER_CAPABILITIES: LazyLock<RtpCapabilities> = LazyLock::new(sfu::ortc::router_capabilities);
 /// Where clients find Socket.IO on this node.
 const SOCKET_PATH: &str = "/socket.io/";
 /// How long the server waits before it repeats what the log did not take.
@@ -162,7 +165,7 @@ impl Handler for Conductor {
         Ok(JoinPlaceReply {
             path: SOCKET_PATH.to_owned(),
             token: self.0.tokens.place(unix_time(), &PlaceToken { room, participant }),
-            router_rtp_capabilities: sfu::ortc::router_capabilities(),
+            router_rtp_capabilities: Cow::Borrowed(&ROUTER_CAPABILITIES),
             ice_servers: Vec::new(),
         })
     }

@@ -11,7 +11,7 @@ use protocol::{
     ConsumerId, DataConsumerId, Notification, ParticipantId, ProducerId, RoomId, RtpCapabilities, SessionId, Source,
     TransportId,
 };
-use signaling::{Outbox, SessionHandle};
+use signaling::{News, Outbox, SessionHandle};
 use tokio::sync::Notify;
 
 use super::outcomes::Outcomes;
@@ -42,7 +42,7 @@ pub(super) struct Person {
 pub(super) struct Arrival {
     /// The newest binding of this person that was followed, and its event's number.
     pub(super) reached: Option<(u64, u64)>,
-    pub(super) waiting: Vec<Notification>,
+    pub(super) waiting: Vec<News>,
     /// Told when `reached` rises.
     pub(super) progress: Arc<Notify>,
 }
@@ -155,31 +155,31 @@ impl Member {
     }
 
     /// Tells the client, if it has a socket. One that reads too slowly is closed by its outbox.
-    pub(super) fn tell(&self, notification: Notification) {
+    pub(super) fn tell(&self, news: impl Into<News>) {
         if let Some(outbox) = &self.outbox {
-            let _ = outbox.notify(notification);
+            let _ = outbox.notify(news);
         }
     }
 
     /// The same for what the next of its kind makes obsolete: unless too much waits for the client.
-    pub(super) fn tell_unless_behind(&self, notification: Notification) {
+    pub(super) fn tell_unless_behind(&self, news: impl Into<News>) {
         if let Some(outbox) = &self.outbox {
-            outbox.notify_unless_behind(notification);
+            outbox.notify_unless_behind(news);
         }
     }
 }
 
 impl Person {
     /// Passes on what happened in the room by the event `seq`.
-    pub(super) fn hear(&mut self, seq: u64, notification: &Notification) {
+    pub(super) fn hear(&mut self, seq: u64, news: &News) {
         if let Some(arrival) = &mut self.arrival
             && arrival.reached.is_some_and(|(_, own)| seq > own)
             && arrival.waiting.len() <= WAITING_MAX
         {
-            arrival.waiting.push(notification.clone());
+            arrival.waiting.push(news.clone());
         }
         if let Some(member) = &self.member {
-            member.tell(notification.clone());
+            member.tell(news.clone());
         }
     }
 

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use sfu::dtls::Identity;
 use sfu::worker::ListenAddr;
 use sfu_io::PoolConfig;
-use signaling::{OutboxReceiver, Outgoing, outbox};
+use signaling::{News, OutboxReceiver, Outgoing, outbox};
 
 use super::*;
 use crate::http::Monitor as _;
@@ -73,7 +73,11 @@ impl Page {
     ) -> Result<Self, ErrorBody> {
         let room = room.parse().expect("a room's name");
         let place = conductor.join_place(room, JoinPlace { resume_token }).await?;
-        let join = Join { name: name.to_owned(), rtp_capabilities: place.router_rtp_capabilities, enable_sctp: true };
+        let join = Join {
+            name: name.to_owned(),
+            rtp_capabilities: place.router_rtp_capabilities.into_owned(),
+            enable_sctp: true,
+        };
         Self::connect(conductor, ConnectAuth { token: place.token, join: Some(join), resume: None }).await
     }
 
@@ -132,7 +136,7 @@ impl Page {
 
     async fn hears(&mut self, wanted: impl Fn(&Notification) -> bool) -> Notification {
         match self.next().await {
-            Outgoing::Notify(heard) if wanted(&heard) => heard,
+            Outgoing::Notify(heard) if wanted(&heard) => (*heard).clone(),
             other => panic!("heard something else: {other:?}"),
         }
     }
@@ -267,7 +271,8 @@ async fn a_source_published_again_keeps_its_consumers() {
         anna.produce(Source::Mic).await;
     }
     anna.request(Request::PauseProducer { producer_id: mic }).await.expect("paused");
-    while !matches!(ben.next().await, Outgoing::Notify(Notification::ProducerPaused { .. })) {}
+    let paused = |news: &News| matches!(**news, Notification::ProducerPaused { .. });
+    while !matches!(ben.next().await, Outgoing::Notify(news) if paused(&news)) {}
     assert_eq!(worker_stats(&conductor).await.producers, 1);
 }
 
@@ -495,10 +500,9 @@ async fn rooms_that_end_leave_nothing_behind() {
         assert_eq!(worker_stats(&conductor).await.routers, 20, "cycle {cycle}");
         for page in &mut pages {
             page.request(Request::Leave {}).await.expect("left");
-            while !matches!(
-                page.inbox.recv().await,
-                None | Some(Outgoing::Notify(Notification::ParticipantLeft { .. }))
-            ) {}
+            let left = |news: &News| matches!(**news, Notification::ParticipantLeft { .. });
+            let other = |next: Outgoing| !matches!(next, Outgoing::Notify(news) if left(&news));
+            while page.inbox.recv().await.is_some_and(other) {}
             conductor.disconnected(page.handle, false);
         }
         let mut last = Page::join(&conductor, "room-0", "Ben").await;
@@ -542,16 +546,17 @@ async fn everybody_is_in_the_order_of_one_log() {
         let mut producers: Vec<ProducerId> = snapshot.map(|p| p.id).collect();
         let mut last = page.welcome.room.seq;
         while people.len() < 20 || producers.len() < 20 {
-            match page.next().await {
-                Outgoing::Notify(Notification::ParticipantJoined { seq, participant }) => {
-                    assert!(seq > last && !people.contains(&participant.id));
+            let Outgoing::Notify(news) = page.next().await else { panic!("closed") };
+            match &*news {
+                Notification::ParticipantJoined { seq, participant } => {
+                    assert!(*seq > last && !people.contains(&participant.id));
                     people.push(participant.id);
-                    last = seq;
+                    last = *seq;
                 }
-                Outgoing::Notify(Notification::ProducerAdded { seq, producer, .. }) => {
-                    assert!(seq > last && !producers.contains(&producer.id));
+                Notification::ProducerAdded { seq, producer, .. } => {
+                    assert!(*seq > last && !producers.contains(&producer.id));
                     producers.push(producer.id);
-                    last = seq;
+                    last = *seq;
                 }
                 other => panic!("heard something else: {other:?}"),
             }

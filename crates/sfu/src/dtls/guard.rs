@@ -9,7 +9,7 @@ const CLIENT_HELLO: u8 = 1;
 const RECORD_HEADER_BYTES: usize = 13;
 const MESSAGE_HEADER_BYTES: usize = 12;
 /// Longer than any handshake message that a browser sends, certificates included.
-pub(super) const MESSAGE_BYTES_MAX: usize = 8192;
+pub const MESSAGE_BYTES_MAX: usize = 8192;
 
 /// The random of a ClientHello: which handshake a datagram begins.
 pub(super) type HelloRandom = [u8; 32];

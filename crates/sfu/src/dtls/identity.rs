@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use dimpl::crypto::{CryptoProvider, aws_lc_rs};
 use dimpl::{Config, Dtls, DtlsCertificate, certificate};
 use protocol::transport::{DtlsFingerprint, DtlsParameters, DtlsRole};
 
+use super::key::OwnKey;
 use crate::ice::CONSENT_TIMEOUT;
 use crate::transmit::DATAGRAM_BYTES_MAX;
 
@@ -35,7 +37,12 @@ pub enum IdentityError {
 impl Identity {
     /// Makes a new certificate, valid for a year, and checks the crypto library.
     pub fn generate() -> Result<Arc<Self>, IdentityError> {
+        let certificate = certificate::generate_self_signed_certificate().map_err(|_| IdentityError::Certificate)?;
+        let key = OwnKey::read(&certificate.private_key).ok_or(IdentityError::Certificate)?;
+        // Providers live as long as the process, as the identity does.
+        let provider = CryptoProvider { key_provider: Box::leak(Box::new(key)), ..aws_lc_rs::default_provider() };
         let config = Config::builder()
+            .with_crypto_provider(provider)
             .mtu(DATAGRAM_BYTES_MAX)
             // STUN has validated the address already; a cookie would only cost a round trip.
             .use_server_cookie(false)
@@ -44,7 +51,6 @@ impl Identity {
             .handshake_timeout(CONSENT_TIMEOUT)
             .build()
             .map_err(IdentityError::Config)?;
-        let certificate = certificate::generate_self_signed_certificate().map_err(|_| IdentityError::Certificate)?;
         let fingerprint = DtlsFingerprint { algorithm: "sha-256".to_owned(), value: certificate.fingerprint_str() };
         Ok(Arc::new(Self { config: Arc::new(config), certificate, fingerprint }))
     }

@@ -8,7 +8,7 @@ use protocol::transport::{DtlsParameters, DtlsRole};
 
 use super::Identity;
 use super::fingerprint::Fingerprints;
-use super::guard::{self, HelloRandom, MESSAGE_BYTES_MAX, Verdict};
+use super::guard::{self, HelloRandom, Verdict};
 use crate::srtp::{OpenKeys, Profile, Role, SealKeys, derive_keys};
 
 /// How often a handshake that failed begins anew before the transport fails.
@@ -23,7 +23,8 @@ const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
 /// from address pairs that ICE validated, and calls [`poll`](Self::poll) after every other call.
 pub struct DtlsServer {
     identity: Arc<Identity>,
-    dtls: Dtls,
+    /// From the handshake's first datagram on: the half of a transport pair that sends nothing never has one.
+    dtls: Option<Box<Dtls>>,
     phase: Phase,
     /// We send the ClientHello.
     active: bool,
@@ -104,11 +105,10 @@ pub enum RemoteParametersError {
 
 impl DtlsServer {
     /// An endpoint that waits for a ClientHello.
-    pub fn new(identity: Arc<Identity>, now: Instant) -> Self {
-        let dtls = identity.endpoint(now);
+    pub fn new(identity: Arc<Identity>) -> Self {
         Self {
             identity,
-            dtls,
+            dtls: None,
             phase: Phase::Handshaking,
             active: false,
             remote: None,
@@ -159,24 +159,25 @@ impl DtlsServer {
         if self.close_reason().is_some() || !self.admits(now, datagram) {
             return;
         }
+        let identity = &self.identity;
+        let dtls = self.dtls.get_or_insert_with(|| Box::new(identity.endpoint(now)));
         // The library takes its clock from the last timeout.
-        if self.dtls.handle_timeout(now).and_then(|()| self.dtls.handle_packet(datagram)).is_err() {
+        if dtls.handle_timeout(now).and_then(|()| dtls.handle_packet(datagram)).is_err() {
             self.fail(now);
         }
     }
 
     /// Lets time pass: retransmits, or gives up.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if self.close_reason().is_none() && self.dtls.handle_timeout(now).is_err() {
+        if self.close_reason().is_none() && self.dtls.as_mut().is_some_and(|dtls| dtls.handle_timeout(now).is_err()) {
             self.fail(now);
         }
     }
 
     /// What is to be done next; to be called until it gives [`DtlsOutput::Timeout`] or [`DtlsOutput::Idle`].
-    /// `out` has room for [`DATAGRAM_BYTES_MAX`](crate::transmit::DATAGRAM_BYTES_MAX).
+    /// `out` has room for [`MESSAGE_BYTES_MAX`](super::MESSAGE_BYTES_MAX): the library panics when a certificate does not
+    /// fit.
     pub fn poll(&mut self, now: Instant, out: &mut [u8]) -> DtlsOutput {
-        // The library panics when a certificate does not fit.
-        let mut buffer = [0; MESSAGE_BYTES_MAX];
         loop {
             match self.phase {
                 Phase::Closed(_) => return DtlsOutput::Idle,
@@ -191,11 +192,16 @@ impl DtlsServer {
                 self.phase = Phase::Connected;
                 return DtlsOutput::Connected { seal, open };
             }
-            match self.dtls.poll_output(&mut buffer) {
+            let Some(dtls) = &mut self.dtls else {
+                return match self.phase {
+                    Phase::Closing(reason) => self.closed(reason),
+                    _ => DtlsOutput::Idle,
+                };
+            };
+            // What it writes stands at the beginning.
+            match dtls.poll_output(out) {
                 Output::Packet(packet) => {
                     self.answered = true;
-                    let Some(out) = out.get_mut(..packet.len()) else { continue };
-                    out.copy_from_slice(packet);
                     return DtlsOutput::Packet(packet.len());
                 }
                 Output::PeerCert(certificate) => self.verify(certificate),
@@ -216,8 +222,6 @@ impl DtlsServer {
                 },
                 // What nobody vouches for yet comes again.
                 Output::ApplicationData(data) if self.phase == Phase::Connected => {
-                    let Some(out) = out.get_mut(..data.len()) else { continue };
-                    out.copy_from_slice(data);
                     return DtlsOutput::Data(data.len());
                 }
                 _ => {}
@@ -232,7 +236,7 @@ impl DtlsServer {
         if self.phase != Phase::Connected {
             return None;
         }
-        if self.dtls.send_application_data(data).is_err() {
+        if self.dtls.as_mut().is_none_or(|dtls| dtls.send_application_data(data).is_err()) {
             self.close(CloseReason::Failed);
             return None;
         }
@@ -289,18 +293,18 @@ impl DtlsServer {
 
     /// Forgets the handshake and begins another.
     fn begin(&mut self, now: Instant) {
-        self.dtls = self.identity.endpoint(now);
+        let dtls = self.dtls.insert(Box::new(self.identity.endpoint(now)));
+        if self.active {
+            dtls.set_active(true);
+        }
         self.phase = Phase::Handshaking;
         self.certificate = None;
         self.verified = false;
         self.keys = None;
         self.hello = None;
         self.answered = false;
-        if self.active {
-            self.dtls.set_active(true);
-        }
         // The first timeout sets the clock, and makes a client write its ClientHello.
-        if self.dtls.handle_timeout(now).is_err() {
+        if dtls.handle_timeout(now).is_err() {
             self.close(CloseReason::Failed);
         }
     }
@@ -309,7 +313,7 @@ impl DtlsServer {
         self.keys = None;
         self.phase = Phase::Closing(reason);
         // Where nothing is left to be said the library says nothing, and the reason is known anyway.
-        let _ = self.dtls.close();
+        let _ = self.dtls.as_mut().map(|dtls| dtls.close());
     }
 }
 

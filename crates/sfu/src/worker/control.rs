@@ -144,7 +144,7 @@ impl Worker {
             id,
             router,
             ice,
-            dtls: DtlsServer::new(self.config.identity.clone(), now),
+            dtls: DtlsServer::new(self.config.identity.clone()),
             open: None,
             egress: None,
             incoming: FxHashMap::default(),

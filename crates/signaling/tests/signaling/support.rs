@@ -10,7 +10,7 @@ use futures_util::{SinkExt, StreamExt};
 use protocol::limits::Limits;
 use protocol::request::{ConnectAuth, JoinPlace, JoinPlaceReply, Welcome};
 use protocol::snapshot::RoomSnapshot;
-use protocol::{ErrorBody, ErrorCode, ParticipantId, Reply, Request, RoomId, RtpCapabilities};
+use protocol::{ErrorBody, ErrorCode, ParticipantId, Reply, Request, RoomId};
 use serde_json::{Value, json};
 use signaling::{Handler, Outbox, SessionHandle, SignalingConfig, SignalingMetrics, router};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -55,7 +55,7 @@ impl Handler for Room {
             _ => Ok(JoinPlaceReply {
                 path: "/socket.io/".to_owned(),
                 token: "t".to_owned(),
-                router_rtp_capabilities: RtpCapabilities::default(),
+                router_rtp_capabilities: Default::default(),
                 ice_servers: Vec::new(),
             }),
         }

@@ -48,7 +48,7 @@ pub(super) fn chromium() -> &'static Value {
 /// A client's certificate hashes, as its signalling brings them.
 pub(super) fn fingerprints(parameters: &DtlsParameters) {
     let now = Instant::now();
-    let mut server = DtlsServer::new(IDENTITY.clone(), now);
+    let mut server = DtlsServer::new(IDENTITY.clone());
     let taken = server.set_remote_parameters(now, parameters).is_ok();
     assert_eq!(server.has_remote_parameters(), taken);
 }

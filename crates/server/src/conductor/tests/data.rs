@@ -129,7 +129,8 @@ async fn channels_are_limited_and_asked_for() {
 
     let place = conductor.join_place("daily".parse().expect("a name"), JoinPlace { resume_token: None }).await;
     let place = place.expect("a place");
-    let join = Join { name: "Ben".into(), rtp_capabilities: place.router_rtp_capabilities, enable_sctp: false };
+    let join =
+        Join { name: "Ben".into(), rtp_capabilities: place.router_rtp_capabilities.into_owned(), enable_sctp: false };
     let auth = ConnectAuth { token: place.token, join: Some(join), resume: None };
     let mut ben = Page::connect(&conductor, auth).await.expect("joined");
     assert!(ben.welcome.send_transport.as_ref().is_some_and(|options| options.sctp_parameters.is_none()));

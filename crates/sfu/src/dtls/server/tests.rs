@@ -43,7 +43,7 @@ impl Link {
         client.handle_timeout(now).expect("begins");
         Self {
             now,
-            server: DtlsServer::new(Identity::generate().expect("an identity"), now),
+            server: DtlsServer::new(Identity::generate().expect("an identity")),
             server_keys: None,
             server_data: Vec::new(),
             client_data: Vec::new(),
@@ -77,7 +77,7 @@ impl Link {
     }
 
     fn poll_server(&mut self) {
-        let mut buffer = [0; 4096];
+        let mut buffer = [0; crate::dtls::MESSAGE_BYTES_MAX];
         loop {
             match self.server.poll(self.now, &mut buffer) {
                 DtlsOutput::Packet(bytes) => self.to_client.push_back(buffer[..bytes].to_vec()),
