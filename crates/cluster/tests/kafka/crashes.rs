@@ -225,7 +225,7 @@ async fn join(service: &RoomService, n: usize) -> Binding {
 
 fn joined(n: usize) -> Proposal {
     let (participant, session) = (ParticipantId(n as u64), SessionId(n as u64));
-    let event = RoomEvent::Joined { participant, session, name: "P".to_owned() };
+    let event = RoomEvent::Joined { participant, session, name: "P".to_owned(), video_codecs: Vec::new() };
     Proposal { room: room_of(n), key: ProposalKey::Session { session, n: 0 }, binding: None, event }
 }
 

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use dimpl::{Dtls, Output};
 use protocol::transport::{DtlsParameters, DtlsRole};
 
-use super::Identity;
 use super::fingerprint::Fingerprints;
 use super::guard::{self, HelloRandom, Verdict};
+use super::{Identity, RECORD_OVERHEAD};
 use crate::srtp::{OpenKeys, Profile, Role, SealKeys, derive_keys};
 
 /// How often a handshake that failed begins anew before the transport fails.
@@ -233,7 +233,7 @@ impl DtlsServer {
     /// gives its length; `None` when it does not fit or the association is not connected. To be called when
     /// [`poll`](Self::poll) has nothing to say.
     pub fn seal(&mut self, now: Instant, data: &[u8], out: &mut [u8]) -> Option<usize> {
-        if self.phase != Phase::Connected {
+        if self.phase != Phase::Connected || data.len() + RECORD_OVERHEAD > out.len() {
             return None;
         }
         if self.dtls.as_mut().is_none_or(|dtls| dtls.send_application_data(data).is_err()) {

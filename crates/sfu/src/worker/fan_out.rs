@@ -250,7 +250,7 @@ mod tests {
     }
 
     fn retransmission(consumer: ConsumerKey, slot: u64) -> Retransmission {
-        let original = Found { layer: 0, slot, sequence: slot, shift: Shift::default() };
+        let original = Found { layer: 0, slot, sequence: slot, shift: Shift::default(), capture_us: 0 };
         Retransmission { consumer, original }
     }
 

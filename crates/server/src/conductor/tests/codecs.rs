@@ -6,7 +6,7 @@ use super::*;
 async fn join_without(conductor: &Conductor, name: &str, lacking: &[&str]) -> Page {
     let room = "daily".parse().expect("a room's name");
     let place = conductor.join_place(room, JoinPlace { resume_token: None }).await.expect("a place");
-    let mut rtp_capabilities = place.router_rtp_capabilities;
+    let mut rtp_capabilities = place.router_rtp_capabilities.into_owned();
     rtp_capabilities.codecs.retain(|codec| !lacking.contains(&codec.mime_type.as_str()));
     let join = Join { name: name.to_owned(), rtp_capabilities, enable_sctp: false };
     Page::connect(conductor, ConnectAuth { token: place.token, join: Some(join), resume: None }).await.expect("joined")
@@ -53,11 +53,11 @@ async fn a_publisher_is_told_what_everybody_has_and_with_that_who_was_left_out_r
     ben.hears(|n| matches!(n, Notification::ProducerAdded { producer, .. } if producer.id == camera)).await;
     let mut heard = Vec::new();
     for _ in 0..2 {
-        let Outgoing::Notify(notification) = cara.next().await else { panic!("closed") };
-        if let Notification::ConsumerClosed { consumer_id } = notification {
+        let Outgoing::Notify(news) = cara.next().await else { panic!("closed") };
+        if let Notification::ConsumerClosed { consumer_id } = *news {
             assert_eq!(consumer_id, consumer);
         }
-        heard.push(notification.into_event().0);
+        heard.push((*news).clone().into_event().0);
     }
     heard.sort_unstable();
     assert_eq!(heard, ["consumerClosed", "producerAdded"]);
