@@ -309,7 +309,9 @@ impl ReceivedStream {
         let expected = if same_frame(&last, packet) { before.packet + 1 } else { 0 };
         if publisher != before.publisher {
             self.report.changes += 1;
-        } else if frame < before.frame || (expected > 0 && place < expected) {
+        } else if frame < before.frame && !(packet.stamp.keyframe && frame + 1 == before.frame)
+            || (expected > 0 && place < expected)
+        {
             self.fault(Fault::Order { sequence, frame, last: before.frame });
         }
         if after_gap {
@@ -339,10 +341,13 @@ impl ReceivedStream {
         let passed_us = to.as_micros() as i64 - from.as_micros() as i64;
         let expected = passed_us * rate / 1_000_000;
         let same = packet.stamp.publisher == last.packet.stamp.publisher;
-        let tolerance = if same { TICKS_TOLERANCE } else { CHANGE_TOLERANCE.as_millis() as i64 * rate / 1000 };
         let other_layer = packet.stamp.keyframe || packet.stamp.packets != last.packet.stamp.packets;
-        let later = if same && other_layer { BACK.as_millis() as i64 * rate / 1000 } else { 0 };
-        if !(-tolerance..=tolerance + later).contains(&(ticks - expected)) || (!same && ticks <= 0) {
+        let tolerance = match (same, other_layer) {
+            (true, false) => TICKS_TOLERANCE,
+            (true, true) => BACK.as_millis() as i64 * rate / 1000,
+            (false, _) => CHANGE_TOLERANCE.as_millis() as i64 * rate / 1000,
+        };
+        if (ticks - expected).abs() > tolerance || (!same && ticks <= 0) {
             self.fault(Fault::Timestamp { sequence, ticks, expected });
         }
     }
@@ -392,9 +397,10 @@ impl ReceivedStream {
     }
 }
 
+/// Another layer may begin with a frame that was shown already, under a timestamp of its own.
 fn same_frame(last: &Last, packet: &Packet) -> bool {
     let (a, b) = (&last.packet.stamp, &packet.stamp);
-    a.publisher == b.publisher && a.frame == b.frame
+    a.publisher == b.publisher && a.frame == b.frame && last.packet.timestamp == packet.timestamp
 }
 
 /// Whether the packet's frame can be decoded because the one before it could.
