@@ -10,6 +10,9 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 mod bandwidth;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 mod burst;
 pub mod bwe;
 mod clock;

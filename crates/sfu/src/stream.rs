@@ -93,10 +93,6 @@ impl Stream {
         kind: MediaKind,
         codec: Codec,
     ) -> Self {
-        let ring = match kind {
-            MediaKind::Audio => Ring::new(64 * 1024, 256),
-            MediaKind::Video => Ring::new(512 * 1024, 1024),
-        };
         let nack = (kind == MediaKind::Video).then(NackGenerator::default);
         Self {
             producer,
@@ -105,7 +101,7 @@ impl Stream {
             codec,
             ssrc: None,
             rid: None,
-            ring,
+            ring: ring(kind),
             sequence: SequenceMap::default(),
             media_clock: MediaClock::new(codec.clock_rate()),
             reception: Reception::new(codec.clock_rate()),
@@ -180,6 +176,14 @@ impl Stream {
             Some(_) => Stored::Packet { keyframe: starts_keyframe, level },
             None => Stored::Unusable,
         }
+    }
+}
+
+/// The ring of a stream of this kind.
+pub(crate) fn ring(kind: MediaKind) -> Ring {
+    match kind {
+        MediaKind::Audio => Ring::new(64 * 1024, 256),
+        MediaKind::Video => Ring::new(512 * 1024, 1024),
     }
 }
 
