@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use protocol::snapshot::RoomSnapshot;
-use protocol::{ErrorBody, ErrorCode, Incarnation, RoomId};
+use protocol::{ErrorBody, ErrorCode, Incarnation, NodeId, RoomId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -76,6 +76,7 @@ pub enum Condition {
 /// after `log_unavailable` was answered is held by the node itself.
 #[derive(Debug, Clone)]
 pub struct RoomService {
+    node: NodeId,
     incarnation: Incarnation,
     commands: mpsc::Sender<Command>,
     gauges: Arc<Gauges>,
@@ -105,6 +106,7 @@ impl RoomService {
         let (applied, changes) = mpsc::channel(config.applied_max);
         let gauges = Arc::new(Gauges::default());
         gauges.caught_up.store(tail.as_ref().is_some_and(Tail::is_caught_up), Ordering::Relaxed);
+        let name = config.node.node.clone();
         let driver = Driver {
             node: Node::new(incarnation, config.node),
             log: log.clone(),
@@ -114,7 +116,12 @@ impl RoomService {
             last_ticket: 0,
         };
         tokio::spawn(driver.run(tail, queue));
-        Ok((Self { incarnation, commands, gauges, log }, changes))
+        Ok((Self { node: name, incarnation, commands, gauges, log }, changes))
+    }
+
+    /// The node's name.
+    pub fn node(&self) -> &NodeId {
+        &self.node
     }
 
     /// This life of the node, as bindings name it.

@@ -130,6 +130,13 @@ text_id!(RoomId);
 #[ts(as = "String")]
 pub struct NodeId(String);
 
+impl NodeId {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -17,7 +17,7 @@ use crate::sctp::SctpStreamParameters;
 use crate::snapshot::RoomSnapshot;
 use crate::stats::TransportStats;
 use crate::transport::{DtlsParameters, IceParameters, TransportOptions};
-use crate::{ConsumerId, DataConsumerId, DataProducerId, ParticipantId, ProducerId, Source, TransportId};
+use crate::{ConsumerId, DataConsumerId, DataProducerId, NodeId, ParticipantId, ProducerId, Source, TransportId};
 
 /// `POST /api/v1/rooms/{room}/join`: where to go and what to bring.
 #[derive(Debug, Clone, Serialize, Deserialize, TS)]
@@ -27,19 +27,49 @@ pub struct JoinPlace {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub resume_token: Option<String>,
+    /// Nodes that did not answer this client a moment ago; another is chosen if there is one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<NodeId>>")]
+    pub avoid: Vec<NodeId>,
 }
 
 /// The answer to [`JoinPlace`].
 #[derive(Debug, Clone, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub struct JoinPlaceReply {
-    /// Socket.IO path of the node to use, to be resolved against the page's origin.
+    /// The node to use.
+    pub node: NodeId,
+    /// Its Socket.IO path, to be resolved against the page's origin.
     pub path: String,
     /// For the Socket.IO CONNECT auth; valid for a short time, for this room.
     pub token: String,
     /// For `Device.load`.
     pub router_rtp_capabilities: Cow<'static, RtpCapabilities>,
     /// For both transports.
+    pub ice_servers: Vec<IceServer>,
+}
+
+/// `POST /api/v1/rooms/{room}/resume`: where to come back to a session whose node does not answer.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ResumePlace {
+    /// The newest session token. It is not used up by this.
+    pub token: String,
+    /// Nodes that did not answer this client a moment ago; another is chosen if there is one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<NodeId>>")]
+    pub avoid: Vec<NodeId>,
+}
+
+/// The answer to [`ResumePlace`]. The token stays the session's.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct ResumePlaceReply {
+    /// The node to use; the session's own as long as it lives.
+    pub node: NodeId,
+    /// Its Socket.IO path, to be resolved against the page's origin.
+    pub path: String,
+    /// For transports that the `welcome` brings.
     pub ice_servers: Vec<IceServer>,
 }
 
@@ -89,13 +119,22 @@ pub struct Join {
     pub enable_sctp: bool,
 }
 
-/// Come back to a session whose socket broke. Transports, producers and consumers are as they were.
+/// Come back to a session whose socket broke. On the node where it was, transports, producers and consumers are as
+/// they were; on another the `welcome` brings new transports, and everything is published and consumed again.
 #[derive(Debug, Clone, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Resume {
     /// The highest room sequence number seen.
     #[ts(type = "number")]
     pub seq: u64,
+    /// As in [`Join`], for a node that does not know this client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub rtp_capabilities: Option<RtpCapabilities>,
+    /// As in [`Join`].
+    #[serde(default)]
+    #[ts(optional, as = "Option<bool>")]
+    pub enable_sctp: bool,
 }
 
 /// The answer to `join` and `resume`.

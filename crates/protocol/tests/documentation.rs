@@ -1,7 +1,7 @@
 //! `docs/signaling.md` names everything that is on the wire.
 
 use protocol::error::ErrorCode;
-use protocol::request::{ConsumerOptions, DataConsumerOptions, JoinPlace, JoinPlaceReply, Welcome};
+use protocol::request::{ConsumerOptions, DataConsumerOptions, JoinPlace, JoinPlaceReply, ResumePlace, ResumePlaceReply, Welcome};
 use protocol::sctp::{SctpParameters, SctpStreamParameters};
 use protocol::transport::TransportOptions;
 use protocol::{Notification, Request};
@@ -24,6 +24,8 @@ fn every_field_of_the_way_in_is_named() {
     for fields in [
         fields::<JoinPlace>(),
         fields::<JoinPlaceReply>(),
+        fields::<ResumePlace>(),
+        fields::<ResumePlaceReply>(),
         fields::<Welcome>(),
         fields::<TransportOptions>(),
         fields::<ConsumerOptions>(),

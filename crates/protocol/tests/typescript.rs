@@ -76,6 +76,7 @@ fn typescript() -> String {
     }
     declare!(
         ids::RoomId,
+        ids::NodeId,
         ids::ParticipantId,
         ids::ProducerId,
         ids::TransportId,
@@ -120,6 +121,8 @@ fn typescript() -> String {
         request::JoinPlace,
         request::IceServer,
         request::JoinPlaceReply,
+        request::ResumePlace,
+        request::ResumePlaceReply,
         request::Join,
         request::Resume,
         request::ConnectAuth,

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use protocol::request::{ConnectAuth, JoinPlace, JoinPlaceReply, Welcome};
+use protocol::request::{ConnectAuth, JoinPlace, JoinPlaceReply, ResumePlace, ResumePlaceReply, Welcome};
 use protocol::{ErrorBody, Reply, Request, RoomId};
 
 use crate::Outbox;
@@ -19,6 +19,13 @@ pub trait Handler: Send + Sync + 'static {
         room: RoomId,
         body: JoinPlace,
     ) -> impl Future<Output = Result<JoinPlaceReply, ErrorBody>> + Send;
+
+    /// Where to come back to a session in `room`.
+    fn resume_place(
+        &self,
+        room: RoomId,
+        body: ResumePlace,
+    ) -> impl Future<Output = Result<ResumePlaceReply, ErrorBody>> + Send;
 
     /// Opens a session for a socket; exactly one of `auth.join` and `auth.resume` is there. What `outbox` is
     /// given is sent after the welcome. Runs to its end even if the socket closes meanwhile;

@@ -1,4 +1,4 @@
-//! The HTTP side: `POST /api/v1/rooms/{room}/join`, and errors as JSON.
+//! The HTTP side: `POST /api/v1/rooms/{room}/join` and `/resume`, and errors as JSON.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +11,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use protocol::limits::Limits;
-use protocol::request::{JoinPlace, JoinPlaceReply};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use protocol::{ErrorBody, ErrorCode, RoomId};
 
 use crate::limits::{AddressLimits, ClientAddress};
@@ -36,24 +37,53 @@ pub(crate) struct HttpState<H> {
     pub(crate) metrics: Arc<SignalingMetrics>,
 }
 
+type RoomPath = Result<Path<String>, PathRejection>;
+
 /// `POST /api/v1/rooms/{room}/join`.
 pub(crate) async fn join<H: Handler>(
     State(state): State<Arc<HttpState<H>>>,
-    room: Result<Path<String>, PathRejection>,
+    room: RoomPath,
     request: Request,
 ) -> Response {
-    let address = ClientAddress::of(request.extensions());
-    if let Err(wait) = state.addresses.take_join(Instant::now(), address) {
-        return too_many("joins from this address", wait);
-    }
-    match state.join(room.ok(), request.into_body()).await {
-        Ok(reply) => Json(reply).into_response(),
-        Err(error) => error_response(error, RETRY),
-    }
+    state.answer(room, request, async |room, body| state.handler.join_place(room, body).await).await
+}
+
+/// `POST /api/v1/rooms/{room}/resume`.
+pub(crate) async fn resume<H: Handler>(
+    State(state): State<Arc<HttpState<H>>>,
+    room: RoomPath,
+    request: Request,
+) -> Response {
+    state.answer(room, request, async |room, body| state.handler.resume_place(room, body).await).await
 }
 
 impl<H: Handler> HttpState<H> {
-    async fn join(&self, room: Option<Path<String>>, body: Body) -> Result<JoinPlaceReply, ErrorBody> {
+    /// Has `ask` answer for a room and a body that have the right shape.
+    async fn answer<B: DeserializeOwned, R: Serialize>(
+        &self,
+        room: RoomPath,
+        request: Request,
+        ask: impl AsyncFnOnce(RoomId, B) -> Result<R, ErrorBody>,
+    ) -> Response {
+        let address = ClientAddress::of(request.extensions());
+        if let Err(wait) = self.addresses.take_join(Instant::now(), address) {
+            return too_many("joins from this address", wait);
+        }
+        let result = match self.decode(room.ok(), request.into_body()).await {
+            Ok((room, body)) => ask(room, body).await,
+            Err(error) => Err(error),
+        };
+        match result {
+            Ok(reply) => Json(reply).into_response(),
+            Err(error) => error_response(error, RETRY),
+        }
+    }
+
+    async fn decode<B: DeserializeOwned>(
+        &self,
+        room: Option<Path<String>>,
+        body: Body,
+    ) -> Result<(RoomId, B), ErrorBody> {
         let room: RoomId = room.and_then(|Path(room)| room.parse().ok()).ok_or_else(|| {
             let max = RoomId::LENGTH_MAX;
             let message = format!("a room name has 1 to {max} characters of a-z, 0-9, '-' and '_'");
@@ -65,9 +95,9 @@ impl<H: Handler> HttpState<H> {
             // The only other error is a connection that broke, and nobody reads the answer to that.
             .map_err(|_| self.too_large())?;
         let body = if body.is_empty() { b"{}" } else { &body[..] };
-        let body: JoinPlace = decode_object("the body", body)?;
+        let body = decode_object("the body", body)?;
         self.metrics.joins_total.add();
-        self.handler.join_place(room, body).await
+        Ok((room, body))
     }
 
     fn too_large(&self) -> ErrorBody {

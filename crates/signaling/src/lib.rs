@@ -51,9 +51,11 @@ pub fn router<H: Handler>(handler: Arc<H>, config: &SignalingConfig, metrics: Ar
 
     let limit_sockets = from_fn_with_state(Arc::clone(&state), join::limit_sockets::<H>);
     let join = post(join::join::<H>).fallback(join::method_not_allowed);
+    let resume = post(join::resume::<H>).fallback(join::method_not_allowed);
     Router::new()
         .route("/socket.io/", any_service(sockets).layer(limit_sockets))
         .route("/api/v1/rooms/{room}/join", join)
+        .route("/api/v1/rooms/{room}/resume", resume)
         .layer(from_fn_with_state(origins, origin::check_origin))
         .route("/api/{*rest}", any(join::not_found))
         .with_state(state)

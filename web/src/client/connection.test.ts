@@ -9,6 +9,7 @@ vi.mock('./socket', () => ({ openSocket: vi.fn() }));
 vi.mock('./join-place', () => ({ joinPlace: vi.fn() }));
 
 const place = (token: string): JoinPlaceReply => ({
+  node: 'single',
   path: '/socket.io/',
   token,
   routerRtpCapabilities: {},

@@ -6,6 +6,9 @@
 /** The name of a room: 1 to 64 of `a-z 0-9 - _`, so that it is a URL path segment as it stands. */
 export type RoomId = string;
 
+/** The name of a node, unique in its cluster: 1 to 32 of `a-z 0-9 -`. */
+export type NodeId = string;
+
 /** A person in a room. Chosen at random when they first join, kept over resume, move and reload. */
 export type ParticipantId = string;
 
@@ -446,6 +449,8 @@ export type RoomSnapshot = {
 export type JoinPlace = {
   /** A token of an earlier stay in this room: come back as the same participant (reload). */
   resumeToken?: string;
+  /** Nodes that did not answer this client a moment ago; another is chosen if there is one. */
+  avoid?: Array<NodeId>;
 };
 
 /** A STUN or TURN server. */
@@ -460,13 +465,33 @@ export type IceServer = {
 
 /** The answer to `JoinPlace`. */
 export type JoinPlaceReply = {
-  /** Socket.IO path of the node to use, to be resolved against the page's origin. */
+  /** The node to use. */
+  node: NodeId;
+  /** Its Socket.IO path, to be resolved against the page's origin. */
   path: string;
   /** For the Socket.IO CONNECT auth; valid for a short time, for this room. */
   token: string;
   /** For `Device.load`. */
   routerRtpCapabilities: RtpCapabilities;
   /** For both transports. */
+  iceServers: Array<IceServer>;
+};
+
+/** `POST /api/v1/rooms/{room}/resume`: where to come back to a session whose node does not answer. */
+export type ResumePlace = {
+  /** The newest session token. It is not used up by this. */
+  token: string;
+  /** Nodes that did not answer this client a moment ago; another is chosen if there is one. */
+  avoid?: Array<NodeId>;
+};
+
+/** The answer to `ResumePlace`. The token stays the session's. */
+export type ResumePlaceReply = {
+  /** The node to use; the session's own as long as it lives. */
+  node: NodeId;
+  /** Its Socket.IO path, to be resolved against the page's origin. */
+  path: string;
+  /** For transports that the `welcome` brings. */
   iceServers: Array<IceServer>;
 };
 
@@ -480,10 +505,17 @@ export type Join = {
   enableSctp?: boolean;
 };
 
-/** Come back to a session whose socket broke. Transports, producers and consumers are as they were. */
+/**
+ * Come back to a session whose socket broke. On the node where it was, transports, producers and consumers are as
+ * they were; on another the `welcome` brings new transports, and everything is published and consumed again.
+ */
 export type Resume = {
   /** The highest room sequence number seen. */
   seq: number;
+  /** As in `Join`, for a node that does not know this client. */
+  rtpCapabilities?: RtpCapabilities;
+  /** As in `Join`. */
+  enableSctp?: boolean;
 };
 
 /**

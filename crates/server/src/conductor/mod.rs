@@ -35,7 +35,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use cluster::{Applied, Condition as RoomsCondition, Proposal, ProposalKey, RoomService};
 use protocol::event::{Binding, RoomEvent};
 use protocol::limits::Limits;
-use protocol::request::{ConnectAuth, JoinPlace, JoinPlaceReply, Welcome};
+use protocol::request::{ConnectAuth, JoinPlace, JoinPlaceReply, ResumePlace, ResumePlaceReply, Welcome};
 use protocol::{ErrorBody, ErrorCode, ParticipantId, Reply, Request, RoomId, RtpCapabilities};
 use sfu::worker::RouterId;
 use sfu_io::{EventReceiver, WorkerPool};
@@ -163,9 +163,20 @@ impl Handler for Conductor {
             None => ParticipantId(rand::random()),
         };
         Ok(JoinPlaceReply {
+            node: self.0.rooms.node().clone(),
             path: SOCKET_PATH.to_owned(),
             token: self.0.tokens.place(unix_time(), &PlaceToken { room, participant }),
             router_rtp_capabilities: Cow::Borrowed(&ROUTER_CAPABILITIES),
+            ice_servers: Vec::new(),
+        })
+    }
+
+    async fn resume_place(&self, room: RoomId, body: ResumePlace) -> Result<ResumePlaceReply, ErrorBody> {
+        self.0.check_draining()?;
+        self.0.returning(&room, &body.token)?;
+        Ok(ResumePlaceReply {
+            node: self.0.rooms.node().clone(),
+            path: SOCKET_PATH.to_owned(),
             ice_servers: Vec::new(),
         })
     }

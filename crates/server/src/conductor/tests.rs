@@ -72,7 +72,7 @@ impl Page {
         resume_token: Option<String>,
     ) -> Result<Self, ErrorBody> {
         let room = room.parse().expect("a room's name");
-        let place = conductor.join_place(room, JoinPlace { resume_token }).await?;
+        let place = conductor.join_place(room, JoinPlace { resume_token, avoid: Vec::new() }).await?;
         let join = Join {
             name: name.to_owned(),
             rtp_capabilities: place.router_rtp_capabilities.into_owned(),
@@ -82,7 +82,7 @@ impl Page {
     }
 
     async fn resume(conductor: &Conductor, token: &str) -> Result<Self, ErrorBody> {
-        let auth = ConnectAuth { token: token.to_owned(), join: None, resume: Some(Resume { seq: 0 }) };
+        let auth = ConnectAuth { token: token.to_owned(), join: None, resume: Some(Resume { seq: 0, rtp_capabilities: None, enable_sctp: false }) };
         Self::connect(conductor, auth).await
     }
 

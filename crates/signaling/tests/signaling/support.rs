@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use protocol::limits::Limits;
-use protocol::request::{ConnectAuth, JoinPlace, JoinPlaceReply, Welcome};
+use protocol::request::{ConnectAuth, JoinPlace, JoinPlaceReply, ResumePlace, ResumePlaceReply, Welcome};
 use protocol::snapshot::RoomSnapshot;
 use protocol::{ErrorBody, ErrorCode, ParticipantId, Reply, Request, RoomId};
 use serde_json::{Value, json};
@@ -53,12 +53,19 @@ impl Handler for Room {
             "absent" => Err(ErrorBody::new(ErrorCode::NotFound, "no such room")),
             "secret" => Err(ErrorBody::new(ErrorCode::Unauthorized, "who are you")),
             _ => Ok(JoinPlaceReply {
+                node: "single".parse().expect("a node id"),
                 path: "/socket.io/".to_owned(),
                 token: "t".to_owned(),
                 router_rtp_capabilities: Default::default(),
                 ice_servers: Vec::new(),
             }),
         }
+    }
+
+    async fn resume_place(&self, room: RoomId, body: ResumePlace) -> Result<ResumePlaceReply, ErrorBody> {
+        let _ = self.seen.send(Seen::Join(room.to_string(), Some(body.token)));
+        let node = body.avoid.into_iter().next().unwrap_or_else(|| "single".parse().expect("a node id"));
+        Ok(ResumePlaceReply { node, path: "/socket.io/".to_owned(), ice_servers: Vec::new() })
     }
 
     async fn connect(&self, auth: ConnectAuth, outbox: Outbox) -> Result<(SessionHandle, Welcome), ErrorBody> {

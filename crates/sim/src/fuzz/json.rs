@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use protocol::MediaKind;
-use protocol::request::{ConnectAuth, Envelope, JoinPlace, Request};
+use protocol::request::{ConnectAuth, Envelope, JoinPlace, Request, ResumePlace};
 use protocol::rtp::{CodecSetting, RtpCapabilities, RtpParameters};
 use serde_json::Value;
 use sfu::ortc::producer::ENCODINGS_MAX;
@@ -50,6 +50,7 @@ pub fn request(data: &[u8]) {
     let _ = serde_json::from_slice::<Envelope>(data);
     let _ = serde_json::from_slice::<ConnectAuth>(data);
     let _ = serde_json::from_slice::<JoinPlace>(data);
+    let _ = serde_json::from_slice::<ResumePlace>(data);
     let Ok(text) = std::str::from_utf8(data) else { return };
     let (name, data) = text.split_once('\n').unwrap_or((text, "null"));
     let Ok(data) = serde_json::from_str::<Value>(data) else { return };

@@ -5,7 +5,7 @@ use super::*;
 /// Joins as somebody whose browser lacks these codecs.
 async fn join_without(conductor: &Conductor, name: &str, lacking: &[&str]) -> Page {
     let room = "daily".parse().expect("a room's name");
-    let place = conductor.join_place(room, JoinPlace { resume_token: None }).await.expect("a place");
+    let place = conductor.join_place(room, JoinPlace { resume_token: None, avoid: Vec::new() }).await.expect("a place");
     let mut rtp_capabilities = place.router_rtp_capabilities.into_owned();
     rtp_capabilities.codecs.retain(|codec| !lacking.contains(&codec.mime_type.as_str()));
     let join = Join { name: name.to_owned(), rtp_capabilities, enable_sctp: false };
