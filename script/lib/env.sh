@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by every script: where things are kept, and the tools that the machine may lack.
 #
 # Downloads and build outputs live outside the clone, so that a clean clone is not a cold build.

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the scripts of what runs beside the server. A service is a folder with the files `pid` and `log`.
 #
 # Each script says in `words FOLDER` what stands in the command line of a folder's process.
