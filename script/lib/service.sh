@@ -3,11 +3,13 @@
 #
 # Each script says in `words FOLDER` what stands in the command line of a folder's process.
 
-# Below the range from which the kernel takes ports for outgoing connections.
+# free_port [PORT...]: one that nobody listens on, and none of these. Below the range from which the kernel takes ports
+# for outgoing connections.
 free_port() {
   local port
   while :; do
     port=$((20000 + RANDOM % 12000))
+    [[ " $* " != *" $port "* ]] || continue
     (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { printf '%s' "$port"; return; }
   done
 }
