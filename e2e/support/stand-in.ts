@@ -22,6 +22,8 @@ export class StandIn {
   readonly seen: Seen[] = [];
   /** `refuse` is a 503, `freeze` never answers, `break` closes the connection. */
   behaviour: Behaviour = 'answer';
+  /** How many were ever opened to it. */
+  connections = 0;
   #server: Server | undefined;
   #sockets = new Set<Duplex>();
 
@@ -40,6 +42,7 @@ export class StandIn {
     const server = createServer((request, response) => void this.#answer(request, response));
     server.on('upgrade', (request, socket) => this.#echo(request, socket));
     server.on('connection', (socket) => {
+      this.connections++;
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
     });
@@ -68,7 +71,9 @@ export class StandIn {
         response.setHeader('content-type', 'application/json').end(JSON.stringify({ node: this.id }));
         break;
       case 'refuse':
-        response.writeHead(503, { 'content-type': 'application/json' }).end(JSON.stringify({ code: 'log_unavailable' }));
+        response
+          .writeHead(503, { 'content-type': 'application/json' })
+          .end(JSON.stringify({ code: 'log_unavailable' }));
         break;
       case 'break':
         request.socket.destroy();
