@@ -43,7 +43,8 @@ test('when all nodes refuse, a node says why, and not Nginx', async () => {
   for (let time = 0; time < 8; time++) {
     expect(await post('/api/v1/rooms/daily/join')).toEqual({ status: 503, body: { code: 'log_unavailable' } });
   }
-  // The page does not suffer from it.
+  expect((await get('/')).status).toBe(503);
+  // And nobody waits when they are back.
   for (const node of nodes) node.behaviour = 'answer';
   expect((await get('/')).status).toBe(200);
   expect((await post('/api/v1/rooms/daily/join')).status).toBe(200);
