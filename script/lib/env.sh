@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by every script: where things are kept, and the tools that the machine may lack.
 #
 # Downloads and build outputs live outside the clone, so that a clean clone is not a cold build.
@@ -19,7 +20,9 @@ export npm_config_update_notifier=false
 RUST_MIN=1.95
 NODE_MIN=22
 NODE_VERSION=22.23.3
+# shellcheck disable=SC2034 # script/lint's
 CARGO_DENY_VERSION=0.20.2
+# shellcheck disable=SC2034 # script/fuzz's
 CARGO_FUZZ_VERSION=0.13.2
 RUSTUP_COMMAND="curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y"
 
@@ -43,6 +46,28 @@ apt_install() {
   say "Installing ${missing[*]}: $why."
   as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update >/dev/null
   as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# apt_install_tool WHY PACKAGE...: the same for packages that bring a service. We start our own, on ports of our own; one
+# that was there before stays as it is.
+apt_install_tool() {
+  local why=$1 policy=/usr/sbin/policy-rc.d made='' failed='' package missing=()
+  shift
+  for package in "$@"; do dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package"); done
+  [ ${#missing[@]} = 0 ] && return
+  if [ -d /usr/sbin ] && [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 755 "$policy"
+    made=1
+  fi
+  # In a subshell, since a failure must not leave the policy behind.
+  (apt_install "$why" "${missing[@]}") || failed=1
+  [ -z "$made" ] || as_root rm -f "$policy"
+  [ -z "$failed" ] || exit 1
+  # Nor at the next start of the machine.
+  if command -v systemctl >/dev/null; then
+    for package in "${missing[@]}"; do as_root systemctl disable "$package" >/dev/null 2>&1 || true; done
+  fi
 }
 
 # has_package PACKAGE: whether apt offers it.

@@ -1,0 +1,159 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const SCRIPTS = fileURLToPath(new URL('../../script/', import.meta.url));
+const call = promisify(execFile);
+
+export interface ClusterNode {
+  readonly id: string;
+  /** Its own address, past Nginx. */
+  readonly url: string;
+  /** Nothing while it does not run. */
+  readonly pid: number | undefined;
+}
+
+export interface ClusterOptions {
+  /** How many; they are node-1, node-2, … */
+  nodes?: number;
+  /** More flags for every node. */
+  flags?: string[];
+}
+
+/**
+ * A cluster of a test's own on free ports: Kafka, Redis, Nginx and nodes, by `script/cluster`, which removes all of it
+ * when this process ends in whatever way.
+ */
+export class Cluster {
+  #nodes: ClusterNode[] = [];
+
+  private constructor(
+    /** Nginx, where browsers go. */
+    readonly url: string,
+    private readonly folder: string,
+    private readonly script: ChildProcess,
+  ) {}
+
+  static async start({ nodes = 3, flags = [] }: ClusterOptions = {}): Promise<Cluster> {
+    if (!process.env.HYPERION_BINARY) throw new Error('HYPERION_BINARY is not set: run the tests by script/test');
+    const folder = join(tmpdir(), `hyperion-cluster-e2e-${process.pid}-${Date.now()}`);
+    const settings = { CLUSTER_PORT: '0', CLUSTER_NODES: String(nodes), CLUSTER_FLAGS: flags.join(' ') };
+    const script = spawn(join(SCRIPTS, 'cluster'), ['run', folder], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, ...settings, RUST_BACKTRACE: '1' },
+    });
+    // What it does is only of interest when it fails.
+    const said: string[] = [];
+    createInterface({ input: script.stderr }).on('line', (line) => said.push(line));
+    const url = await new Promise<string>((resolve, reject) => {
+      createInterface({ input: script.stdout }).once('line', resolve);
+      script.once('close', (code) => reject(new Error(`script/cluster ended with ${code}:\n${said.join('\n')}`)));
+    });
+    const cluster = new Cluster(url, folder, script);
+    await cluster.#refresh();
+    return cluster;
+  }
+
+  /** As they were after the last call of this class. */
+  get nodes(): readonly ClusterNode[] {
+    return this.#nodes;
+  }
+
+  node(id: string): ClusterNode {
+    const node = this.#nodes.find((one) => one.id === id);
+    if (!node) throw new Error(`there is no ${id}`);
+    return node;
+  }
+
+  /** Ends a node by SIGKILL. */
+  async kill(id: string): Promise<void> {
+    await this.#cluster('kill', id);
+  }
+
+  /** Ends a node in good order: resolves when it has drained and gone. */
+  async stopNode(id: string): Promise<void> {
+    await this.#cluster('stop-node', id);
+  }
+
+  /** Starts a node that was ended, or a new one with the next number. Resolves when it is ready. */
+  async start(id: string): Promise<void> {
+    await this.#cluster('start-node', id);
+  }
+
+  /** Freezes a node: its sockets stay open and nobody answers. */
+  pause(id: string): void {
+    process.kill(this.#running(id), 'SIGSTOP');
+  }
+
+  continue(id: string): void {
+    process.kill(this.#running(id), 'SIGCONT');
+  }
+
+  /** Ends Kafka or Redis by SIGKILL; Redis forgets everything. */
+  async killService(name: 'kafka' | 'redis'): Promise<void> {
+    await call(join(SCRIPTS, name), ['kill', join(this.folder, name)]);
+  }
+
+  /** Starts it again at the same address. */
+  async startService(name: 'kafka' | 'redis'): Promise<void> {
+    await call(join(SCRIPTS, name), ['start', join(this.folder, name)]);
+  }
+
+  /** One answer of Redis, such as to `FLUSHALL`. */
+  async redis(...words: string[]): Promise<string> {
+    const address = await readFile(join(this.folder, 'redis-address'), 'utf8');
+    const port = address.trim().split(':').at(-1) ?? '';
+    return (await call('redis-cli', ['-h', '127.0.0.1', '-p', port, ...words])).stdout.trim();
+  }
+
+  /** What a node said so far, in all its lives. */
+  async log(id: string): Promise<string> {
+    return readFile(join(this.folder, id, 'log'), 'utf8');
+  }
+
+  /** Nginx's access log: one object per request. */
+  async accessLog(): Promise<Record<string, unknown>[]> {
+    const text = await readFile(join(this.folder, 'nginx', 'access.log'), 'utf8');
+    const lines = text.split('\n').filter((line) => line !== '');
+    return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  }
+
+  /** Ends everything, and checks that no node ever panicked. */
+  async stop(): Promise<void> {
+    await call(join(SCRIPTS, 'cluster'), ['stop', this.folder]);
+    const logs = await Promise.all(this.#nodes.map(async ({ id }) => `${id}:\n${await this.log(id)}`));
+    const exited = once(this.script, 'exit');
+    this.script.stdin?.end();
+    await exited;
+    const panicked = logs.filter((log) => log.includes('panicked'));
+    if (panicked.length > 0) throw new Error(panicked.join('\n'));
+  }
+
+  async #cluster(what: string, id: string): Promise<void> {
+    await call(join(SCRIPTS, 'cluster'), [what, id.replace(/^node-/, ''), this.folder]);
+    await this.#refresh();
+  }
+
+  async #refresh(): Promise<void> {
+    // Its exit code says whether all of it runs, which tests do not want to be told.
+    const status = await call(join(SCRIPTS, 'cluster'), ['status', this.folder]).catch(
+      (error: { stdout: string }) => error,
+    );
+    this.#nodes = [...status.stdout.matchAll(/^(node-\d+) +(\S+) +(\d+|-) /gm)].map(([, id = '', url = '', pid]) => ({
+      id,
+      url,
+      pid: pid === '-' ? undefined : Number(pid),
+    }));
+  }
+
+  #running(id: string): number {
+    const { pid } = this.node(id);
+    if (pid === undefined) throw new Error(`${id} does not run`);
+    return pid;
+  }
+}
