@@ -1,18 +1,19 @@
 //! How nodes find and talk to each other: the event log, the state store and the node state machine.
 //!
 //! - [`log`]: the ordered records of all rooms, `Memory` for one process, `Kafka` for many;
-//! - [`store`]: which nodes are alive, `Memory` for one process;
+//! - [`store`]: which nodes are alive, `Memory` for one process, `Redis` for many;
 //! - [`node`]: what a node does with records, proposals and time, sans-IO;
 //! - [`service`]: the thin asynchronous front of a node that the server uses.
 //!
 //! A request is answered only after its own event was read back from the log and judged by crate `room`.
 
+mod heartbeat;
 pub mod log;
 pub mod node;
 pub mod service;
 pub mod store;
 
 pub use log::{EventLog, KafkaConfig, KafkaLog, MemoryLog};
-pub use node::{Accepted, Applied, Node, NodeConfig, Proposal, ProposalKey};
+pub use node::{Accepted, Applied, Node, NodeConfig, Proposal, ProposalKey, Seat};
 pub use service::{Condition, Counts, RoomService, ServiceConfig};
-pub use store::{MemoryStore, StateStore};
+pub use store::{MemoryStore, RedisStore, StateStore};

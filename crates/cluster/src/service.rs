@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use protocol::snapshot::RoomSnapshot;
-use protocol::{ErrorBody, ErrorCode, Incarnation, NodeId, RoomId};
-use tokio::sync::{mpsc, oneshot};
+use protocol::{ErrorBody, ErrorCode, Incarnation, NodeId, ParticipantId, RoomId};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::heartbeat::Heartbeat;
 use crate::log::{Entry, EventLog, LogStatus, Start, Tail, TailError};
-use crate::node::{Accepted, Applied, Input, Node, NodeConfig, Output, Proposal, Ticket};
+use crate::node::{Accepted, Applied, Input, Node, NodeConfig, Output, Proposal, Seat, Ticket};
+use crate::store::{NodeEntry, NodeState, StateStore};
 
-/// Where a node begins to read. Rooms of an earlier life of it, or of another node, are not taken up yet.
-const START: Start = Start::End;
 /// How long the node waits before it tries again to open a log that does not answer.
 const OPEN_AGAIN: Duration = Duration::from_millis(500);
 
@@ -27,12 +27,14 @@ pub struct ServiceConfig {
     pub queue_max: usize,
     /// Changes that wait for the server; while it is full the node stands still.
     pub applied_max: usize,
+    /// The version of the binary, for the registry.
+    pub version: String,
 }
 
 impl ServiceConfig {
     /// The defaults: a queue of 1,024 each way.
     pub fn new(node: NodeConfig) -> Self {
-        Self { node, queue_max: 1024, applied_max: 1024 }
+        Self { node, queue_max: 1024, applied_max: 1024, version: env!("CARGO_PKG_VERSION").to_owned() }
     }
 }
 
@@ -43,6 +45,12 @@ pub struct Counts {
     pub rooms: usize,
     /// People in them, the held ones included.
     pub participants: usize,
+    /// Those of them who are on this node.
+    pub own_participants: usize,
+    /// Nodes that the registry knows to be ready.
+    pub nodes_ready: usize,
+    /// Rooms that were not as another host wrote them down. Each is a fault.
+    pub diverged: u64,
     /// Proposals whose record is not back yet.
     pub pending: usize,
     /// Records that were left out because they could not be read.
@@ -56,8 +64,8 @@ pub enum Condition {
     Starting,
     /// Yes.
     Works,
-    /// Not now, since the log does not answer: rooms stay as they are, and what would change one gets
-    /// `log_unavailable` until it does.
+    /// Something does not answer. Without the log rooms stay as they are, and what would change one gets
+    /// `log_unavailable` until it does; without the registry lost nodes are not noticed.
     Degraded,
 }
 
@@ -81,20 +89,24 @@ pub struct RoomService {
     commands: mpsc::Sender<Command>,
     gauges: Arc<Gauges>,
     log: EventLog,
+    fenced: Arc<Notify>,
 }
 
 impl RoomService {
     /// Opens the log and starts the node's task. `incarnation` is drawn at random for this start. A log that does
-    /// not answer is tried again until it does; [`RoomService::condition`] says so.
+    /// not answer is tried again until it does; [`RoomService::condition`] says so. `store` tells the nodes of each
+    /// other.
     ///
     /// Errors: the log is not as it has to be.
     pub async fn start(
         incarnation: Incarnation,
         config: ServiceConfig,
         log: impl Into<EventLog>,
+        store: impl Into<StateStore>,
     ) -> Result<(Self, mpsc::Receiver<Applied>), TailError> {
         let log = log.into();
-        let tail = match log.tail(START).await {
+        let read_back = config.node.read_back();
+        let tail = match log.tail(start(read_back)).await {
             Ok(tail) => Some(tail),
             Err(error @ TailError::Unavailable(_)) => {
                 tracing::warn!(%error, "there are no rooms until the log answers");
@@ -105,18 +117,31 @@ impl RoomService {
         let (commands, queue) = mpsc::channel(config.queue_max);
         let (applied, changes) = mpsc::channel(config.applied_max);
         let gauges = Arc::new(Gauges::default());
+        // The node is told before it takes its first command.
         gauges.caught_up.store(tail.as_ref().is_some_and(Tail::is_caught_up), Ordering::Relaxed);
         let name = config.node.node.clone();
+        let fenced = Arc::new(Notify::new());
+        let heartbeat = Heartbeat {
+            store: store.into(),
+            node: name.clone(),
+            incarnation,
+            version: config.version,
+            commands: commands.downgrade(),
+            gauges: Arc::clone(&gauges),
+        };
         let driver = Driver {
             node: Node::new(incarnation, config.node),
             log: log.clone(),
             applied,
             gauges: Arc::clone(&gauges),
+            fenced: Arc::clone(&fenced),
+            caught_up: false,
             asking: BTreeMap::new(),
             last_ticket: 0,
         };
-        tokio::spawn(driver.run(tail, queue));
-        Ok((Self { node: name, incarnation, commands, gauges, log }, changes))
+        tokio::spawn(driver.run(tail, queue, read_back));
+        tokio::spawn(heartbeat.run());
+        Ok((Self { node: name, incarnation, commands, gauges, log, fenced }, changes))
     }
 
     /// The node's name.
@@ -152,11 +177,42 @@ impl RoomService {
         answer.await.ok()?
     }
 
+    /// The node for somebody who enters a room, or comes back to it as `returning`; none of `avoid` unless there is
+    /// no other. This one if it cannot tell.
+    pub async fn place(&self, room: RoomId, returning: Option<ParticipantId>, avoid: Vec<NodeId>) -> NodeId {
+        let (reply, answer) = oneshot::channel();
+        if self.commands.send(Command::Place { room, returning, avoid, reply }).await.is_err() {
+            return self.node.clone();
+        }
+        answer.await.unwrap_or_else(|_| self.node.clone())
+    }
+
+    /// Who may speak for a participant, as far as this node has read; `None` if they are not in the room.
+    pub async fn seat(&self, room: RoomId, participant: ParticipantId) -> Option<Seat> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Seat(room, participant, reply)).await.ok()?;
+        answer.await.ok()?
+    }
+
+    /// Tells the other nodes that this one takes nobody any more.
+    pub fn drain(&self) {
+        self.gauges.draining.store(true, Ordering::Relaxed);
+        self.gauges.beat.notify_one();
+    }
+
+    /// Waits until other nodes have declared this one dead. Nothing that it says counts any more: it has to send its
+    /// people away and start anew.
+    pub async fn fenced(&self) {
+        self.fenced.notified().await;
+        // For whoever else waits.
+        self.fenced.notify_one();
+    }
+
     /// Whether rooms can change now.
     pub fn condition(&self) -> Condition {
         if !self.gauges.caught_up.load(Ordering::Relaxed) {
             Condition::Starting
-        } else if self.log.status().reachable {
+        } else if self.log.status().reachable && self.gauges.registry_reachable() {
             Condition::Works
         } else {
             Condition::Degraded
@@ -182,10 +238,20 @@ impl RoomService {
     }
 }
 
-enum Command {
+pub(crate) enum Command {
     Propose(Proposal, oneshot::Sender<Result<Accepted, ErrorCode>>),
     Snapshot(RoomId, oneshot::Sender<Option<RoomSnapshot>>),
+    Place { room: RoomId, returning: Option<ParticipantId>, avoid: Vec<NodeId>, reply: oneshot::Sender<NodeId> },
+    Seat(RoomId, ParticipantId, oneshot::Sender<Option<Seat>>),
+    Registry(Option<Vec<NodeEntry>>),
     Shutdown,
+}
+
+impl Drop for Driver {
+    /// The registry learns of the end at once.
+    fn drop(&mut self) {
+        self.gauges.beat.notify_one();
+    }
 }
 
 struct Driver {
@@ -193,6 +259,8 @@ struct Driver {
     log: EventLog,
     applied: mpsc::Sender<Applied>,
     gauges: Arc<Gauges>,
+    fenced: Arc<Notify>,
+    caught_up: bool,
     asking: BTreeMap<Ticket, oneshot::Sender<Result<Accepted, ErrorCode>>>,
     last_ticket: u64,
 }
@@ -205,16 +273,18 @@ enum Wake {
 }
 
 impl Driver {
-    async fn run(mut self, tail: Option<Tail>, mut queue: mpsc::Receiver<Command>) {
+    async fn run(mut self, tail: Option<Tail>, mut queue: mpsc::Receiver<Command>, read_back: Duration) {
         let tail = match tail {
             Some(tail) => Some(tail),
-            None => self.open(&mut queue).await,
+            None => self.open(&mut queue, read_back).await,
         };
         let Some(mut tail) = tail else { return };
         let mut stopping = false;
         while !(stopping && self.node.pending() == 0) {
-            if tail.is_caught_up() {
+            if tail.is_caught_up() && !std::mem::replace(&mut self.caught_up, true) {
                 self.gauges.caught_up.store(true, Ordering::Relaxed);
+                self.node.handle(now(), Input::CaughtUp);
+                tracing::debug!(rooms = self.node.rooms(), "the log is read");
             }
             let wake = tokio::select! {
                 // Records first: they free what proposals wait for.
@@ -235,6 +305,16 @@ impl Driver {
                     // Who asked may have stopped waiting.
                     let _ = reply.send(self.node.snapshot(&room));
                 }
+                Wake::Command(Some(Command::Place { room, returning, avoid, reply })) => {
+                    let _ = reply.send(self.node.place(&room, returning, &avoid));
+                }
+                Wake::Command(Some(Command::Seat(room, participant, reply))) => {
+                    let _ = reply.send(self.node.seat(&room, participant));
+                }
+                Wake::Command(Some(Command::Registry(answer))) => {
+                    self.node.handle(now(), Input::Registry(answer));
+                    self.gauges.count_people(&self.node);
+                }
                 Wake::Command(Some(Command::Shutdown)) => {
                     self.node.drain();
                     stopping = true;
@@ -250,11 +330,11 @@ impl Driver {
 
     /// Tries to open the log until it can be read; whoever asks meanwhile is told to ask again. `None` if there is
     /// nothing more to do.
-    async fn open(&mut self, queue: &mut mpsc::Receiver<Command>) -> Option<Tail> {
+    async fn open(&mut self, queue: &mut mpsc::Receiver<Command>, read_back: Duration) -> Option<Tail> {
         let log = self.log.clone();
         let opening = async move {
             loop {
-                match log.tail(START).await {
+                match log.tail(start(read_back)).await {
                     Err(TailError::Unavailable(error)) => tracing::debug!(error, "the log does not answer yet"),
                     result => return result,
                 }
@@ -278,6 +358,9 @@ impl Driver {
             match command {
                 Some(Command::Propose(_, reply)) => _ = reply.send(Err(ErrorCode::LogUnavailable)),
                 Some(Command::Snapshot(_, reply)) => _ = reply.send(None),
+                Some(Command::Place { reply, .. }) => drop(reply),
+                Some(Command::Seat(_, _, reply)) => _ = reply.send(None),
+                Some(Command::Registry(answer)) => self.node.handle(now(), Input::Registry(answer)),
                 Some(Command::Shutdown) | None => return None,
             }
         }
@@ -311,11 +394,29 @@ impl Driver {
                     tracing::warn!(%room, offset, "a record of the log cannot be read and was left out");
                     self.gauges.set_aside.fetch_add(1, Ordering::Relaxed);
                 }
+                Output::Diverged { room, offset } => {
+                    tracing::error!(%room, offset, "a room was not as another node wrote it down; it is now");
+                    self.gauges.diverged.fetch_add(1, Ordering::Relaxed);
+                }
+                Output::TooLarge { room } => {
+                    tracing::warn!(%room, "the room is too large to be written down; nodes that start later do not know it");
+                }
+                Output::Fenced => {
+                    tracing::error!("other nodes hold this one for dead; it sends its people away and starts anew");
+                    self.fenced.notify_one();
+                }
             }
         }
         self.gauges.write(&self.node);
         Ok(())
     }
+}
+
+/// Where a node begins to read.
+fn start(read_back: Duration) -> Start {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let since = now.saturating_sub(read_back);
+    Start::Since(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn now() -> std::time::Instant {
@@ -330,8 +431,15 @@ async fn until(deadline: Option<std::time::Instant>) {
 }
 
 #[derive(Debug, Default)]
-struct Gauges {
+pub(crate) struct Gauges {
     caught_up: AtomicBool,
+    draining: AtomicBool,
+    /// Asks for a heartbeat now.
+    pub(crate) beat: Notify,
+    registry_lost: AtomicBool,
+    own_participants: AtomicUsize,
+    nodes_ready: AtomicUsize,
+    diverged: AtomicU64,
     rooms: AtomicUsize,
     participants: AtomicUsize,
     pending: AtomicUsize,
@@ -339,6 +447,34 @@ struct Gauges {
 }
 
 impl Gauges {
+    pub(crate) fn state(&self) -> NodeState {
+        if self.draining.load(Ordering::Relaxed) {
+            NodeState::Draining
+        } else if self.caught_up.load(Ordering::Relaxed) {
+            NodeState::Ready
+        } else {
+            NodeState::Starting
+        }
+    }
+
+    pub(crate) fn own_participants(&self) -> usize {
+        self.own_participants.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn registry_reachable(&self) -> bool {
+        !self.registry_lost.load(Ordering::Relaxed)
+    }
+
+    /// Returns what it was before.
+    pub(crate) fn set_registry_reachable(&self, reachable: bool) -> bool {
+        !self.registry_lost.swap(!reachable, Ordering::Relaxed)
+    }
+
+    fn count_people(&self, node: &Node) {
+        self.own_participants.store(node.own_participants(), Ordering::Relaxed);
+        self.nodes_ready.store(node.nodes_ready(), Ordering::Relaxed);
+    }
+
     fn write(&self, node: &Node) {
         self.rooms.store(node.rooms(), Ordering::Relaxed);
         self.participants.store(node.participants(), Ordering::Relaxed);
@@ -349,6 +485,9 @@ impl Gauges {
         Counts {
             rooms: self.rooms.load(Ordering::Relaxed),
             participants: self.participants.load(Ordering::Relaxed),
+            own_participants: self.own_participants(),
+            nodes_ready: self.nodes_ready.load(Ordering::Relaxed),
+            diverged: self.diverged.load(Ordering::Relaxed),
             pending: self.pending.load(Ordering::Relaxed),
             set_aside: self.set_aside.load(Ordering::Relaxed),
         }

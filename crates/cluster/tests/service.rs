@@ -18,7 +18,7 @@ async fn start(configure: impl FnOnce(&mut ServiceConfig)) -> (RoomService, mpsc
     let start = Instant::now();
     let clock = move || u64::try_from(start.elapsed().as_millis()).expect("a short test");
     let log = MemoryLog::new(MemoryLogConfig::default(), clock);
-    RoomService::start(Incarnation(1), config, log).await.expect("a log")
+    RoomService::start(Incarnation(1), config, log, cluster::MemoryStore::new(|| 0)).await.expect("a log")
 }
 
 fn daily() -> RoomId {

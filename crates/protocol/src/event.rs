@@ -92,6 +92,10 @@ pub enum RoomEvent {
         participant: ParticipantId,
         /// Must be the session in force.
         session: SessionId,
+        /// The number of the session token that the answer brings: above that of the token it was asked with. Of
+        /// two resumes with one token, through two nodes, the first counts.
+        #[serde(default)]
+        generation: u32,
     },
     /// The binding's socket is gone; the participant stays for the grace time.
     Held {
@@ -156,6 +160,13 @@ pub enum RoomEvent {
     },
     /// Nobody is in the room; it is over.
     RoomEnded {},
+    /// The room as all records up to `as_of` made it, for those who begin to read the log later.
+    Snapshot {
+        /// The offset of the newest record that is in it. Those between it and the snapshot's own are not.
+        as_of: u64,
+        /// The room's state, in a form of crate `cluster`.
+        state: String,
+    },
     /// Written by a newer node.
     #[serde(other)]
     Unknown,

@@ -38,7 +38,7 @@ pub fn apply(room: &mut Room, logged: &Logged) -> Outcome {
         return Outcome::SetAside;
     }
     if let RoomEvent::RoomCreated { rules, limits } = &record.event {
-        return create(room, *rules, *limits);
+        return create(room, logged, *rules, *limits);
     }
     if room.limits.is_none() {
         return Outcome::NoRoom;
@@ -59,11 +59,15 @@ pub fn apply(room: &mut Room, logged: &Logged) -> Outcome {
             let joining = Joining { id: *participant, session: *session, name, video_codecs };
             join::joined(room, record, joining)
         }
-        RoomEvent::Resumed { participant, session } => resume::resumed(room, record, *participant, *session),
+        RoomEvent::Resumed { participant, session, generation } => {
+            resume::resumed(room, record, *participant, *session, *generation)
+        }
         RoomEvent::Held { closing } => hold::held(room, record, *closing),
         RoomEvent::GraceExpired {} => hold::grace_expired(room, record),
         RoomEvent::Left {} => leave::left(room, record),
         RoomEvent::RoomEnded {} => leave::room_ended(room),
+        // It says nothing that is not known here.
+        RoomEvent::Snapshot { .. } => Err(ErrorCode::AlreadyExists),
         RoomEvent::Renamed { name } => rename::renamed(room, record, name),
         RoomEvent::ProducerAdded { source, kind, paused } => produce::added(room, record, *source, *kind, *paused),
         RoomEvent::ProducerPaused { source } => produce::paused(room, record, *source, true),
@@ -78,15 +82,14 @@ pub fn apply(room: &mut Room, logged: &Logged) -> Outcome {
     conclude(room, record, verdict)
 }
 
-fn create(room: &mut Room, rules: u16, limits: RoomLimits) -> Outcome {
+fn create(room: &mut Room, logged: &Logged, rules: u16, limits: RoomLimits) -> Outcome {
     if rules != RULES {
         return Outcome::SetAside;
     }
     if room.limits.is_some() {
         return Outcome::Rejected(ErrorCode::AlreadyExists);
     }
-    room.limits = Some(limits);
-    room.seq = 1;
+    room.begin(logged, limits);
     Outcome::Accepted { accepted: Accepted { seq: room.seq, binding: None }, changes: Vec::new() }
 }
 
@@ -133,6 +136,7 @@ fn is_request(event: &RoomEvent) -> bool {
         | RoomEvent::GraceExpired {}
         | RoomEvent::SourcesExpired {}
         | RoomEvent::RoomEnded {}
+        | RoomEvent::Snapshot { .. }
         | RoomEvent::Unknown => false,
     }
 }
@@ -325,5 +329,7 @@ mod tests {
             apply(&mut replayed, logged);
         }
         assert_eq!(replayed, story.room);
+        let kept = serde_json::to_string(&replayed).expect("a room is plain data");
+        assert_eq!(serde_json::from_str::<Room>(&kept).expect("the same room"), replayed);
     }
 }

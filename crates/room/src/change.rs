@@ -3,6 +3,7 @@
 use protocol::event::Binding;
 use protocol::snapshot::{DataProducerView, ParticipantView, ProducerView};
 use protocol::{DataProducerId, ErrorCode, ParticipantId, ProducerId};
+use serde::{Deserialize, Serialize};
 
 /// The verdict over one record. Only [`Outcome::Accepted`] changed the room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub enum Outcome {
 }
 
 /// The answer to an accepted request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accepted {
     /// The room's count of accepted events, this one included.
     pub seq: u64,

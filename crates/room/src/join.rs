@@ -47,6 +47,7 @@ fn entered(room: &mut Room, record: &Record, Joining { id, session, name, video_
     let participant = Participant {
         name: name.to_owned(),
         session,
+        generation: 0,
         binding,
         joined: binding.number,
         held_until_ms: None,

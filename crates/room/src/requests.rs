@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use protocol::{ErrorCode, SessionId};
+use serde::{Deserialize, Serialize};
 
 use crate::change::Accepted;
 
@@ -21,7 +22,7 @@ pub(crate) enum Seen {
 }
 
 /// The outcomes of the newest [`Window::WIDTH`] request numbers of one session or node.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Window {
     highest: u64,
     outcomes: BTreeMap<u64, Decision>,
@@ -52,13 +53,13 @@ impl Window {
 }
 
 /// Sessions that are over, so that a late copy of their join does not bring a ghost into the room.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct EndedSessions {
     sessions: BTreeMap<SessionId, Ended>,
     oldest_first: VecDeque<SessionId>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Ended {
     /// The request that ended it, which may be repeated.
     last: Option<(u64, Decision)>,

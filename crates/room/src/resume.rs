@@ -6,14 +6,24 @@ use protocol::{ErrorCode, ParticipantId, SessionId};
 use crate::apply::{Effect, Verdict};
 use crate::state::Room;
 
-pub(crate) fn resumed(room: &mut Room, record: &Record, id: ParticipantId, session: SessionId) -> Verdict {
-    match room.participants.get(&id) {
-        None => return Err(ErrorCode::SessionExpired),
-        Some(participant) if participant.session != session => return Err(ErrorCode::Superseded),
-        Some(_) => {}
+pub(crate) fn resumed(
+    room: &mut Room,
+    record: &Record,
+    id: ParticipantId,
+    session: SessionId,
+    generation: u32,
+) -> Verdict {
+    let participant = room.participants.get(&id).ok_or(ErrorCode::SessionExpired)?;
+    // Once more with the same token: its answer may have been lost, but not if it came through another node and has
+    // a socket there.
+    let answer_lost = participant.binding.incarnation == record.origin || participant.held_until_ms.is_some();
+    let is_newest = generation > participant.generation || (generation == participant.generation && answer_lost);
+    if participant.session != session || !is_newest {
+        return Err(ErrorCode::Superseded);
     }
     let binding = room.bind(id, record.origin);
     let participant = room.participants.get_mut(&id).ok_or(ErrorCode::SessionExpired)?;
+    participant.generation = generation;
     let changes = participant.rebind(binding, session);
     Ok(Effect { binding: Some(binding), changes })
 }
@@ -50,6 +60,24 @@ mod tests {
         assert!(!has_inherited(&story));
         story.resume(THERE, 1, 1);
         assert!(has_inherited(&story));
+    }
+
+    #[test]
+    fn of_two_resumes_with_one_token_the_first_counts() {
+        let mut story = Story::new();
+        story.joined(1);
+        let resume = |story: &mut Story, origin, generation| {
+            let (participant, session) = (ParticipantId(1), protocol::SessionId(1));
+            story.own(origin, None, RoomEvent::Resumed { participant, session, generation })
+        };
+        let first = binding(&resume(&mut story, THERE, 1));
+        assert_eq!(resume(&mut story, HERE, 1), rejected(ErrorCode::Superseded));
+        // Its answer was lost: once more at the same node, or anywhere when nobody is there any more.
+        assert!(binding(&resume(&mut story, THERE, 1)) > first);
+        let newest = story.room.participant(ParticipantId(1)).expect("a participant").binding();
+        story.own(THERE, Some(newest), RoomEvent::Held { closing: false });
+        binding(&resume(&mut story, HERE, 1));
+        assert_eq!(resume(&mut story, HERE, 0), rejected(ErrorCode::Superseded));
     }
 
     #[test]

@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use protocol::event::{Binding, Record, RequestKey, RoomLimits};
+use protocol::event::{Binding, Logged, Record, RequestKey, RoomLimits};
 use protocol::snapshot::{DataProducerView, ParticipantView, ProducerView, RoomSnapshot};
 use protocol::{DataProducerId, ErrorCode, Incarnation, NodeId, ParticipantId, ProducerId, RoomId, SessionId, Source};
+use serde::{Deserialize, Serialize};
 
 use crate::change::Change;
 use crate::requests::{EndedSessions, Window};
 
-/// A room, made by [`apply`](fn) and by nothing else. It begins and ends without limits, hosts and people.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A room, made by [`apply`](fn) and by nothing else. It begins and ends without limits, hosts and people. It can be
+/// kept and read again (serde): two that are equal are written alike.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Room {
     id: RoomId,
     pub(crate) limits: Option<RoomLimits>,
@@ -30,17 +32,19 @@ pub struct Room {
 }
 
 /// A node that carries the room.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Host {
     pub(crate) node: NodeId,
     pub(crate) window: Window,
 }
 
 /// Somebody in the room.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Participant {
     pub(crate) name: String,
     pub(crate) session: SessionId,
+    /// The number of the session's newest token.
+    pub(crate) generation: u32,
     pub(crate) binding: Binding,
     /// The number of their first binding, which gives the order of joining.
     pub(crate) joined: u64,
@@ -53,14 +57,14 @@ pub struct Participant {
 }
 
 /// A channel that somebody sends on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DataProducer {
     pub(crate) label: String,
     pub(crate) protocol: String,
 }
 
 /// A source that somebody publishes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Producer {
     pub(crate) paused: bool,
     pub(crate) inherited: bool,
@@ -179,6 +183,17 @@ impl Room {
         self.ended.insert(session, error);
     }
 
+    /// A new life. Whoever begins to read the log here has the same room as those who knew an earlier one of this name.
+    pub(crate) fn begin(&mut self, logged: &Logged, limits: RoomLimits) {
+        *self = Self {
+            limits: Some(limits),
+            seq: 1,
+            offset: logged.offset,
+            time_ms: logged.time_ms,
+            ..Self::new(self.id.clone())
+        };
+    }
+
     /// Back to the state before its creation. What orders records goes on.
     pub(crate) fn end(&mut self) {
         let Self { offset, time_ms, last_binding, .. } = *self;
@@ -200,6 +215,11 @@ impl Participant {
     /// The session in force.
     pub fn session(&self) -> SessionId {
         self.session
+    }
+
+    /// The number of the session's newest token.
+    pub fn generation(&self) -> u32 {
+        self.generation
     }
 
     /// The binding in force.
@@ -258,7 +278,9 @@ impl Participant {
             changes.extend(closed.map(|number| Change::DataProducerClosed { data_producer: id(number) }));
         }
         self.binding = binding;
-        self.session = session;
+        if session != self.session {
+            (self.session, self.generation) = (session, 0);
+        }
         self.held_until_ms = None;
         changes
     }

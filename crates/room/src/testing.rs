@@ -96,7 +96,9 @@ impl Story {
     }
 
     pub(crate) fn resume(&mut self, origin: Incarnation, participant: u64, session: u64) -> Outcome {
-        let event = RoomEvent::Resumed { participant: ParticipantId(participant), session: SessionId(session) };
+        let (participant, session) = (ParticipantId(participant), SessionId(session));
+        let generation = self.room.participant(participant).map_or(0, |participant| participant.generation) + 1;
+        let event = RoomEvent::Resumed { participant, session, generation };
         self.own(origin, None, event)
     }
 

@@ -10,6 +10,8 @@ pub mod http;
 mod https_only;
 pub mod origins;
 pub mod phase;
+mod proxies;
+mod secret;
 pub mod server;
 pub mod tcp;
 pub mod tls;

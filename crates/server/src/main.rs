@@ -74,15 +74,25 @@ fn run(config: Config) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
-        let server = Server::start(config).await?;
-        print!("{}", server.details());
-        let state = if server.is_waiting() { "waits for Kafka" } else { "is ready" };
-        println!("Hyperion {state}: {}", server.url());
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot watch for Ctrl-C")?,
-            _ = terminate.recv() => {}
+        loop {
+            let server = Server::start(config.clone()).await?;
+            print!("{}", server.details());
+            let state = if server.is_waiting() { "waits for Kafka" } else { "is ready" };
+            println!("Hyperion {state}: {}", server.url());
+            let again = tokio::select! {
+                interrupted = tokio::signal::ctrl_c() => {
+                    interrupted.context("cannot watch for Ctrl-C")?;
+                    false
+                }
+                _ = terminate.recv() => false,
+                // The rooms no longer believe this life of the node; the next one they will.
+                () = server.fenced() => true,
+            };
+            tracing::info!(again, "going down");
+            server.stop().await?;
+            if !again {
+                return Ok(());
+            }
         }
-        tracing::info!("going down");
-        server.stop().await
     })
 }

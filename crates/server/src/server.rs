@@ -10,7 +10,9 @@ use axum::Router;
 use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use cluster::log::MemoryLogConfig;
-use cluster::{EventLog, KafkaConfig, KafkaLog, MemoryLog, NodeConfig, RoomService, ServiceConfig};
+use cluster::{
+    EventLog, KafkaConfig, KafkaLog, MemoryLog, MemoryStore, NodeConfig, RedisStore, RoomService, ServiceConfig, StateStore,
+};
 use protocol::Incarnation;
 use sfu::dtls::Identity;
 use sfu_io::{PoolConfig, StartError, WorkerPool};
@@ -24,7 +26,7 @@ use crate::https_only::HttpsOnly;
 use crate::phase::{Phase, PhaseCell};
 use crate::tls::{Tls, tls};
 use crate::tokens::Tokens;
-use crate::{addresses, banner, http, origins, tcp};
+use crate::{addresses, banner, http, origins, proxies, secret, tcp};
 
 /// How long a client may take to send a request's head, TLS handshake apart.
 const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -63,10 +65,11 @@ impl Server {
         let (pool, events) = WorkerPool::start(&pool_config).map_err(|error| no_media(&error))?;
         let media = pool.workers().iter().flat_map(|worker| worker.local_addresses().to_vec()).collect();
 
-        let node = "single".parse().context("the node's name")?;
-        let node = ServiceConfig::new(NodeConfig::new(node, &config.limits));
-        let log = log(&config)?;
-        let (rooms, changes) = RoomService::start(Incarnation(rand::random()), node, log).await?;
+        let name = config.node.clone().map_or_else(|| "single".parse().context("the node's name"), Ok)?;
+        let tokens = tokens(&config)?;
+        let node = ServiceConfig::new(NodeConfig::new(name, &config.limits));
+        let (log, store) = (log(&config)?, store(&config)?);
+        let (rooms, changes) = RoomService::start(Incarnation(rand::random()), node, log, store).await?;
 
         let phase = Arc::new(PhaseCell::default());
         let metrics = Arc::new(SignalingMetrics::default());
@@ -75,7 +78,8 @@ impl Server {
             changes,
             pool,
             events,
-            tokens: Tokens::new(&rand::random()),
+            tokens,
+            clustered: config.clustered(),
             limits: config.limits.clone(),
             phase: Arc::clone(&phase),
             signaling: Arc::clone(&metrics),
@@ -86,6 +90,7 @@ impl Server {
         };
         let signaling = signaling::router(Arc::new(conductor.clone()), &signaling_config, metrics);
         let router = http::router(signaling, Arc::clone(&phase), Arc::new(conductor.clone()));
+        let router = proxies::believe(router, &config.trusted_proxies);
 
         let handle = Handle::new();
         let serving = serve(listener, tls.as_ref(), router, handle.clone())?;
@@ -123,6 +128,11 @@ impl Server {
         banner::details(self.listen, &self.reachable, &self.media, self.tls.as_ref())
     }
 
+    /// Waits until other nodes have declared this one dead. It has to be stopped then, and may be started again.
+    pub async fn fenced(&self) {
+        self.conductor.fenced().await;
+    }
+
     /// Tells everybody, waits until their sockets are closed (at most a few seconds), and ends everything.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.conductor.drain();
@@ -140,6 +150,22 @@ fn log(config: &Config) -> anyhow::Result<EventLog> {
     match &config.kafka.brokers[..] {
         [] => Ok(MemoryLog::new(MemoryLogConfig::default(), unix_millis).into()),
         brokers => Ok(KafkaLog::new(KafkaConfig::new(brokers.to_vec())).context("cannot use Kafka (--kafka)")?.into()),
+    }
+}
+
+/// Where the nodes find each other.
+fn store(config: &Config) -> anyhow::Result<StateStore> {
+    match &config.redis.url {
+        None => Ok(MemoryStore::new(unix_millis).into()),
+        Some(url) => Ok(RedisStore::new(url, "hyperion:node:").context("cannot use Redis (--redis)")?.into()),
+    }
+}
+
+/// With a secret of this process alone if there is none to share: then nobody comes back after a restart.
+fn tokens(config: &Config) -> anyhow::Result<Tokens> {
+    match &config.cluster_secret_file {
+        None => Ok(Tokens::new([&rand::random::<[u8; 32]>()[..]])),
+        Some(path) => Ok(Tokens::new(secret::read(path)?.iter().map(String::as_bytes))),
     }
 }
 

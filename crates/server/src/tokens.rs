@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use aws_lc_rs::hmac;
+use aws_lc_rs::{hkdf, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use protocol::{ParticipantId, RoomId, SessionId};
@@ -52,10 +52,13 @@ pub enum TokenError {
     Expired,
 }
 
-/// Makes and verifies tokens with one secret.
+/// Makes tokens with a secret, and verifies them with that or an older one.
 pub struct Tokens {
-    key: hmac::Key,
+    keys: Vec<hmac::Key>,
 }
+
+/// What the key of tokens is derived with: a secret has other uses too.
+const KEY_LABEL: &[u8] = b"hyperion session tokens 1";
 
 #[derive(Clone, Copy)]
 #[repr(u8)]
@@ -65,9 +68,18 @@ enum Kind {
 }
 
 impl Tokens {
-    /// Tokens of the holder of `secret`.
-    pub fn new(secret: &[u8; 32]) -> Self {
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, secret) }
+    /// Tokens of the holders of `secrets`, of which there is at least one: the first signs, all verify.
+    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let key = |secret| {
+            let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, b"").extract(secret);
+            let mut key = [0; 32];
+            // Fails for keys of more than 8 KiB only.
+            let _ = extracted.expand(&[KEY_LABEL], hkdf::HKDF_SHA256).and_then(|okm| okm.fill(&mut key));
+            hmac::Key::new(hmac::HMAC_SHA256, &key)
+        };
+        let keys: Vec<_> = secrets.into_iter().map(key).collect();
+        assert!(!keys.is_empty(), "tokens need a secret");
+        Self { keys }
     }
 
     /// Makes a place token. `now` is the time since the Unix epoch.
@@ -115,7 +127,7 @@ impl Tokens {
         for field in fields {
             bytes.extend_from_slice(field);
         }
-        let tag = hmac::sign(&self.key, &bytes);
+        let tag = hmac::sign(&self.keys[0], &bytes);
         bytes.extend_from_slice(tag.as_ref());
         BASE64URL.encode(bytes)
     }
@@ -127,7 +139,9 @@ impl Tokens {
         }
         let bytes = BASE64URL.decode(token).map_err(|_| TokenError::Invalid)?;
         let (signed, tag) = bytes.split_last_chunk::<TAG_LEN>().ok_or(TokenError::Invalid)?;
-        hmac::verify(&self.key, signed, tag).map_err(|_| TokenError::Invalid)?;
+        if self.keys.iter().all(|key| hmac::verify(key, signed, tag).is_err()) {
+            return Err(TokenError::Invalid);
+        }
         let [found, rest @ ..] = signed else { return Err(TokenError::Invalid) };
         let (expires, claims) = rest.split_first_chunk::<8>().ok_or(TokenError::Invalid)?;
         if *found != kind as u8 {
@@ -155,7 +169,7 @@ mod tests {
     const NOW: Duration = Duration::from_secs(1_800_000_000);
 
     fn tokens() -> Tokens {
-        Tokens::new(&[7; 32])
+        Tokens::new([&[7; 32][..]])
     }
 
     fn place() -> PlaceToken {
@@ -213,8 +227,12 @@ mod tests {
         let tokens = tokens();
         assert_eq!(tokens.verify_session(NOW, &tokens.place(NOW, &place())), Err(TokenError::Invalid));
         assert_eq!(tokens.verify_place(NOW, &tokens.session(NOW, &session())), Err(TokenError::Invalid));
-        let others = Tokens::new(&[8; 32]);
+        let others = Tokens::new([&[8; 32][..]]);
         assert_eq!(tokens.verify_place(NOW, &others.place(NOW, &place())), Err(TokenError::Invalid));
+        // A secret that is being replaced: the first signs, all verify.
+        let both = Tokens::new([&[8; 32][..], &[7; 32]]);
+        assert!(both.verify_place(NOW, &tokens.place(NOW, &place())).is_ok());
+        assert!(others.verify_place(NOW, &both.place(NOW, &place())).is_ok());
     }
 
     #[test]

@@ -1,10 +1,12 @@
-//! Several nodes over one log that loses, repeats, delays and refuses, with people who come and go.
+//! Several nodes over one log that loses, repeats, delays and refuses, and a registry that is away at times; nodes
+//! crash, freeze and start anew from the middle of the log, while people come, go and come back elsewhere.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use cluster::log::Entry;
 use cluster::node::{Input, Output, Ticket};
+use cluster::store::{HEARTBEAT, LEASE, NodeEntry, NodeState};
 use cluster::{Accepted, Node, NodeConfig, Proposal, ProposalKey};
 use protocol::event::{Binding, Record, RoomEvent, RoomLimits};
 use protocol::limits::Limits;
@@ -19,10 +21,12 @@ const NODES: usize = 3;
 const PEOPLE: u64 = 6;
 const STEP: Duration = Duration::from_millis(50);
 const STEPS: u32 = 2000;
+/// So that a node that starts anew does not read the room's beginning.
+const SNAPSHOT_EVERY: Duration = Duration::from_secs(3);
 
 #[test]
 fn nodes_agree_and_nobody_is_lost_or_left_behind() {
-    let (mut joined, mut stayed) = (0, 0);
+    let (mut joined, mut stayed, mut started_anew, mut knew_the_room, mut fences) = (0, 0, 0, 0, 0);
     sim::seeds::run(0..SEEDS, |seed| {
         let mut world = World::new(seed);
         for _ in 0..STEPS {
@@ -32,8 +36,13 @@ fn nodes_agree_and_nobody_is_lost_or_left_behind() {
         world.everybody_goes();
         joined += world.joined;
         stayed += world.stayed;
+        started_anew += world.started_anew;
+        knew_the_room += world.knew_the_room;
+        fences += world.fences;
     });
+    println!("{joined} joins, {stayed} stayed, {started_anew} starts anew, {knew_the_room} in the middle of a room, {fences} fences");
     assert!(joined > 0 && stayed > 0, "people come in and stay at all: {joined}, {stayed}");
+    assert!(knew_the_room > 0 && fences > 0, "nodes find the room again, and are fenced");
 }
 
 struct World {
@@ -53,18 +62,47 @@ struct World {
     history: BTreeMap<u64, Option<RoomSnapshot>>,
     joined: u64,
     stayed: u64,
+    /// Lives of nodes so far.
+    lives: u128,
+    started_anew: u64,
+    /// Starts from the middle of the log after which the room was known.
+    knew_the_room: u64,
+    /// Lives that ended because others held them for dead.
+    fences: u64,
+}
+
+fn room() -> RoomId {
+    "daily".parse().expect("a room name")
+}
+
+fn config(index: usize) -> NodeConfig {
+    let mut config = NodeConfig::new(format!("node-{index}").parse().expect("a node id"), &Limits::default());
+    config.room_limits = RoomLimits { participants_max: 4, ..config.room_limits };
+    config.snapshot_every = SNAPSHOT_EVERY;
+    config
 }
 
 struct Site {
     node: Node,
-    /// How much of the log it has read.
+    /// Where in the log it began to read, and how far it is.
+    began: usize,
     read: usize,
+    /// Where the log ended when it started.
+    catches_up_at: Option<usize>,
+    /// It stands still until then: it crashed and is not started yet, or is frozen.
+    still_until: Instant,
+    /// It has to be started anew when it is back.
+    crashed: bool,
+    /// Its last heartbeat that reached the registry.
+    heartbeat: Option<Instant>,
+    next_heartbeat: Instant,
     /// Its records on their way to the log, in order.
     sending: VecDeque<(Instant, RoomId, Vec<u8>)>,
 }
 
 struct Asked {
     person: usize,
+    site: usize,
     at: Instant,
     proposal: Proposal,
 }
@@ -73,6 +111,8 @@ struct Person {
     id: ParticipantId,
     session: SessionId,
     n: u64,
+    /// Of the newest token that they heard of.
+    generation: u32,
     place: Place,
 }
 
@@ -91,12 +131,24 @@ enum Place {
 impl World {
     fn new(seed: u64) -> Self {
         let start = Instant::now();
-        let site = |index: usize| {
-            let mut config = NodeConfig::new(format!("node-{index}").parse().expect("a node id"), &Limits::default());
-            config.room_limits = RoomLimits { participants_max: 4, ..config.room_limits };
-            Site { node: Node::new(Incarnation(index as u128 + 1), config), read: 0, sending: VecDeque::new() }
+        let site = |index: usize| Site {
+            node: Node::new(Incarnation(index as u128 + 1), config(index)),
+            began: 0,
+            read: 0,
+            catches_up_at: Some(0),
+            still_until: start,
+            crashed: false,
+            heartbeat: None,
+            next_heartbeat: start,
+            sending: VecDeque::new(),
         };
-        let person = |id: u64| Person { id: ParticipantId(id), session: SessionId(0), n: 0, place: Place::Outside };
+        let person = |id: u64| Person {
+            id: ParticipantId(id),
+            session: SessionId(0),
+            n: 0,
+            generation: 0,
+            place: Place::Outside,
+        };
         Self {
             rng: ChaCha8Rng::seed_from_u64(seed),
             start,
@@ -112,12 +164,19 @@ impl World {
             history: BTreeMap::new(),
             joined: 0,
             stayed: 0,
+            lives: NODES as u128,
+            started_anew: 0,
+            knew_the_room: 0,
+            fences: 0,
         }
     }
 
     fn people_act(&mut self) {
         let person = self.rng.random_range(0..self.people.len());
         let site = self.rng.random_range(0..NODES);
+        if !self.is_up(site) {
+            return;
+        }
         let dice = self.rng.random_range(0..100);
         let place = self.people[person].place;
         match place {
@@ -146,8 +205,8 @@ impl World {
     fn join(&mut self, person: usize, site: usize) {
         self.next_session += 1;
         let session = SessionId(self.next_session);
-        let Person { id, session: current, n, .. } = &mut self.people[person];
-        (*current, *n) = (session, 0);
+        let Person { id, session: current, n, generation, .. } = &mut self.people[person];
+        (*current, *n, *generation) = (session, 0, 0);
         let event = RoomEvent::Joined { participant: *id, session, name: "P".to_owned(), video_codecs: Vec::new() };
         let ticket = self.ask(person, site, ProposalKey::Session { session, n: 0 }, None, event);
         self.people[person].place = Place::Waiting(ticket);
@@ -156,7 +215,8 @@ impl World {
 
     fn resume(&mut self, person: usize, site: usize) {
         let Person { id, session, .. } = self.people[person];
-        let event = RoomEvent::Resumed { participant: id, session };
+        let generation = self.people[person].generation + 1;
+        let event = RoomEvent::Resumed { participant: id, session, generation };
         let ticket = self.ask(person, site, ProposalKey::Node, None, event);
         self.people[person].place = Place::Waiting(ticket);
         self.drain(site);
@@ -199,9 +259,12 @@ impl World {
     ) -> Ticket {
         self.next_ticket += 1;
         let ticket = Ticket(self.next_ticket);
-        let room = "daily".parse().expect("a room name");
+        let room = room();
         let proposal = Proposal { room, key, binding, event };
-        self.asked.insert(ticket, Asked { person, at: self.now, proposal: proposal.clone() });
+        if self.nodes[site].crashed {
+            return ticket;
+        }
+        self.asked.insert(ticket, Asked { person, site, at: self.now, proposal: proposal.clone() });
         self.nodes[site].node.handle(self.now, Input::Propose { ticket, proposal });
         ticket
     }
@@ -213,15 +276,126 @@ impl World {
             self.outage_until = self.now + Duration::from_secs(self.rng.random_range(1..9));
         }
         for site in 0..NODES {
+            if self.faults && self.is_up(site) && self.rng.random_ratio(1, 1500) {
+                self.stop(site);
+            }
+            if self.now < self.nodes[site].still_until {
+                continue;
+            }
+            if self.nodes[site].crashed {
+                self.start_anew(site);
+            }
             self.deliver(site);
-            if self.rng.random_ratio(3, 4) || !self.faults {
+            self.beat(site);
+            if !self.nodes[site].crashed && (self.rng.random_ratio(3, 4) || !self.faults) {
                 self.read(site);
             }
-            if self.nodes[site].node.poll_timeout().is_some_and(|at| at <= self.now) {
+            if !self.nodes[site].crashed && self.nodes[site].node.poll_timeout().is_some_and(|at| at <= self.now) {
                 self.nodes[site].node.handle_timeout(self.now);
                 self.drain(site);
             }
         }
+    }
+
+    fn is_up(&self, site: usize) -> bool {
+        !self.nodes[site].crashed && self.now >= self.nodes[site].still_until
+    }
+
+    /// A node crashes, or freezes.
+    fn stop(&mut self, site: usize) {
+        self.nodes[site].still_until = self.now + Duration::from_secs(self.rng.random_range(1..20));
+        let held = self.lose_people(site);
+        if self.rng.random() {
+            self.crash(site);
+            return;
+        }
+        // Its server finds their sockets broken when it is back.
+        for (person, binding) in held {
+            self.ask(person, site, ProposalKey::Node, Some(binding), RoomEvent::Held { closing: false });
+        }
+    }
+
+    /// Others hold it for dead: it sends its people away and starts anew.
+    fn fenced(&mut self, site: usize) {
+        self.fences += 1;
+        self.lose_people(site);
+        self.crash(site);
+    }
+
+    /// The people of a node notice that it is not there.
+    fn lose_people(&mut self, site: usize) -> Vec<(usize, Binding)> {
+        let mut held = Vec::new();
+        for (index, person) in self.people.iter_mut().enumerate() {
+            match person.place {
+                Place::Inside { site: here, binding } if here == site => {
+                    person.place = Place::Away;
+                    held.push((index, binding));
+                }
+                _ => {}
+            }
+        }
+        held
+    }
+
+    /// It forgets everything; what it had handed over may still reach the log.
+    fn crash(&mut self, site: usize) {
+        let lost: Vec<Ticket> =
+            self.asked.iter().filter(|(_, asked)| asked.site == site).map(|(ticket, _)| *ticket).collect();
+        for ticket in lost {
+            let asked = self.asked.remove(&ticket).expect("it was there");
+            if self.people[asked.person].place == Place::Waiting(ticket) {
+                self.people[asked.person].place = Place::Away;
+            }
+        }
+        let kept = self.rng.random_range(0..=self.nodes[site].sending.len());
+        self.nodes[site].sending.truncate(kept);
+        self.nodes[site].crashed = true;
+    }
+
+    /// Under the same name, as another: it reads from where a node begins to.
+    fn start_anew(&mut self, site: usize) {
+        self.lives += 1;
+        self.started_anew += 1;
+        let config = config(site);
+        let since_ms = self.time_ms().saturating_sub(u64::try_from(config.read_back().as_millis()).expect("short"));
+        let started = &mut self.nodes[site];
+        started.node = Node::new(Incarnation(self.lives), config);
+        started.crashed = false;
+        started.began = self.log.iter().take_while(|entry| entry.time_ms < since_ms).count();
+        started.read = started.began;
+        started.catches_up_at = Some(self.log.len());
+        started.next_heartbeat = self.now;
+        started.heartbeat = None;
+    }
+
+    fn time_ms(&self) -> u64 {
+        u64::try_from((self.now - self.start).as_millis()).expect("a short run")
+    }
+
+    /// A node tells the registry of itself and asks for the others; at times there is no answer.
+    fn beat(&mut self, site: usize) {
+        if self.now < self.nodes[site].next_heartbeat {
+            return;
+        }
+        self.nodes[site].next_heartbeat = self.now + HEARTBEAT;
+        let answers = !self.faults || self.rng.random_ratio(9, 10);
+        if answers {
+            self.nodes[site].heartbeat = Some(self.now);
+        }
+        let alive = |site: &&Site| site.heartbeat.is_some_and(|at| self.now - at < LEASE);
+        let entry = |site: &Site| NodeEntry {
+            node: config(0).node,
+            incarnation: site.node.incarnation(),
+            version: String::new(),
+            state: NodeState::Ready,
+            participants: 0,
+        };
+        let mut entries: Vec<NodeEntry> = Vec::new();
+        for (index, other) in self.nodes.iter().enumerate().filter(|(_, other)| alive(other)) {
+            entries.push(NodeEntry { node: config(index).node, ..entry(other) });
+        }
+        self.nodes[site].node.handle(self.now, Input::Registry(answers.then_some(entries)));
+        self.drain(site);
     }
 
     /// What a node sent reaches the log, or not, or twice.
@@ -236,22 +410,39 @@ impl World {
             };
             for _ in 0..copies {
                 let offset = self.log.len() as u64;
-                let time_ms = u64::try_from((self.now - self.start).as_millis()).expect("a short run");
+                let time_ms = self.time_ms();
                 self.log.push(Entry { room: room.clone(), offset, time_ms, value: value.clone().into() });
             }
         }
     }
 
     fn read(&mut self, site: usize) {
+        self.catch_up(site);
         while let Some(entry) = self.log.get(self.nodes[site].read).cloned() {
             let offset = entry.offset;
             let room = entry.room.clone();
             self.nodes[site].read += 1;
             self.nodes[site].node.handle(self.now, Input::Entry(entry));
+            self.catch_up(site);
             let snapshot = self.nodes[site].node.snapshot(&room);
-            let first = self.history.entry(offset).or_insert_with(|| snapshot.clone());
-            assert_eq!(*first, snapshot, "nodes agree on what offset {offset} led to");
+            // Who reads the past does not know yet of every room that it is there.
+            if snapshot.is_some() || self.nodes[site].catches_up_at.is_none() {
+                let first = self.history.entry(offset).or_insert_with(|| snapshot.clone());
+                assert_eq!(*first, snapshot, "nodes agree on what offset {offset} led to");
+            }
             self.drain(site);
+            if self.nodes[site].crashed {
+                return;
+            }
+        }
+    }
+
+    fn catch_up(&mut self, site: usize) {
+        let Site { node, began, read, catches_up_at, .. } = &mut self.nodes[site];
+        if catches_up_at.is_some_and(|end| *read >= end) {
+            *catches_up_at = None;
+            node.handle(self.now, Input::CaughtUp);
+            self.knew_the_room += u64::from(*began > 0 && node.rooms() > 0);
         }
     }
 
@@ -270,6 +461,8 @@ impl World {
                 Output::Resolve { ticket, result } => self.resolved(site, ticket, result),
                 Output::Changed(applied) => self.changed(site, &applied.change),
                 Output::SetAside { .. } => panic!("every record can be read"),
+                Output::Diverged { .. } | Output::TooLarge { .. } => panic!("{output:?}"),
+                Output::Fenced => return self.fenced(site),
             }
         }
     }
@@ -282,7 +475,8 @@ impl World {
                 && (site, binding.participant) == (here, newer.participant)
                 && (binding.number < newer.number || matches!(change, Change::Held { .. }))
             {
-                assert!(binding.number < newer.number, "nobody with a socket is held");
+                let fenced = !self.nodes[here].node.room(&room()).is_some_and(|r| r.is_host(binding.incarnation));
+                assert!(fenced || binding.number < newer.number, "nobody with a socket is held");
                 person.place = Place::Away;
             }
         }
@@ -290,7 +484,8 @@ impl World {
 
     fn resolved(&mut self, site: usize, ticket: Ticket, result: Result<Accepted, ErrorCode>) {
         let Asked { person, at, proposal, .. } = self.asked.remove(&ticket).expect("a ticket is resolved once");
-        assert!(self.now - at <= Duration::from_secs(5) + STEP, "an answer within 5 s");
+        let frozen = at < self.nodes[site].still_until;
+        assert!(frozen || self.now - at <= Duration::from_secs(5) + STEP, "an answer within 5 s");
         let enters = matches!(proposal.event, RoomEvent::Joined { .. } | RoomEvent::Resumed { .. });
         match result {
             Ok(Accepted { binding: Some(binding), snapshot, .. }) if enters => {
@@ -298,6 +493,11 @@ impl World {
                 assert!(room.participants.iter().any(|other| other.id == binding.participant), "and is in it");
                 assert_eq!(binding.incarnation, self.nodes[site].node.incarnation());
                 self.joined += 1;
+                if let RoomEvent::Resumed { generation, .. } = proposal.event
+                    && self.people[person].place == Place::Waiting(ticket)
+                {
+                    self.people[person].generation = generation;
+                }
                 if self.people[person].place == Place::Waiting(ticket) {
                     self.people[person].place = Place::Inside { site, binding };
                 } else {
@@ -336,10 +536,10 @@ impl World {
     fn everybody_goes(&mut self) {
         self.faults = false;
         self.outage_until = self.now;
-        self.pass(Duration::from_secs(10));
+        self.pass(Duration::from_secs(40));
         for Person { place, .. } in &self.people {
             if let Place::Inside { site, binding } = *place {
-                let room = self.nodes[site].node.room(&"daily".parse().expect("a room name")).expect("a room");
+                let room = self.nodes[site].node.room(&room()).expect("a room");
                 let participant = room.participant(binding.participant).expect("who has a socket is in");
                 assert_eq!((participant.binding(), participant.held_until_ms()), (binding, None));
                 self.stayed += 1;

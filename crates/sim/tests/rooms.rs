@@ -191,7 +191,11 @@ impl World {
                 let video_codecs = video_codecs.into_iter().filter(|_| self.rng.random_ratio(3, 4)).collect();
                 RoomEvent::Joined { participant, session: self.session(participant), name, video_codecs }
             }
-            20..30 => RoomEvent::Resumed { participant, session: self.session(participant) },
+            20..30 => RoomEvent::Resumed {
+                participant,
+                session: self.session(participant),
+                generation: self.rng.random_range(0..4),
+            },
             30..38 => RoomEvent::Held { closing: self.rng.random() },
             38..42 => RoomEvent::GraceExpired {},
             42..48 => RoomEvent::SourcesExpired {},

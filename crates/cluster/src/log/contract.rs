@@ -11,6 +11,7 @@ pub(crate) async fn check(make: impl AsyncFn() -> EventLog) {
         async { every_reader_sees_the_same(make().await).await },
         async { a_late_reader_begins_with_the_oldest(make().await).await },
         async { a_reader_from_the_end_sees_what_is_appended_later(make().await).await },
+        async { a_reader_may_begin_at_a_time(make().await).await },
         async { a_reader_knows_when_it_caught_up(make().await).await },
         async { a_reader_waits_for_what_is_appended_later(make().await).await },
         async { a_dropped_read_loses_nothing(make().await).await },
@@ -77,6 +78,26 @@ async fn a_reader_from_the_end_sees_what_is_appended_later(log: EventLog) {
         log.append(&room(name), b"after".to_vec()).expect("room for it");
         assert_eq!(late.next().await.expect("an entry"), early.next().await.expect("an entry"));
     }
+}
+
+async fn a_reader_may_begin_at_a_time(log: EventLog) {
+    let mut early = tail(&log, Start::Oldest).await;
+    let mut entries = Vec::new();
+    for n in 0..3 {
+        log.append(&room("a"), vec![n]).expect("room for it");
+        entries.push(early.next().await.expect("an entry"));
+        // Real logs have a clock of their own.
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let first_at_or_after = |time_ms| entries.iter().find(|entry| entry.time_ms >= time_ms).cloned();
+    for entry in &entries {
+        let mut late = tail(&log, Start::Since(entry.time_ms)).await;
+        assert_eq!(Some(late.next().await.expect("an entry")), first_at_or_after(entry.time_ms));
+    }
+    let mut late = tail(&log, Start::Since(entries[2].time_ms + 60_000)).await;
+    assert!(late.is_caught_up());
+    log.append(&room("a"), b"after".to_vec()).expect("room for it");
+    assert_eq!(late.next().await.expect("an entry").value[..], *b"after");
 }
 
 async fn a_reader_knows_when_it_caught_up(log: EventLog) {

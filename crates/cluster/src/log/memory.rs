@@ -92,6 +92,10 @@ impl MemoryLog {
         let caught_up_at = state.end();
         let next = match start {
             Start::Oldest => state.start,
+            Start::Since(time_ms) => {
+                let older = state.entries.iter().take_while(|entry| entry.time_ms < time_ms).count();
+                state.start + older as u64
+            }
             Start::End => caught_up_at,
         };
         state.next_tail += 1;

@@ -96,6 +96,9 @@ impl Tail {
 pub enum Start {
     /// With the oldest record that the log still has.
     Oldest,
+    /// With the first that the log took at this time or later, in milliseconds since the Unix epoch; with the next
+    /// one if there is none.
+    Since(u64),
     /// With the first that is appended after it was opened.
     End,
 }

@@ -19,10 +19,12 @@ pub struct NodeConfig {
     pub pending_max: usize,
     /// How long a proposal waits for its record before it gets `log_unavailable`.
     pub answer_timeout: Duration,
+    /// How often a room with people in it is written down.
+    pub snapshot_every: Duration,
 }
 
 impl NodeConfig {
-    /// The defaults for a node of this name: what `limits` say, 10,000 proposals, 5 s.
+    /// The defaults for a node of this name: what `limits` say, 10,000 proposals, 5 s, 5 minutes.
     pub fn new(node: NodeId, limits: &Limits) -> Self {
         Self {
             node,
@@ -30,6 +32,13 @@ impl NodeConfig {
             rooms_max: limits.rooms_per_node_max,
             pending_max: 10_000,
             answer_timeout: Duration::from_secs(5),
+            snapshot_every: Duration::from_secs(5 * 60),
         }
+    }
+
+    /// How far before the end of the log a node begins to read: two snapshots, and an outage of the log in which none
+    /// could be written. Half an hour by default.
+    pub fn read_back(&self) -> Duration {
+        self.snapshot_every * 6
     }
 }

@@ -88,9 +88,11 @@ impl Node {
     pub(super) fn settle(&mut self, now: Instant, room: &RoomId) {
         let Some(hosted) = self.rooms.get(room) else { return };
         let empty = Timer::Empty(room.clone());
-        if hosted.is_idle() {
+        // While the past is being read it has to be known that the room's beginning was.
+        if hosted.is_idle() && self.caught_up {
             self.rooms.remove(room);
             self.timers.cancel(&empty);
+            self.timers.cancel(&Timer::Snapshot(room.clone()));
         } else if hosted.room.is_host(self.incarnation)
             && hosted.room.participants().len() == 0
             && hosted.pending.is_empty()

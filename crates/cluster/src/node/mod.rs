@@ -10,8 +10,12 @@
 mod config;
 mod duties;
 mod hosted;
+mod lost;
+mod membership;
+mod placement;
 mod proposal;
 mod records;
+mod snapshots;
 mod timers;
 
 #[cfg(test)]
@@ -22,11 +26,14 @@ use std::time::Instant;
 
 use protocol::event::{Record, RequestKey, RoomEvent};
 use protocol::snapshot::RoomSnapshot;
-use protocol::{ErrorCode, Incarnation, RoomId};
+use protocol::{ErrorCode, Incarnation, ParticipantId, RoomId, SessionId};
 use room::Change;
 
 use crate::log::Entry;
+use crate::store::NodeEntry;
 use hosted::Hosted;
+use membership::Membership;
+use snapshots::Kept;
 use timers::{Timer, Timers};
 
 pub use config::NodeConfig;
@@ -48,6 +55,10 @@ pub enum Input {
     },
     /// The next record of the log.
     Entry(Entry),
+    /// Everything was read that was on the log when it was opened. Before that no proposal is taken.
+    CaughtUp,
+    /// The registry's answer, each heartbeat; `None` if it does not answer.
+    Registry(Option<Vec<NodeEntry>>),
     /// The log did not take an [`Output::Append`].
     AppendRefused {
         /// Its room.
@@ -85,6 +96,21 @@ pub enum Output {
         /// Where it stands.
         offset: u64,
     },
+    /// A room here was not as another host wrote it down; it is now. An operator should know: this is a fault.
+    Diverged {
+        /// Which room.
+        room: RoomId,
+        /// Where the snapshot stands.
+        offset: u64,
+    },
+    /// A room is too large to be written down; a node that starts later will not know it.
+    TooLarge {
+        /// Which room.
+        room: RoomId,
+    },
+    /// Others hold this node for dead, and the rooms believe them: its people have to be sent away, and it has to
+    /// start anew. Nothing that it says counts any more.
+    Fenced,
 }
 
 /// A change of a room, from the log.
@@ -96,6 +122,17 @@ pub struct Applied {
     pub seq: u64,
     /// What is different.
     pub change: Change,
+}
+
+/// Who may speak for a participant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seat {
+    /// The session in force.
+    pub session: SessionId,
+    /// The number of its newest token.
+    pub generation: u32,
+    /// The node that they are bound to.
+    pub incarnation: Incarnation,
 }
 
 /// A node of the cluster.
@@ -112,10 +149,15 @@ pub struct Node {
     pending: usize,
     participants: usize,
     draining: bool,
+    caught_up: bool,
+    fenced: bool,
+    membership: Membership,
+    /// Rooms whose beginning was not read, while the past is being read.
+    unknown: BTreeMap<RoomId, Kept>,
 }
 
 impl Node {
-    /// A node that knows no room. `incarnation` is drawn at random, never the same again.
+    /// A node that knows no room, and reads the log's past until [`Input::CaughtUp`]. `incarnation` is drawn at random, never the same again.
     pub fn new(incarnation: Incarnation, config: NodeConfig) -> Self {
         Self {
             incarnation,
@@ -127,6 +169,10 @@ impl Node {
             pending: 0,
             participants: 0,
             draining: false,
+            caught_up: false,
+            fenced: false,
+            membership: Membership::default(),
+            unknown: BTreeMap::new(),
         }
     }
 
@@ -135,6 +181,8 @@ impl Node {
         match input {
             Input::Propose { ticket, proposal } => self.propose(now, ticket, proposal),
             Input::Entry(entry) => self.entry(now, &entry),
+            Input::CaughtUp => self.caught_up(),
+            Input::Registry(answer) => self.registry(now, answer),
             Input::AppendRefused { room, key } => self.append_refused(now, &room, key),
         }
     }
@@ -148,6 +196,7 @@ impl Node {
                 Timer::Grace(room, participant) => self.grace_due(now, room, participant),
                 Timer::Sources(room, participant) => self.sources_due(now, room, participant),
                 Timer::Empty(room) => self.settle(now, &room),
+                Timer::Snapshot(room) => self.snapshot_due(now, &room),
             }
         }
     }
@@ -182,6 +231,24 @@ impl Node {
         self.rooms.get(room).map(|hosted| &hosted.room)
     }
 
+    /// Who may speak for a participant, if they are in the room.
+    pub fn seat(&self, room: &RoomId, participant: ParticipantId) -> Option<Seat> {
+        let participant = self.room(room)?.participant(participant)?;
+        let incarnation = participant.binding().incarnation;
+        Some(Seat { session: participant.session(), generation: participant.generation(), incarnation })
+    }
+
+    /// People who are bound to this node, the held ones included.
+    pub fn own_participants(&self) -> usize {
+        let people = self.rooms.values().flat_map(|hosted| hosted.room.participants());
+        people.filter(|participant| participant.binding().incarnation == self.incarnation).count()
+    }
+
+    /// Nodes that people may be sent to, this one included.
+    pub fn nodes_ready(&self) -> usize {
+        self.ready().count()
+    }
+
     /// Rooms that are known.
     pub fn rooms(&self) -> usize {
         self.rooms.len()
@@ -195,6 +262,21 @@ impl Node {
     /// Proposals that wait for their record.
     pub fn pending(&self) -> usize {
         self.pending
+    }
+
+    /// What has no snapshot by now has no host that could have written one: it is over.
+    fn caught_up(&mut self) {
+        self.caught_up = true;
+        self.unknown.clear();
+        self.rooms.retain(|_, hosted| !hosted.is_idle());
+    }
+
+    /// Puts a room in place of what was known of it.
+    fn insert(&mut self, room: room::Room) {
+        let hosted = self.rooms.entry(room.id().clone()).or_insert_with(|| Hosted::new(room.id().clone()));
+        self.participants = (self.participants + room.participants().len()) - hosted.room.participants().len();
+        hosted.next_offset = hosted.next_offset.max(room.offset().saturating_add(1));
+        hosted.room = room;
     }
 
     fn append(&mut self, room: &RoomId, record: &Record) {

@@ -130,7 +130,7 @@ impl Node {
         if self.draining {
             return Err(ErrorCode::Draining);
         }
-        if self.pending >= self.config.pending_max {
+        if !self.caught_up || self.pending >= self.config.pending_max {
             return Err(ErrorCode::LogUnavailable);
         }
         let known = self.rooms.get(&proposal.room);

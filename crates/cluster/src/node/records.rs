@@ -23,10 +23,21 @@ impl Node {
             self.outputs.push_back(Output::SetAside { room: room.clone(), offset: *offset });
             return;
         };
+        self.membership.spoke(now, record.origin);
+        if !self.caught_up && !self.rooms.contains_key(room) && !self.keep(now, entry, &record) {
+            return;
+        }
+        self.compare(entry, &record);
         let logged = Logged { offset: *offset, time_ms: *time_ms, record };
         let outcome = self.apply(now, room, &logged);
         if outcome == Outcome::SetAside {
             self.outputs.push_back(Output::SetAside { room: room.clone(), offset: *offset });
+        }
+        if matches!(logged.record.event, RoomEvent::Snapshot { .. }) && self.is_host(room) {
+            self.write_down_later(now, room);
+        }
+        if outcome_loses(&outcome, &logged.record, self.incarnation) {
+            self.fence();
         }
         if logged.record.origin == self.incarnation {
             self.answer(now, room, &logged.record, &outcome);
@@ -57,8 +68,13 @@ impl Node {
         }
         if is_host && !was_host {
             self.follow_all(now, room);
+            self.write_down_later(now, room);
         }
         outcome
+    }
+
+    fn is_host(&self, room: &RoomId) -> bool {
+        self.rooms.get(room).is_some_and(|hosted| hosted.room.is_host(self.incarnation))
     }
 
     /// Answers whoever waits for a record of this node.
@@ -94,7 +110,7 @@ impl Node {
         let entered = match pending.record.event {
             RoomEvent::Joined { participant, session, .. } => Some((participant, session)),
             // Of two hedged resumes the first one wins; a lost answer of our own is repeated.
-            RoomEvent::Resumed { participant, session }
+            RoomEvent::Resumed { participant, session, .. }
                 if earlier.binding.is_some_and(|binding| binding.incarnation == self.incarnation) =>
             {
                 Some((participant, session))
@@ -105,7 +121,9 @@ impl Node {
             self.resolve(pending.ticket, Err(ErrorCode::Superseded));
             return;
         };
-        let event = RoomEvent::Resumed { participant, session };
+        let in_force = self.room(room).and_then(|room| room.participant(participant));
+        let generation = in_force.map_or(0, room::Participant::generation);
+        let event = RoomEvent::Resumed { participant, session, generation };
         let record = Record { key: self.own_key(), event, ..pending.record };
         self.append(room, &record);
         self.wait(room.clone(), Pending { record, ..*pending });
@@ -148,4 +166,10 @@ impl Node {
             | Change::Ended => {}
         }
     }
+}
+
+/// Whether a record ended this life of this node.
+fn outcome_loses(outcome: &Outcome, record: &Record, me: protocol::Incarnation) -> bool {
+    matches!(outcome, Outcome::Accepted { .. })
+        && matches!(record.event, RoomEvent::NodeLost { incarnation } if incarnation == me)
 }

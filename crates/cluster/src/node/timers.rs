@@ -19,6 +19,8 @@ pub(super) enum Timer {
     Sources(RoomId, ParticipantId),
     /// The end of a room that nobody is in.
     Empty(RoomId),
+    /// The next snapshot of a room.
+    Snapshot(RoomId),
 }
 
 #[derive(Debug, Default)]

@@ -6,47 +6,47 @@ use protocol::Incarnation;
 
 use super::{NodeEntry, NodeState, StateStore};
 
-const LEASE: Duration = Duration::from_secs(6);
+pub(crate) use super::LEASE;
 
-/// Runs the whole contract on an empty store whose clock `advance` moves on (or waits for).
-pub(crate) async fn check<S: StateStore>(store: &S, advance: impl AsyncFn(Duration)) {
-    a_node_is_known_for_its_lease(store, &advance).await;
-    a_renewal_replaces_what_was_known(store, &advance).await;
-    lives_of_one_node_are_apart(store).await;
+/// Runs the whole contract on an empty store whose clock `advance` moves on (or waits for), with leases as long as
+/// `lease`.
+pub(crate) async fn check(store: &StateStore, lease: Duration, advance: impl AsyncFn(Duration)) {
+    a_node_is_known_for_its_lease(store, lease, &advance).await;
+    a_renewal_replaces_what_was_known(store, lease, &advance).await;
+    lives_of_one_node_are_apart(store, lease).await;
 }
 
 pub(crate) fn entry(incarnation: u128) -> NodeEntry {
     NodeEntry {
         node: "node-1".parse().expect("a node id"),
         incarnation: Incarnation(incarnation),
-        address: "127.0.0.1:4444".to_owned(),
         version: "0.1.0".to_owned(),
         state: NodeState::Ready,
         participants: 0,
     }
 }
 
-async fn a_node_is_known_for_its_lease<S: StateStore>(store: &S, advance: &impl AsyncFn(Duration)) {
-    store.put(entry(1), LEASE).await.expect("a store");
-    advance(LEASE / 2).await;
+async fn a_node_is_known_for_its_lease(store: &StateStore, lease: Duration, advance: &impl AsyncFn(Duration)) {
+    store.put(entry(1), lease).await.expect("a store");
+    advance(lease / 2).await;
     assert_eq!(store.list().await.expect("a store"), [entry(1)]);
-    advance(LEASE).await;
+    advance(lease).await;
     assert_eq!(store.list().await.expect("a store"), []);
 }
 
-async fn a_renewal_replaces_what_was_known<S: StateStore>(store: &S, advance: &impl AsyncFn(Duration)) {
-    store.put(entry(1), LEASE).await.expect("a store");
-    advance(LEASE * 2 / 3).await;
+async fn a_renewal_replaces_what_was_known(store: &StateStore, lease: Duration, advance: &impl AsyncFn(Duration)) {
+    store.put(entry(1), lease).await.expect("a store");
+    advance(lease * 2 / 3).await;
     let draining = NodeEntry { state: NodeState::Draining, participants: 7, ..entry(1) };
-    store.put(draining.clone(), LEASE).await.expect("a store");
-    advance(LEASE * 2 / 3).await;
+    store.put(draining.clone(), lease).await.expect("a store");
+    advance(lease * 2 / 3).await;
     assert_eq!(store.list().await.expect("a store"), [draining]);
     store.remove(Incarnation(1)).await.expect("a store");
 }
 
-async fn lives_of_one_node_are_apart<S: StateStore>(store: &S) {
+async fn lives_of_one_node_are_apart(store: &StateStore, lease: Duration) {
     for incarnation in [3, 2] {
-        store.put(entry(incarnation), LEASE).await.expect("a store");
+        store.put(entry(incarnation), lease).await.expect("a store");
     }
     assert_eq!(store.list().await.expect("a store"), [entry(2), entry(3)]);
     store.remove(Incarnation(2)).await.expect("a store");

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use protocol::Incarnation;
 
-use super::{NodeEntry, StateStore, StoreError};
+use super::{NodeEntry, StoreError};
 
 /// Nodes at a time; a cluster has tens.
 const NODES_MAX: usize = 1024;
 
-/// A [`StateStore`] in memory. Clones share the registry.
+/// A [`StateStore`](super::StateStore) in memory. Clones share the registry.
 #[derive(Clone)]
 pub struct MemoryStore {
     shared: Arc<Shared>,
@@ -51,8 +51,8 @@ impl fmt::Debug for MemoryStore {
     }
 }
 
-impl StateStore for MemoryStore {
-    async fn put(&self, entry: NodeEntry, lease: Duration) -> Result<(), StoreError> {
+impl MemoryStore {
+    pub(super) fn put(&self, entry: NodeEntry, lease: Duration) -> Result<(), StoreError> {
         let (now_ms, mut nodes) = self.alive();
         if nodes.len() >= NODES_MAX && !nodes.contains_key(&entry.incarnation) {
             return Err(StoreError::Full);
@@ -62,13 +62,12 @@ impl StateStore for MemoryStore {
         Ok(())
     }
 
-    async fn list(&self) -> Result<Vec<NodeEntry>, StoreError> {
-        Ok(self.alive().1.values().map(|leased| leased.entry.clone()).collect())
+    pub(super) fn list(&self) -> Vec<NodeEntry> {
+        self.alive().1.values().map(|leased| leased.entry.clone()).collect()
     }
 
-    async fn remove(&self, incarnation: Incarnation) -> Result<(), StoreError> {
+    pub(super) fn remove(&self, incarnation: Incarnation) {
         self.alive().1.remove(&incarnation);
-        Ok(())
     }
 }
 
@@ -87,17 +86,17 @@ mod tests {
         let advance = async |time: Duration| {
             now_ms.fetch_add(u64::try_from(time.as_millis()).expect("a short time"), Ordering::Relaxed);
         };
-        contract::check(&store, advance).await;
+        contract::check(&store.into(), contract::LEASE, advance).await;
     }
 
-    #[tokio::test]
-    async fn a_full_registry_takes_renewals_only() {
+    #[test]
+    fn a_full_registry_takes_renewals_only() {
         let store = MemoryStore::new(|| 0);
         let lease = Duration::from_secs(6);
         for incarnation in 0..NODES_MAX as u128 {
-            store.put(contract::entry(incarnation), lease).await.expect("room for it");
+            store.put(contract::entry(incarnation), lease).expect("room for it");
         }
-        assert_eq!(store.put(contract::entry(u128::MAX), lease).await, Err(StoreError::Full));
-        assert_eq!(store.put(contract::entry(0), lease).await, Ok(()));
+        assert_eq!(store.put(contract::entry(u128::MAX), lease), Err(StoreError::Full));
+        assert_eq!(store.put(contract::entry(0), lease), Ok(()));
     }
 }

@@ -4,28 +4,72 @@
 //! and no request waits for it.
 
 mod memory;
+mod redis;
 
 #[cfg(test)]
-mod contract;
+pub(crate) mod contract;
 
-use std::future::Future;
 use std::time::Duration;
 
 use protocol::{Incarnation, NodeId};
 use serde::{Deserialize, Serialize};
 
 pub use memory::MemoryStore;
+pub use redis::RedisStore;
+
+/// How long a node is known without renewal.
+pub const LEASE: Duration = Duration::from_secs(6);
+/// How often a node renews.
+pub const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// A registry of nodes that forgets those that stop renewing.
-pub trait StateStore: Send + Sync + 'static {
+#[derive(Debug, Clone)]
+pub enum StateStore {
+    /// Of one process.
+    Memory(MemoryStore),
+    /// In Redis, for any number of processes.
+    Redis(RedisStore),
+}
+
+impl StateStore {
     /// Registers a node, or renews it, for `lease`. Replaces what was known of this incarnation.
-    fn put(&self, entry: NodeEntry, lease: Duration) -> impl Future<Output = Result<(), StoreError>> + Send;
+    pub async fn put(&self, entry: NodeEntry, lease: Duration) -> Result<(), StoreError> {
+        match self {
+            Self::Memory(store) => store.put(entry, lease),
+            Self::Redis(store) => store.put(&entry, lease).await,
+        }
+    }
 
     /// Every node whose lease has not ended, in the order of incarnations.
-    fn list(&self) -> impl Future<Output = Result<Vec<NodeEntry>, StoreError>> + Send;
+    pub async fn list(&self) -> Result<Vec<NodeEntry>, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.list()),
+            Self::Redis(store) => store.list().await,
+        }
+    }
 
     /// Forgets a node now; nothing happens if it is not known.
-    fn remove(&self, incarnation: Incarnation) -> impl Future<Output = Result<(), StoreError>> + Send;
+    pub async fn remove(&self, incarnation: Incarnation) -> Result<(), StoreError> {
+        match self {
+            Self::Memory(store) => {
+                store.remove(incarnation);
+                Ok(())
+            }
+            Self::Redis(store) => store.remove(incarnation).await,
+        }
+    }
+}
+
+impl From<MemoryStore> for StateStore {
+    fn from(store: MemoryStore) -> Self {
+        Self::Memory(store)
+    }
+}
+
+impl From<RedisStore> for StateStore {
+    fn from(store: RedisStore) -> Self {
+        Self::Redis(store)
+    }
 }
 
 /// What a node says of itself with each heartbeat.
@@ -36,8 +80,6 @@ pub struct NodeEntry {
     pub node: NodeId,
     /// This life of it. Two lives of one node may be registered for the length of a lease.
     pub incarnation: Incarnation,
-    /// Where other nodes reach it: `host:port`.
-    pub address: String,
     /// Its binary's version.
     pub version: String,
     /// Whether it may be chosen.
@@ -59,12 +101,12 @@ pub enum NodeState {
 }
 
 /// Why the store did not do it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// As many nodes are registered as may be.
     #[error("the store is full")]
     Full,
     /// The store cannot be reached. It may or may not have done it.
-    #[error("the store cannot be reached")]
-    Unavailable,
+    #[error("the store does not answer: {0}")]
+    Unavailable(String),
 }

@@ -7,21 +7,22 @@ use std::time::Duration;
 
 use cluster::{Proposal, ProposalKey};
 use protocol::event::{Binding, RoomEvent};
-use protocol::request::{Direction, Join, Welcome};
+use protocol::request::{Direction, Join, Resume, Welcome};
 use protocol::snapshot::RoomSnapshot;
 use protocol::transport::TransportOptions;
-use protocol::{ErrorBody, ErrorCode, MediaKind, Notification, ParticipantId, RoomId, SessionId, TransportId};
+use protocol::{
+    ErrorBody, ErrorCode, MediaKind, Notification, ParticipantId, RoomId, RtpCapabilities, SessionId, TransportId,
+};
 use sfu::Worker;
 use sfu_io::CallError;
 use signaling::{News, Outbox, SessionHandle};
 use tokio::time::timeout;
 
 use super::media::{Closing, Media, call_failed, create_transport};
-use super::outcomes::Outcomes;
 use super::person::{Arrival, Member};
 use super::registry::Registry;
 use super::turn::Turn;
-use super::{Shared, unauthorized, unix_time};
+use super::{RoomsCondition, Shared, unauthorized, unix_time};
 use crate::tokens::{PlaceToken, SessionToken};
 
 /// Following the log takes microseconds; only a fault takes longer.
@@ -31,26 +32,30 @@ type Arrived = Result<(SessionHandle, Welcome), ErrorBody>;
 
 impl Shared {
     /// The participant that a session token of an earlier stay lets its holder be again.
-    pub(super) fn returning(&self, room: &RoomId, token: &str) -> Result<ParticipantId, ErrorBody> {
+    pub(super) async fn returning(&self, room: &RoomId, token: &str) -> Result<ParticipantId, ErrorBody> {
         let token = self.tokens.verify_session(unix_time(), token).map_err(unauthorized)?;
         if token.room != *room {
             return Err(ErrorBody::new(ErrorCode::Unauthorized, "the token is for another room"));
         }
-        let mut registry = self.registry();
-        match find(&mut registry, &token) {
-            Ok(_) => Ok(token.participant),
-            // Whoever was taken over may come in again, but as somebody new.
-            Err(_) => Err(session_expired()),
+        if self.rooms.condition() == RoomsCondition::Starting {
+            return Err(ErrorBody::new(ErrorCode::LogUnavailable, "the server has not read its rooms yet; try again"));
         }
+        let seat = self.rooms.seat(room.clone(), token.participant).await.ok_or_else(session_expired)?;
+        // Nobody used a newer token yet, or nobody but the one who may not have heard of it.
+        let is_newest = token.generation.saturating_add(1) >= seat.generation;
+        let found = match find(&mut self.registry(), &token) {
+            // Whoever was taken over may come in again, but as somebody new.
+            Err(error) => error.code == ErrorCode::SessionExpired,
+            Ok(_) => true,
+        };
+        if found && is_newest && token.session == seat.session { Ok(token.participant) } else { Err(session_expired()) }
     }
 
     /// Enters a room with a place token; as the same participant, if they are in it already.
     pub(super) async fn join(self: &Arc<Self>, token: &str, join: Join, outbox: Outbox) -> Arrived {
         self.check_draining()?;
         let PlaceToken { room, participant } = self.tokens.verify_place(unix_time(), token).map_err(unauthorized)?;
-        if !sfu::ortc::capabilities::within_bounds(&join.rtp_capabilities) {
-            return Err(ErrorBody::new(ErrorCode::BadRequest, "rtpCapabilities: too many codecs or header extensions"));
-        }
+        check_bounds(&join.rtp_capabilities)?;
         let turn = Turn::take(self, &room, participant).await;
         let session = SessionId(rand::random());
         let name = join.name.trim().to_owned();
@@ -59,23 +64,7 @@ impl Shared {
         let (binding, snapshot) = self.enter(&turn, ProposalKey::Session { session, n: 0 }, event).await?;
 
         let handle = self.new_handle();
-        let member = Member {
-            handle,
-            session,
-            binding,
-            generation: 0,
-            token_arrived: false,
-            outbox: None,
-            capabilities: Arc::new(join.rtp_capabilities),
-            sctp: join.enable_sctp,
-            send: None,
-            recv: None,
-            consumers: Default::default(),
-            data_producers: Default::default(),
-            data_consumers: Default::default(),
-            ended: Default::default(),
-            outcomes: Outcomes::default(),
-        };
+        let member = Member::new(handle, session, binding, 0, join.rtp_capabilities, join.enable_sctp);
         let creating = {
             let mut registry = self.registry();
             if let Some(earlier) = registry.install(&room, member) {
@@ -102,30 +91,46 @@ impl Shared {
         self.open(&turn, handle, outbox, snapshot, transports)
     }
 
-    /// Comes back to a session with its newest token.
-    pub(super) async fn resume(self: &Arc<Self>, token: &str, outbox: Outbox) -> Arrived {
+    /// Comes back to a session with its newest token: to a member that waits for it, or, where this node does not know
+    /// it because it was on another, with what that one knew of the client.
+    pub(super) async fn resume(self: &Arc<Self>, token: &str, resume: Resume, outbox: Outbox) -> Arrived {
         self.check_draining()?;
         let token = self.tokens.verify_session(unix_time(), token).map_err(unauthorized)?;
         let SessionToken { room, participant, session, .. } = &token;
+        resume.rtp_capabilities.as_ref().map_or(Ok(()), check_bounds)?;
         let turn = Turn::take(self, room, *participant).await;
-        find(&mut self.registry(), &token)?;
-        let event = RoomEvent::Resumed { participant: *participant, session: *session };
+        let generation = match find(&mut self.registry(), &token) {
+            Ok(member) => member.generation.max(token.generation.saturating_add(1)),
+            Err(error) if error.code != ErrorCode::SessionExpired || resume.rtp_capabilities.is_none() => {
+                return Err(error);
+            }
+            Err(_) => token.generation.saturating_add(1),
+        };
+        let event = RoomEvent::Resumed { participant: *participant, session: *session, generation };
         let (binding, snapshot) = self.enter(&turn, ProposalKey::Node, event).await?;
 
         let handle = self.new_handle();
         let creating = {
             let mut registry = self.registry();
-            let member = find(&mut registry, &token)?;
-            if token.generation == member.generation {
-                member.generation = member.generation.wrapping_add(1);
-                member.token_arrived = false;
+            match find(&mut registry, &token) {
+                Ok(member) => {
+                    if member.generation < generation {
+                        (member.generation, member.token_arrived) = (generation, false);
+                    }
+                    member.binding = binding;
+                    let earlier = std::mem::replace(&mut member.handle, handle);
+                    if let Some(zombie) = member.outbox.take() {
+                        zombie.close(ErrorCode::Superseded);
+                    }
+                    registry.forget_socket(earlier);
+                }
+                Err(error) => {
+                    let capabilities = resume.rtp_capabilities.ok_or(error)?;
+                    let member =
+                        Member::new(handle, *session, binding, generation, capabilities, resume.enable_sctp);
+                    registry.install(room, member);
+                }
             }
-            member.binding = binding;
-            let earlier = std::mem::replace(&mut member.handle, handle);
-            if let Some(zombie) = member.outbox.take() {
-                zombie.close(ErrorCode::Superseded);
-            }
-            registry.forget_socket(earlier);
             self.create_missing(&mut registry, &turn)
         };
         let transports = match creating.await {
@@ -313,6 +318,13 @@ fn find<'a>(registry: &'a mut Registry, token: &SessionToken) -> Result<&'a mut 
         return Ok(member);
     }
     Err(ErrorBody::new(ErrorCode::Superseded, "a newer connection of the same participant took over"))
+}
+
+fn check_bounds(capabilities: &RtpCapabilities) -> Result<(), ErrorBody> {
+    if sfu::ortc::capabilities::within_bounds(capabilities) {
+        return Ok(());
+    }
+    Err(ErrorBody::new(ErrorCode::BadRequest, "rtpCapabilities: too many codecs or header extensions"))
 }
 
 fn session_expired() -> ErrorBody {

@@ -5,12 +5,13 @@
 use std::sync::Arc;
 
 use cluster::Applied;
-use protocol::{ErrorCode, Notification};
+use protocol::{ErrorCode, Notification, ParticipantId, RoomId};
 use room::{Change, LeaveReason};
 use signaling::News;
 use tokio::sync::mpsc;
 
 use super::media::Closing;
+use super::registry::Registry;
 use super::{Shared, Vital};
 
 /// Follows the log until the node ends.
@@ -31,6 +32,9 @@ fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applied) {
     }
     match change {
         Change::Joined { binding, .. } | Change::Returned { binding } => {
+            if binding.incarnation != shared.rooms.incarnation() {
+                return moved(shared, &mut registry, &room, binding.participant);
+            }
             if let Some(person) = registry.person(&room, binding.participant) {
                 person.reach(binding, seq);
             }
@@ -71,6 +75,18 @@ fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applied) {
         | Change::DataProducerAdded { .. }
         | Change::Renamed { .. }
         | Change::VideoCodecsChanged { .. } => {}
+    }
+}
+
+/// Somebody is on another node from now on. What they published stays for those who consume it here, silent.
+fn moved(shared: &Arc<Shared>, registry: &mut Registry, room: &RoomId, participant: ParticipantId) {
+    let Some(departed) = registry.take_session(room, participant) else { return };
+    tracing::info!(%room, %participant, "is on another node now");
+    if let Some(outbox) = &departed.outbox {
+        outbox.close(ErrorCode::Superseded);
+    }
+    if let Some(media) = &departed.media {
+        shared.close(media, departed.transports.into_iter().map(Closing::Transport).collect());
     }
 }
 

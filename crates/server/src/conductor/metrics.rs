@@ -78,6 +78,8 @@ impl Shared {
             ("hyperion_draining", u64::from(self.phase.now() == Phase::Draining), "1 while the server goes down."),
             ("hyperion_rooms", rooms.rooms as u64, "Rooms known to this node."),
             ("hyperion_participants", rooms.participants as u64, "People in them, the held ones included."),
+            ("hyperion_own_participants", rooms.own_participants as u64, "Of those, the people of this node."),
+            ("hyperion_nodes_ready", rooms.nodes_ready as u64, "Nodes that people may be sent to, this one included."),
             ("hyperion_room_proposals_pending", rooms.pending as u64, "Room events on their way through the log."),
             ("hyperion_local_rooms", here.rooms as u64, "Rooms with people of this node, or on their way."),
             ("hyperion_sessions", here.members as u64, "Sessions of this node."),
@@ -95,6 +97,8 @@ impl Shared {
         }
         text.family("hyperion_room_records_set_aside_total", Kind::Counter, "Log records that could not be read.");
         text.sample(&[], rooms.set_aside);
+        text.family("hyperion_rooms_diverged_total", Kind::Counter, "Rooms that were not as another node had them.");
+        text.sample(&[], rooms.diverged);
         self.write_log(text);
     }
 

@@ -36,7 +36,7 @@ use cluster::{Applied, Condition as RoomsCondition, Proposal, ProposalKey, RoomS
 use protocol::event::{Binding, RoomEvent};
 use protocol::limits::Limits;
 use protocol::request::{ConnectAuth, JoinPlace, JoinPlaceReply, ResumePlace, ResumePlaceReply, Welcome};
-use protocol::{ErrorBody, ErrorCode, ParticipantId, Reply, Request, RoomId, RtpCapabilities};
+use protocol::{ErrorBody, ErrorCode, NodeId, ParticipantId, Reply, Request, RoomId, RtpCapabilities};
 use sfu::worker::RouterId;
 use sfu_io::{EventReceiver, WorkerPool};
 use signaling::{Handler, Outbox, SessionHandle, SignalingMetrics};
@@ -53,8 +53,8 @@ use registry::Registry;
 
 /// The same for all who come.
 static ROUTER_CAPABILITIES: LazyLock<RtpCapabilities> = LazyLock::new(sfu::ortc::router_capabilities);
-/// Where clients find Socket.IO on this node.
-const SOCKET_PATH: &str = "/socket.io/";
+/// Nodes that a client may want to avoid.
+const AVOID_MAX: usize = 16;
 /// How long the server waits before it repeats what the log did not take.
 const INSIST: Duration = Duration::from_secs(1);
 /// How often the server looks whether all sockets are closed, on its way down.
@@ -72,6 +72,8 @@ pub struct Parts {
     pub events: EventReceiver,
     /// Makes and verifies tokens.
     pub tokens: Tokens,
+    /// Whether there may be other nodes, so that a client has to be told which to connect to.
+    pub clustered: bool,
     /// What clients may use at most.
     pub limits: Limits,
     /// Where the server is in its life.
@@ -90,6 +92,7 @@ struct Shared {
     rooms: RoomService,
     pool: WorkerPool,
     tokens: Tokens,
+    clustered: bool,
     limits: Limits,
     phase: Arc<PhaseCell>,
     signaling: Arc<SignalingMetrics>,
@@ -107,12 +110,13 @@ struct Shared {
 impl Conductor {
     /// Starts following the rooms and the workers. Call it within a tokio runtime.
     pub fn start(parts: Parts) -> Self {
-        let Parts { rooms, changes, pool, events, tokens, limits, phase, signaling } = parts;
+        let Parts { rooms, changes, pool, events, tokens, clustered, limits, phase, signaling } = parts;
         let shared = Arc::new(Shared {
             registry: Mutex::default(),
             rooms,
             pool,
             tokens,
+            clustered,
             limits,
             phase,
             signaling,
@@ -135,9 +139,15 @@ impl Conductor {
         &self.0.pool
     }
 
+    /// Waits until other nodes have declared this one dead.
+    pub async fn fenced(&self) {
+        self.0.rooms.fenced().await;
+    }
+
     /// Tells everybody that the server goes down, and closes their sockets.
     pub fn drain(&self) {
         self.0.phase.enter(Phase::Draining);
+        self.0.rooms.drain();
         self.0.registry().outboxes().for_each(|outbox| outbox.close(ErrorCode::Draining));
     }
 
@@ -158,13 +168,15 @@ impl Conductor {
 impl Handler for Conductor {
     async fn join_place(&self, room: RoomId, body: JoinPlace) -> Result<JoinPlaceReply, ErrorBody> {
         self.0.check_draining()?;
-        let participant = match body.resume_token {
-            Some(token) => self.0.returning(&room, &token)?,
-            None => ParticipantId(rand::random()),
+        let returning = match body.resume_token {
+            Some(token) => Some(self.0.returning(&room, &token).await?),
+            None => None,
         };
+        let participant = returning.unwrap_or_else(|| ParticipantId(rand::random()));
+        let (node, path) = self.0.place_of(&room, returning, body.avoid).await?;
         Ok(JoinPlaceReply {
-            node: self.0.rooms.node().clone(),
-            path: SOCKET_PATH.to_owned(),
+            node,
+            path,
             token: self.0.tokens.place(unix_time(), &PlaceToken { room, participant }),
             router_rtp_capabilities: Cow::Borrowed(&ROUTER_CAPABILITIES),
             ice_servers: Vec::new(),
@@ -173,12 +185,9 @@ impl Handler for Conductor {
 
     async fn resume_place(&self, room: RoomId, body: ResumePlace) -> Result<ResumePlaceReply, ErrorBody> {
         self.0.check_draining()?;
-        self.0.returning(&room, &body.token)?;
-        Ok(ResumePlaceReply {
-            node: self.0.rooms.node().clone(),
-            path: SOCKET_PATH.to_owned(),
-            ice_servers: Vec::new(),
-        })
+        let participant = self.0.returning(&room, &body.token).await?;
+        let (node, path) = self.0.place_of(&room, Some(participant), body.avoid).await?;
+        Ok(ResumePlaceReply { node, path, ice_servers: Vec::new() })
     }
 
     async fn connect(&self, auth: ConnectAuth, outbox: Outbox) -> Result<(SessionHandle, Welcome), ErrorBody> {
@@ -191,8 +200,8 @@ impl Handler for Conductor {
                 }
                 joined
             }
-            ConnectAuth { token, join: None, resume: Some(_) } => {
-                self.0.resumes.count(self.0.resume(&token, outbox).await)
+            ConnectAuth { token, join: None, resume: Some(resume) } => {
+                self.0.resumes.count(self.0.resume(&token, resume, outbox).await)
             }
             _ => Err(ErrorBody::new(ErrorCode::BadRequest, "exactly one of join and resume has to be there")),
         }
@@ -241,6 +250,22 @@ impl Shared {
             return Err(ErrorBody::new(ErrorCode::Draining, "the server is going down; join another node"));
         }
         Ok(())
+    }
+
+    /// The node for somebody who enters or comes back, and where its Socket.IO is.
+    async fn place_of(
+        &self,
+        room: &RoomId,
+        returning: Option<ParticipantId>,
+        avoid: Vec<NodeId>,
+    ) -> Result<(NodeId, String), ErrorBody> {
+        if avoid.len() > AVOID_MAX {
+            return Err(ErrorBody::new(ErrorCode::BadRequest, format!("avoid: more than {AVOID_MAX} nodes")));
+        }
+        let node = self.rooms.place(room.clone(), returning, avoid).await;
+        // A balancer in front of the nodes takes the first two segments as its directions.
+        let path = if self.clustered { format!("/nodes/{node}/socket.io/") } else { "/socket.io/".to_owned() };
+        Ok((node, path))
     }
 
     /// A new router's place: the worker with the least to do. `None` if all workers died.

@@ -96,6 +96,34 @@ impl Caller {
 }
 
 impl Member {
+    /// A session without transports or a socket yet.
+    pub(super) fn new(
+        handle: SessionHandle,
+        session: SessionId,
+        binding: Binding,
+        generation: u32,
+        capabilities: RtpCapabilities,
+        sctp: bool,
+    ) -> Self {
+        Self {
+            handle,
+            session,
+            binding,
+            generation,
+            token_arrived: false,
+            outbox: None,
+            capabilities: Arc::new(capabilities),
+            sctp,
+            send: None,
+            recv: None,
+            consumers: HashSet::new(),
+            data_producers: HashSet::new(),
+            data_consumers: HashSet::new(),
+            ended: VecDeque::new(),
+            outcomes: Outcomes::default(),
+        }
+    }
+
     pub(super) fn transports(&self) -> impl Iterator<Item = TransportId> + use<> {
         self.send.into_iter().chain(self.recv)
     }

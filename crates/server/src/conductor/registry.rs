@@ -158,15 +158,24 @@ impl Registry {
 
     /// Takes a participant out of their room; what they held on the worker is in the result.
     pub(super) fn take_member(&mut self, room: &RoomId, participant: ParticipantId) -> Option<Departed> {
+        let person = self.person(room, participant)?;
+        let published = std::mem::take(&mut person.published);
+        let mut departed = self.take_session(room, participant)?;
+        departed.producers = published.into_keys().map(|source| ProducerId { participant, source }).collect();
+        self.forget_if_empty(room, participant);
+        Some(departed)
+    }
+
+    /// Takes a participant's session, without what they publish.
+    pub(super) fn take_session(&mut self, room: &RoomId, participant: ParticipantId) -> Option<Departed> {
         let entry = self.rooms.get_mut(room)?;
         let person = entry.people.get_mut(&participant)?;
-        let published = std::mem::take(&mut person.published);
         let member = person.member.take();
         let departed = Departed {
             media: entry.media.clone(),
             outbox: member.as_ref().and_then(|member| member.outbox.clone()),
             transports: member.iter().flat_map(Member::transports).collect(),
-            producers: published.into_keys().map(|source| ProducerId { participant, source }).collect(),
+            producers: Vec::new(),
         };
         for transport in &departed.transports {
             self.transports.remove(transport);
@@ -174,7 +183,6 @@ impl Registry {
         if let Some(member) = member {
             self.sockets.remove(&member.handle);
         }
-        self.forget_if_empty(room, participant);
         Some(departed)
     }
 

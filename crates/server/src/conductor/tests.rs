@@ -8,6 +8,7 @@ use std::num::NonZeroU8;
 use std::time::Duration;
 
 use cluster::log::MemoryLogConfig;
+use cluster::store::MemoryStore;
 use cluster::{MemoryLog, NodeConfig, ServiceConfig};
 use protocol::Incarnation;
 use protocol::request::{ConsumeResult, Join, Resume};
@@ -34,13 +35,14 @@ async fn conductor_with(workers: usize, limits: Limits) -> Conductor {
     let log = MemoryLog::new(MemoryLogConfig::default(), || {
         u64::try_from(unix_time().as_millis()).expect("milliseconds fit")
     });
-    let (rooms, changes) = RoomService::start(Incarnation(1), node, log).await.expect("a log");
+    let (rooms, changes) = RoomService::start(Incarnation(1), node, log, MemoryStore::new(|| 0)).await.expect("a log");
     Conductor::start(Parts {
         rooms,
         changes,
         pool,
         events,
-        tokens: Tokens::new(&[1; 32]),
+        tokens: Tokens::new([b"a secret for tests only, as long as it has to be".as_slice()]),
+        clustered: false,
         limits,
         phase: Arc::default(),
         signaling: Arc::default(),

@@ -35,9 +35,9 @@ impl Key {
         format!("HYPERION_{}", self.outside().replace('.', "_").to_uppercase())
     }
 
-    /// The name outside of a file. What a backend is without which it is none, its brokers, is called like itself.
+    /// The name outside of a file. That without which a backend is none, its address, is called like itself.
     fn outside(&self) -> &'static str {
-        self.name.strip_suffix(".brokers").unwrap_or(self.name)
+        self.name.strip_suffix(".brokers").or_else(|| self.name.strip_suffix(".url")).unwrap_or(self.name)
     }
 
     /// What is allowed, in words.
@@ -107,6 +107,23 @@ pub(super) const KEYS: &[Key] = &[
         "the path of a directory",
         "Where the self-signed certificate is kept. Not set: $XDG_DATA_HOME/hyperion, or ~/.local/share/hyperion.",
     ),
+    text(
+        "node",
+        "1 to 32 characters of a-z, 0-9 and -",
+        "This node's name. In a cluster every node has one of its own, and keeps it over a restart.",
+    ),
+    text(
+        "cluster_secret_file",
+        "the path of a file",
+        "File with the secret that all nodes of a cluster share: 32 characters or more on a line. The first line signs,\n\
+         all are believed, so that a secret can be replaced. Without a cluster: so that people who are in a meeting can\n\
+         come back to it after a restart (with `kafka`).",
+    ),
+    list(
+        "trusted_proxies",
+        "IP addresses, such as 127.0.0.1",
+        "Addresses of load balancers in front. What they write into X-Forwarded-For counts as the client's address.",
+    ),
     list(
         "kafka.brokers",
         "addresses with a port, such as 127.0.0.1:9092",
@@ -118,6 +135,18 @@ pub(super) const KEYS: &[Key] = &[
         kind: Kind::Switch,
         doc: "Takes a Kafka on another machine. There is no encryption and no password yet, so whoever is on the way or\n\
               reaches that Kafka can read and change every room.",
+    },
+    text(
+        "redis.url",
+        "redis://host:port or redis://user:password@host:port",
+        "The Redis in which the nodes of a cluster find each other (as a flag --redis, in the environment\n\
+         HYPERION_REDIS). With it the server is one node of a cluster, and needs `kafka`, `node` and\n\
+         `cluster_secret_file`.",
+    ),
+    Key {
+        name: "redis.dangerously_unprotected",
+        kind: Kind::Switch,
+        doc: "Takes a Redis on another machine without a password. Whoever reaches it can send people to nodes of his own.",
     },
     Key { name: "log.format", kind: Kind::Choice(&["text", "json"]), doc: "Form of a log line (standard error)." },
     text(

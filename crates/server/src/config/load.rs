@@ -285,6 +285,7 @@ mod tests {
     use std::net::IpAddr;
 
     use super::*;
+    use crate::config::Redis;
 
     fn run(args: &[&str], variables: &[(&str, &str)]) -> Result<Config, LoadError> {
         let args = std::iter::once("hyperion").chain(args.iter().copied()).map(OsString::from);
@@ -305,6 +306,9 @@ mod tests {
             tls_cert: Some("cert".into()),
             tls_key: Some("key".into()),
             data_dir: Some("data".into()),
+            node: Some("node-1".parse().expect("a node id")),
+            cluster_secret_file: Some("secret".into()),
+            redis: Redis { url: Some("redis://127.0.0.1:6379".to_owned()), ..Redis::default() },
             ..Config::default()
         };
         let mut fields = Vec::new();
@@ -397,6 +401,38 @@ mod tests {
     fn beyond_loopback_only_with_open() {
         assert!(message(&["--listen", "0.0.0.0:4400"]).contains("--open"));
         assert!(run(&["--listen", "[::1]:4400"], &[]).is_ok());
+    }
+
+    #[test]
+    fn a_node_of_a_cluster_needs_what_makes_several_of_them_one() {
+        let all = ["--redis=redis://127.0.0.1:6379", "--kafka=127.0.0.1:9092", "--node=node-1", "--cluster-secret-file=s"];
+        assert!(run(&all, &[]).expect("valid").clustered());
+        for (missing, key) in [(1, "kafka.brokers"), (2, "node"), (3, "cluster_secret_file")] {
+            let args: Vec<&str> = all.iter().enumerate().filter(|(n, _)| *n != missing).map(|(_, arg)| *arg).collect();
+            assert!(message(&args).starts_with(key), "{}", message(&args));
+        }
+        assert!(message(&["--node=Node_1"]).starts_with("node = "), "a name is a host's");
+    }
+
+    #[test]
+    fn redis_is_on_this_machine_or_has_a_password_unless_somebody_says_that_it_has_none() {
+        let with = |url: &str, more: &[&str]| {
+            let url = format!("--redis={url}");
+            let others = ["--kafka=127.0.0.1:9092", "--node=a", "--cluster-secret-file=s"];
+            run(&[&[url.as_str()][..], &others, more].concat(), &[]).map_err(|error| error.to_string())
+        };
+        for url in ["redis://localhost:6379", "redis://[::1]:6379/2", "redis://:hunter2@10.0.0.1:6379"] {
+            with(url, &[]).expect("valid");
+        }
+        for url in ["redis://10.0.0.1:6379", "redis://user:@10.0.0.1:6379"] {
+            let refused = with(url, &[]).expect_err("unprotected");
+            assert!(refused.contains("--redis-dangerously-unprotected"), "{refused}");
+            with(url, &["--redis-dangerously-unprotected"]).expect("said so");
+        }
+        for url in ["127.0.0.1:6379", "rediss://127.0.0.1:6379", "redis://127.0.0.1", "redis://:hunter2@"] {
+            let refused = with(url, &[]).expect_err("no address");
+            assert!(refused.contains("redis://host:port") && !refused.contains("hunter2"), "{refused}");
+        }
     }
 
     #[test]

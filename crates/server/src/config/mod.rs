@@ -7,6 +7,7 @@ mod sample;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use protocol::NodeId;
 use protocol::limits::Limits;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
@@ -48,8 +49,18 @@ pub struct Config {
     /// Where the self-signed certificate is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
+    /// This node's name in its cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<NodeId>,
+    /// The file with the secret that all nodes of a cluster share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster_secret_file: Option<PathBuf>,
+    /// Proxies whose word for a client's address is taken.
+    pub trusted_proxies: Vec<IpAddr>,
     /// Where the rooms' events are kept.
     pub kafka: Kafka,
+    /// How nodes find each other.
+    pub redis: Redis,
     /// What is logged, and how.
     pub log: Log,
     /// What clients may use at most.
@@ -63,6 +74,17 @@ pub struct Kafka {
     /// Some of Kafka's brokers, as `host:port`; empty: the events stay in this process.
     pub brokers: Vec<String>,
     /// Whether Kafka may be on another machine, with nothing that protects the way to it.
+    pub dangerously_unprotected: bool,
+}
+
+/// How nodes find each other.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Redis {
+    /// Redis, as `redis://[user:password@]host:port`; not set: this is the only node.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Whether Redis may be on another machine without a password.
     pub dangerously_unprotected: bool,
 }
 
@@ -98,7 +120,11 @@ impl Default for Config {
             tls_cert: None,
             tls_key: None,
             data_dir: None,
+            node: None,
+            cluster_secret_file: None,
+            trusted_proxies: Vec::new(),
             kafka: Kafka::default(),
+            redis: Redis::default(),
             log: Log::default(),
             limits: Limits::default(),
         }
@@ -177,11 +203,50 @@ impl Config {
                 ));
             }
         }
+        self.check_cluster()?;
         if let Some(word) = self.log.level.split(',').find(|directive| !names_a_level(directive)) {
             return Err(ConfigError::new("log.level", &self.log.level, format!("{LEVELS} ('{word}' is no level)")));
         }
         if let Err(error) = self.log.level.parse::<EnvFilter>() {
             return Err(ConfigError::new("log.level", &self.log.level, format!("{LEVELS} ({error})")));
+        }
+        Ok(())
+    }
+}
+
+impl Config {
+    /// Whether this is a node beside others.
+    pub fn clustered(&self) -> bool {
+        self.redis.url.is_some()
+    }
+
+    /// A node has to have what makes several of them one system.
+    fn check_cluster(&self) -> Result<(), ConfigError> {
+        let Some(url) = &self.redis.url else { return Ok(()) };
+        let shown = url.rsplit('@').next().unwrap_or_default();
+        let allowed = "redis://host:port or redis://user:password@host:port";
+        let rest = url.strip_prefix("redis://").ok_or_else(|| ConfigError::new("redis.url", &shown, allowed))?;
+        let (login, address) = rest.rsplit_once('@').map_or((None, rest), |(login, address)| (Some(login), address));
+        let address = address.split('/').next().unwrap_or_default();
+        let host = host_of(address).ok_or_else(|| ConfigError::new("redis.url", &shown, allowed))?;
+        let has_password = login.is_some_and(|login| login.split_once(':').is_some_and(|(_, word)| !word.is_empty()));
+        if !is_loopback(host) && !has_password && !self.redis.dangerously_unprotected {
+            return Err(ConfigError::new(
+                "redis.url",
+                &shown,
+                "an address of this machine, or one with a password, or add --redis-dangerously-unprotected: anybody who \
+                 reaches a Redis without a password can send people to nodes of his own",
+            ));
+        }
+        let needs = |key, what: &str| Err(ConfigError::new(key, &"nothing", what));
+        if self.kafka.brokers.is_empty() {
+            return needs("kafka.brokers", "an address, beside redis.url: nodes share their rooms through Kafka");
+        }
+        if self.node.is_none() {
+            return needs("node", "a name that no other node has, such as node-1, beside redis.url");
+        }
+        if self.cluster_secret_file.is_none() {
+            return needs("cluster_secret_file", "a file with the secret that all nodes share, beside redis.url");
         }
         Ok(())
     }

@@ -59,6 +59,12 @@ impl KafkaTail {
         let next = match start {
             Start::End => ends.clone(),
             Start::Oldest => reader.offsets_soon(Offset::Beginning)?,
+            // For a time the same question takes milliseconds in place of one of the names of offsets. Where nothing
+            // is as new it answers with the end, which may have moved on since `ends`.
+            Start::Since(time_ms) => {
+                let since = reader.offsets_soon(Offset::Offset(i64::try_from(time_ms).unwrap_or(i64::MAX)))?;
+                since.iter().zip(&ends).map(|(since, end)| if *since < 0 { *end } else { *since }).collect()
+            }
         };
         reader.assign(&next).map_err(|error| unavailable(&error))?;
         let behind = next.iter().zip(&ends).filter(|(next, end)| next < end).count();
@@ -163,6 +169,8 @@ impl Reader {
             let place = usize::try_from(element.partition()).ok().and_then(|index| offsets.get_mut(index));
             match (place, element.offset()) {
                 (Some(place), Offset::Offset(offset)) => *place = offset,
+                // Nothing is as new as was asked.
+                (Some(place), Offset::End) => *place = -1,
                 _ => return Err(KafkaError::OffsetFetch(RDKafkaErrorCode::UnknownPartition)),
             }
         }

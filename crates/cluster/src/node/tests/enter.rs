@@ -95,7 +95,7 @@ fn of_two_hedged_resumes_the_first_wins() {
     let event = RoomEvent::HostAdded { incarnation: other, node };
     bench.record(&room(), &Record { rules: 1, origin: other, key: own(1), binding: None, event });
     let key = protocol::event::RequestKey::Session { session: SessionId(1), n: 1 };
-    let event = RoomEvent::Resumed { participant: ParticipantId(1), session: SessionId(1) };
+    let event = RoomEvent::Resumed { participant: ParticipantId(1), session: SessionId(1), generation: 1 };
     bench.record(&room(), &Record { rules: 1, origin: other, key, binding: None, event });
 
     let key = ProposalKey::Session { session: SessionId(1), n: 1 };

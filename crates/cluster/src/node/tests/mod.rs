@@ -1,5 +1,6 @@
 //! A node, a log that delivers when it is told to, and a clock that moves when it is told to.
 
+mod cluster;
 mod enter;
 mod grace;
 mod rooms;
@@ -26,10 +27,13 @@ struct Bench {
     /// Appended and not yet delivered.
     log: VecDeque<(RoomId, Vec<u8>)>,
     next_offset: u64,
+    /// Everything that was on the log.
+    entries: Vec<Entry>,
     next_ticket: u64,
     applied: Vec<Applied>,
     resolved: BTreeMap<Ticket, Result<Accepted, ErrorCode>>,
     set_aside: usize,
+    fenced: bool,
 }
 
 impl Bench {
@@ -42,16 +46,20 @@ impl Bench {
         config.room_limits = RoomLimits { participants_max: 3, ..config.room_limits };
         configure(&mut config);
         let start = Instant::now();
+        let mut node = Node::new(ME, config);
+        node.handle(start, Input::CaughtUp);
         Self {
-            node: Node::new(ME, config),
+            node,
             start,
             now: start,
             log: VecDeque::new(),
             next_offset: 0,
+            entries: Vec::new(),
             next_ticket: 0,
             applied: Vec::new(),
             resolved: BTreeMap::new(),
             set_aside: 0,
+            fenced: false,
         }
     }
 
@@ -77,6 +85,8 @@ impl Bench {
                     assert_eq!(before, None, "a ticket is resolved once");
                 }
                 Output::SetAside { .. } => self.set_aside += 1,
+                Output::Diverged { .. } | Output::TooLarge { .. } => panic!("{output:?}"),
+                Output::Fenced => self.fenced = true,
             }
         }
     }
@@ -97,7 +107,9 @@ impl Bench {
         let offset = self.next_offset;
         self.next_offset += 1;
         let time_ms = u64::try_from((self.now - self.start).as_millis()).expect("a short test");
-        self.handle(Input::Entry(Entry { room, offset, time_ms, value: value.into() }));
+        let entry = Entry { room, offset, time_ms, value: value.into() };
+        self.entries.push(entry.clone());
+        self.handle(Input::Entry(entry));
     }
 
     /// A record of somebody else, or out of this node's reach.
@@ -168,7 +180,8 @@ fn join(participant: u64, session: u64) -> Proposal {
 }
 
 fn resume(participant: u64, session: u64) -> Proposal {
-    let event = RoomEvent::Resumed { participant: ParticipantId(participant), session: SessionId(session) };
+    let (participant, session) = (ParticipantId(participant), SessionId(session));
+    let event = RoomEvent::Resumed { participant, session, generation: 1 };
     Proposal { room: room(), key: ProposalKey::Node, binding: None, event }
 }
 

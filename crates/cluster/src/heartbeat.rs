@@ -1,0 +1,61 @@
+//! Tells the registry of this node, and the node of the registry.
+
+use std::sync::Arc;
+
+use protocol::{Incarnation, NodeId};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::service::{Command, Gauges};
+use crate::store::{HEARTBEAT, LEASE, NodeEntry, StateStore, StoreError};
+
+pub(crate) struct Heartbeat {
+    pub(crate) store: StateStore,
+    pub(crate) node: NodeId,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) version: String,
+    pub(crate) commands: mpsc::WeakSender<Command>,
+    pub(crate) gauges: Arc<Gauges>,
+}
+
+impl Heartbeat {
+    /// Goes on until the node ends, and takes it out of the registry then.
+    pub(crate) async fn run(self) {
+        while self.commands.upgrade().is_some_and(|commands| !commands.is_closed()) {
+            let answer = self.beat().await;
+            self.tell(&answer);
+            if let Some(commands) = self.commands.upgrade() {
+                // Nobody listens once the node has ended.
+                let _ = commands.send(Command::Registry(answer.ok())).await;
+            }
+            // Earlier, if there is something to say.
+            let _ = timeout(HEARTBEAT, self.gauges.beat.notified()).await;
+        }
+        if let Err(error) = self.store.remove(self.incarnation).await {
+            tracing::debug!(%error, "the registry keeps this node until its lease ends");
+        }
+    }
+
+    async fn beat(&self) -> Result<Vec<NodeEntry>, StoreError> {
+        let entry = NodeEntry {
+            node: self.node.clone(),
+            incarnation: self.incarnation,
+            version: self.version.clone(),
+            state: self.gauges.state(),
+            participants: u32::try_from(self.gauges.own_participants()).unwrap_or(u32::MAX),
+        };
+        self.store.put(entry, LEASE).await?;
+        self.store.list().await
+    }
+
+    /// Says when the answer changed.
+    fn tell(&self, answer: &Result<Vec<NodeEntry>, StoreError>) {
+        match (self.gauges.set_registry_reachable(answer.is_ok()), answer) {
+            (true, Err(error)) => {
+                tracing::warn!(%error, "the registry of nodes does not answer; meetings go on, lost nodes are not noticed");
+            }
+            (false, Ok(entries)) => tracing::info!(nodes = entries.len(), "the registry of nodes answers"),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Which lives of nodes are there, by what the registry and the log say.
+//!
+//! The registry is a cache: that a node is missing in it proves nothing by itself. A life of a node is gone when the
+//! registry answered for a whole lease without it, without an error in between, and the log did not show it either.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use protocol::Incarnation;
+
+use crate::store::{HEARTBEAT, LEASE, NodeEntry, NodeState};
+
+/// Lives that are remembered beyond those in the registry: of hosts of rooms that died. Over it those that were not
+/// seen for longest are forgotten, and noticed anew.
+const SEEN_MAX: usize = 1024;
+/// Two answers further apart have a gap in between: the registry was away, or this node slept.
+const GAP: Duration = HEARTBEAT.saturating_mul(2);
+
+#[derive(Debug, Default)]
+pub(super) struct Membership {
+    /// The registry's last answer.
+    entries: Vec<NodeEntry>,
+    /// Since when it answers without a gap, and when it did last.
+    answering: Option<(Instant, Instant)>,
+    /// When each life was seen last, or noticed first.
+    seen: BTreeMap<Incarnation, Instant>,
+}
+
+impl Membership {
+    /// Takes an answer of the registry, or that there was none.
+    pub(super) fn registry(&mut self, now: Instant, answer: Option<Vec<NodeEntry>>) {
+        let Some(entries) = answer else {
+            self.answering = None;
+            return;
+        };
+        let since = match self.answering {
+            Some((since, last)) if now.saturating_duration_since(last) <= GAP => since,
+            _ => now,
+        };
+        self.answering = Some((since, now));
+        for entry in &entries {
+            self.seen.insert(entry.incarnation, now);
+        }
+        self.entries = entries;
+        if self.seen.len() > SEEN_MAX {
+            let mut times: Vec<Instant> = self.seen.values().copied().collect();
+            times.sort_unstable();
+            let oldest_kept = times[times.len() - SEEN_MAX];
+            self.seen.retain(|_, seen| *seen >= oldest_kept);
+        }
+    }
+
+    /// Notes a sign of life on the log.
+    pub(super) fn spoke(&mut self, now: Instant, incarnation: Incarnation) {
+        if let Some(seen) = self.seen.get_mut(&incarnation) {
+            *seen = now;
+        }
+    }
+
+    /// Whether a life of a node is over, as far as anybody can know.
+    pub(super) fn is_gone(&mut self, now: Instant, incarnation: Incarnation) -> bool {
+        let seen = *self.seen.entry(incarnation).or_insert(now);
+        let Some((since, _)) = self.answering else { return false };
+        now.saturating_duration_since(since.max(seen)) >= LEASE
+    }
+
+    /// The nodes that may be chosen for people. Without the registry, those of its last answer.
+    pub(super) fn ready(&self) -> impl Iterator<Item = &NodeEntry> {
+        self.entries.iter().filter(|entry| entry.state == NodeState::Ready)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::contract::entry;
+
+    const OTHER: Incarnation = Incarnation(7);
+
+    fn answered(membership: &mut Membership, now: Instant, lives: &[u128]) {
+        membership.registry(now, Some(lives.iter().map(|life| entry(*life)).collect()));
+    }
+
+    #[test]
+    fn a_node_is_gone_when_the_registry_answered_for_a_lease_without_it() {
+        let (mut membership, start) = (Membership::default(), Instant::now());
+        answered(&mut membership, start, &[7]);
+        for beat in 1..=3 {
+            let now = start + HEARTBEAT * beat;
+            answered(&mut membership, now, &[]);
+            assert_eq!(membership.is_gone(now, OTHER), beat == 3, "{beat}");
+        }
+    }
+
+    #[test]
+    fn a_registry_that_was_away_proves_nothing_for_a_lease() {
+        let (mut membership, start) = (Membership::default(), Instant::now());
+        answered(&mut membership, start, &[7]);
+        membership.registry(start + HEARTBEAT, None);
+        for beat in 5..=7 {
+            answered(&mut membership, start + HEARTBEAT * beat, &[]);
+            assert!(!membership.is_gone(start + HEARTBEAT * beat, OTHER));
+        }
+        answered(&mut membership, start + HEARTBEAT * 8, &[]);
+        assert!(membership.is_gone(start + HEARTBEAT * 8, OTHER));
+    }
+
+    #[test]
+    fn a_node_that_slept_believes_nobody_gone_for_a_lease() {
+        let (mut membership, start) = (Membership::default(), Instant::now());
+        answered(&mut membership, start, &[7]);
+        let awake = start + Duration::from_secs(30);
+        answered(&mut membership, awake, &[]);
+        assert!(!membership.is_gone(awake, OTHER));
+    }
+
+    #[test]
+    fn whoever_writes_to_the_log_lives() {
+        let (mut membership, start) = (Membership::default(), Instant::now());
+        answered(&mut membership, start, &[7]);
+        for beat in 1..=6 {
+            let now = start + HEARTBEAT * beat;
+            answered(&mut membership, now, &[]);
+            if beat <= 3 {
+                membership.spoke(now, OTHER);
+            }
+            assert_eq!(membership.is_gone(now, OTHER), beat == 6, "{beat}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_was_never_seen_has_a_lease_from_when_it_was_noticed() {
+        let (mut membership, start) = (Membership::default(), Instant::now());
+        for beat in 0..=3 {
+            let now = start + HEARTBEAT * beat;
+            answered(&mut membership, now, &[]);
+            assert_eq!(membership.is_gone(now, OTHER), beat == 3, "{beat}");
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let (mut membership, start) = (Membership::default(), Instant::now());
+        for life in 0..3000_u128 {
+            membership.is_gone(start + Duration::from_millis(u64::try_from(life).expect("small")), Incarnation(life));
+        }
+        answered(&mut membership, start + Duration::from_secs(4), &[1]);
+        assert!(membership.seen.len() <= SEEN_MAX + 1, "{}", membership.seen.len());
+        assert_eq!(membership.ready().map(|entry| entry.incarnation).collect::<Vec<_>>(), [Incarnation(1)]);
+    }
+}

@@ -1,0 +1,80 @@
+//! On which node a person is to be.
+//!
+//! A room is on one node as long as that lives, because a stream reaches the people of its own node only (there are no
+//! relays between nodes yet). So a room's people follow each other, and where nobody is yet, every node comes to the
+//! same choice by itself: the highest rendezvous hash among those that are ready.
+
+use protocol::{Incarnation, NodeId, ParticipantId, RoomId};
+
+use super::Node;
+
+impl Node {
+    /// The node for somebody who enters `room`, or comes back to it as `returning`. None of `avoid`, unless there is
+    /// no other.
+    pub fn place(&self, room: &RoomId, returning: Option<ParticipantId>, avoid: &[NodeId]) -> NodeId {
+        let mut candidates: Vec<(Incarnation, &NodeId)> = self.ready().collect();
+        if candidates.iter().any(|(_, node)| !avoid.contains(node)) {
+            candidates.retain(|(_, node)| !avoid.contains(node));
+        }
+        let is_candidate = |life: Incarnation| candidates.iter().find(|(candidate, _)| *candidate == life);
+        let known = self.room(room);
+        let own = known.zip(returning).and_then(|(room, id)| room.participant(id)).map(|p| p.binding().incarnation);
+        if let Some((_, node)) = own.and_then(is_candidate) {
+            return (*node).clone();
+        }
+        let people_on = |life: Incarnation| {
+            known.map_or(0, |room| room.participants().filter(|p| p.binding().incarnation == life).count())
+        };
+        let chosen = candidates.iter().max_by_key(|(life, node)| (people_on(*life), rendezvous(room, node.as_str())));
+        chosen.map_or_else(|| self.config.node.clone(), |(_, node)| (*node).clone())
+    }
+
+    /// The ready nodes with their lives, this one included as long as it takes people: it knows that better than the
+    /// registry does.
+    pub(super) fn ready(&self) -> impl Iterator<Item = (Incarnation, &NodeId)> {
+        let others = self.membership.ready().map(|entry| (entry.incarnation, &entry.node));
+        let me = (!self.draining).then_some((self.incarnation, &self.config.node));
+        others.filter(|(_, node)| **node != self.config.node).chain(me)
+    }
+
+    /// Whether this node is the one that does what any node could do for a room without a live host.
+    pub(super) fn is_first_for(&self, room: &RoomId) -> bool {
+        let first = self.ready().max_by_key(|(_, node)| rendezvous(room, node.as_str()));
+        first.is_some_and(|(life, _)| life == self.incarnation)
+    }
+}
+
+/// How much a node is a room's: FNV-1a with a final mix, the same on every node and in every version.
+fn rendezvous(room: &RoomId, node: &str) -> u64 {
+    let bytes = room.as_str().bytes().chain([0]).chain(node.bytes());
+    let hash = bytes
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    // The last bytes of FNV move the low bits only; names differ in their last.
+    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    hash ^ (hash >> 33)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn rooms_are_spread_over_nodes_and_move_only_when_theirs_goes() {
+        let nodes = ["node-1", "node-2", "node-3", "node-4"];
+        let first = |room: &RoomId, nodes: &[&'static str]| {
+            *nodes.iter().max_by_key(|node| rendezvous(room, node)).expect("a node")
+        };
+        let mut rooms = BTreeMap::<_, u32>::new();
+        for n in 0..4000 {
+            let room: RoomId = format!("room-{n}").parse().expect("a room name");
+            let node = first(&room, &nodes);
+            *rooms.entry(node).or_default() += 1;
+            if node != "node-4" {
+                assert_eq!(first(&room, &nodes[..3]), node);
+            }
+        }
+        assert!(rooms.values().all(|count| (900..1100).contains(count)), "{rooms:?}");
+    }
+}

@@ -1,0 +1,137 @@
+//! Snapshots: a room on the log in one record, for nodes that begin to read later.
+//!
+//! A host writes one every [`NodeConfig::snapshot_every`](super::NodeConfig), unless another did. A snapshot is made some time before it is on the log, and
+//! what came in between is not in it: it names `as_of`, the newest record that is. Who begins to read in the middle of
+//! a room's life keeps the records that it cannot judge, adopts the first snapshot whose `as_of` it has read, and
+//! judges the kept ones after that. The snapshot before is such a record, so two of them are always enough.
+
+use std::collections::VecDeque;
+use std::io::{Read as _, Write as _};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
+use protocol::RoomId;
+use protocol::event::{Record, RoomEvent};
+use room::Room;
+
+use super::timers::Timer;
+use super::{Node, Output};
+use crate::log::Entry;
+
+/// Largest state that is written, packed. A room of 1,000 people has less than half of it.
+const STATE_BYTES_MAX: usize = 512 * 1024;
+/// Largest state that is unpacked.
+const UNPACKED_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// Records of one room that are kept until there is a snapshot: more than are written between two.
+const KEPT_MAX: usize = 100_000;
+
+/// Records of a room whose beginning was not read.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    entries: VecDeque<Entry>,
+    /// The time of the newest snapshot among them, or of the first one.
+    written_down_ms: u64,
+}
+
+impl Node {
+    /// Takes a record of a room that is not known, while the log's past is being read. Returns it if it is to be
+    /// applied: where the room begins, or begins again for this node, with a snapshot.
+    pub(super) fn keep(&mut self, now: Instant, entry: &Entry, record: &Record) -> bool {
+        let id = &entry.room;
+        match &record.event {
+            RoomEvent::RoomCreated { .. } if self.begins(entry) => {
+                self.unknown.remove(id);
+                return true;
+            }
+            RoomEvent::Snapshot { as_of, state } => {
+                let read_it = self.unknown.get(id).and_then(|kept| kept.entries.front()).is_some_and(|e| e.offset <= *as_of);
+                if read_it && let Some(room) = unpack(id, state).filter(|room| room.is_host(record.origin)) {
+                    self.adopt(now, room, *as_of);
+                    return true;
+                }
+            }
+            _ => {}
+        }
+        let kept = self.unknown.entry(id.clone()).or_default();
+        if kept.entries.is_empty() || matches!(record.event, RoomEvent::Snapshot { .. }) {
+            kept.written_down_ms = entry.time_ms;
+        }
+        kept.entries.push_back(entry.clone());
+        if kept.entries.len() > KEPT_MAX {
+            kept.entries.pop_front();
+        }
+        false
+    }
+
+    /// Whether a `RoomCreated` is the first of its room, and not of a host that came to a room that lives. A room that
+    /// lives is written down again and again.
+    fn begins(&self, entry: &Entry) -> bool {
+        let Some(kept) = self.unknown.get(&entry.room) else { return true };
+        let silent = Duration::from_millis(entry.time_ms.saturating_sub(kept.written_down_ms));
+        silent >= 2 * self.config.snapshot_every
+    }
+
+    /// Begins a room with a snapshot, and goes on with what was kept.
+    fn adopt(&mut self, now: Instant, room: Room, as_of: u64) {
+        let id = room.id().clone();
+        let kept = self.unknown.remove(&id).unwrap_or_default();
+        self.insert(room);
+        for entry in kept.entries.iter().filter(|entry| entry.offset > as_of) {
+            self.entry(now, entry);
+        }
+    }
+
+    /// Compares a room with a snapshot of it that nothing came after. Where they differ, this node is wrong as much
+    /// as the other: all take what is on the log.
+    pub(super) fn compare(&mut self, entry: &Entry, record: &Record) {
+        let RoomEvent::Snapshot { as_of, state } = &record.event else { return };
+        let Some(hosted) = self.rooms.get(&entry.room) else { return };
+        if hosted.room.limits().is_none() || hosted.room.offset() != *as_of || !hosted.room.is_host(record.origin) {
+            return;
+        }
+        match unpack(&entry.room, state) {
+            Some(room) if room == hosted.room => {}
+            Some(room) => {
+                self.outputs.push_back(Output::Diverged { room: entry.room.clone(), offset: entry.offset });
+                self.insert(room);
+            }
+            None => {}
+        }
+    }
+
+    /// Sees to it that a room that this node hosts is written down in time.
+    pub(super) fn write_down_later(&mut self, now: Instant, room: &RoomId) {
+        // Of several hosts one is first, and the others see that it is done.
+        let stagger = self.config.snapshot_every / 16 * u32::from(self.incarnation.0.to_le_bytes()[0]) / 256;
+        self.timers.set(now + self.config.snapshot_every + stagger, Timer::Snapshot(room.clone()));
+    }
+
+    pub(super) fn snapshot_due(&mut self, now: Instant, id: &RoomId) {
+        let Some(hosted) = self.rooms.get(id).filter(|hosted| hosted.room.is_host(self.incarnation)) else { return };
+        let (as_of, packed) = (hosted.room.offset(), pack(&hosted.room));
+        match packed {
+            Some(state) => self.append_own(id, None, RoomEvent::Snapshot { as_of, state }),
+            None => self.outputs.push_back(Output::TooLarge { room: id.clone() }),
+        }
+        self.write_down_later(now, id);
+    }
+}
+
+/// A room as text: JSON, deflated, in base64. `None` if it is too large.
+fn pack(room: &Room) -> Option<String> {
+    let json = serde_json::to_vec(room).expect("a room is plain data, which JSON can always carry");
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(&json).ok()?;
+    Some(BASE64.encode(encoder.finish().ok()?)).filter(|state| state.len() <= STATE_BYTES_MAX)
+}
+
+fn unpack(id: &RoomId, state: &str) -> Option<Room> {
+    let packed = BASE64.decode(state).ok()?;
+    let mut json = Vec::new();
+    DeflateDecoder::new(&packed[..]).take(UNPACKED_BYTES_MAX).read_to_end(&mut json).ok()?;
+    serde_json::from_slice::<Room>(&json).ok().filter(|room| room.id() == id)
+}

@@ -1,0 +1,194 @@
+//! Beside other nodes: what a registry says, who is lost, where people go, and how a late node learns of a room.
+
+use protocol::NodeId;
+use protocol::event::RequestKey;
+
+use super::*;
+use crate::store::{HEARTBEAT, NodeEntry, NodeState};
+
+const OTHER: Incarnation = Incarnation(2);
+
+fn node(name: &str) -> NodeId {
+    name.parse().expect("a node id")
+}
+
+fn entry(name: &str, incarnation: Incarnation) -> NodeEntry {
+    NodeEntry { node: node(name), incarnation, version: String::new(), state: NodeState::Ready, participants: 0 }
+}
+
+impl Bench {
+    /// The registry answers, each heartbeat.
+    fn beats(&mut self, beats: u32, entries: &[NodeEntry]) {
+        for _ in 0..beats {
+            self.handle(Input::Registry(Some(entries.to_vec())));
+            self.advance(HEARTBEAT);
+        }
+    }
+
+    /// Another node's own record.
+    fn other(&mut self, n: u64, event: RoomEvent) {
+        let key = RequestKey::Node { incarnation: OTHER, n };
+        self.record(&room(), &Record { rules: room::RULES, origin: OTHER, key, binding: None, event });
+    }
+
+    fn other_hosts(&mut self) {
+        self.other(1, RoomEvent::HostAdded { incarnation: OTHER, node: node("node-2") });
+    }
+
+    fn other_joined(&mut self, participant: u64) {
+        let (participant, session) = (ParticipantId(participant), SessionId(participant));
+        let event = RoomEvent::Joined { participant, session, name: "P".to_owned(), video_codecs: Vec::new() };
+        let key = RequestKey::Session { session, n: 0 };
+        self.record(&room(), &Record { rules: room::RULES, origin: OTHER, key, binding: None, event });
+    }
+}
+
+#[test]
+fn a_host_that_is_gone_is_lost_and_its_people_are_held() {
+    let mut bench = Bench::new();
+    bench.joined(1);
+    bench.other_hosts();
+    bench.other_joined(2);
+    bench.beats(1, &[entry("node-2", OTHER)]);
+    bench.changes();
+    bench.beats(2, &[]);
+    assert_eq!(bench.under_way(), [], "a lease is not over yet");
+    bench.beats(1, &[]);
+    assert_eq!(bench.under_way(), [RoomEvent::NodeLost { incarnation: OTHER }]);
+    bench.deliver_all();
+    let changes = bench.changes();
+    assert!(matches!(changes[..], [Change::Held { binding }] if binding.participant == ParticipantId(2)), "{changes:?}");
+    bench.beats(2, &[]);
+    assert_eq!(bench.under_way(), [], "once is enough");
+}
+
+#[test]
+fn a_room_whose_only_host_is_gone_is_taken_over_by_one_of_the_others() {
+    for (mine, theirs) in [(true, "node-2"), (false, "node-3")] {
+        let mut bench = Bench::new();
+        bench.other(0, RoomEvent::RoomCreated { rules: room::RULES, limits: RoomLimits::default() });
+        bench.other_hosts();
+        bench.other_joined(2);
+        let third = entry("node-3", Incarnation(3));
+        // Which of two nodes it is both know by the room's name; here it is the third where there is one.
+        let entries = if mine { vec![] } else { vec![third] };
+        bench.beats(4, &entries);
+        let expected = [
+            RoomEvent::HostAdded { incarnation: ME, node: node("node-1") },
+            RoomEvent::NodeLost { incarnation: OTHER },
+        ];
+        let first = bench.node.is_first_for(&room());
+        assert_eq!(bench.under_way(), if first { expected.to_vec() } else { vec![] }, "{theirs}");
+        assert!(!mine || first, "alone it is the first");
+    }
+}
+
+#[test]
+fn an_earlier_life_of_this_node_is_lost_at_once() {
+    let mut bench = Bench::new();
+    bench.joined(1);
+    bench.other(1, RoomEvent::HostAdded { incarnation: OTHER, node: node("node-1") });
+    bench.beats(1, &[]);
+    assert_eq!(bench.under_way(), [RoomEvent::NodeLost { incarnation: OTHER }]);
+}
+
+#[test]
+fn a_node_that_reads_of_its_own_end_says_so_and_takes_nobody_any_more() {
+    let mut bench = Bench::new();
+    bench.joined(1);
+    bench.other_hosts();
+    assert!(!bench.fenced);
+    bench.other(2, RoomEvent::NodeLost { incarnation: ME });
+    assert!(bench.fenced);
+    let ticket = bench.propose(join(3, 3));
+    assert_eq!(bench.result(ticket), Err(ErrorCode::Draining));
+}
+
+#[test]
+fn people_follow_each_other_and_avoid_who_does_not_answer() {
+    let mut bench = Bench::new();
+    bench.joined(1);
+    bench.other_hosts();
+    bench.other_joined(2);
+    bench.other_joined(3);
+    let (me, other, third) = (node("node-1"), entry("node-2", OTHER), entry("node-3", Incarnation(3)));
+    bench.beats(1, &[other.clone(), third.clone()]);
+    let place = |bench: &Bench, returning: Option<u64>, avoid: &[NodeId]| {
+        bench.node.place(&room(), returning.map(ParticipantId), avoid)
+    };
+    assert_eq!(place(&bench, None, &[]), other.node, "where most are");
+    assert_eq!(place(&bench, Some(1), &[]), me, "who comes back stays where they were");
+    assert_eq!(place(&bench, Some(2), std::slice::from_ref(&other.node)), me, "the others of the room");
+    assert_eq!(place(&bench, None, &[other.node.clone(), me.clone()]), third.node);
+    assert_eq!(place(&bench, None, &[other.node.clone(), me, third.node.clone()]), other.node, "it is only a wish");
+    bench.beats(1, &[NodeEntry { state: NodeState::Draining, ..other }, third]);
+    assert_ne!(place(&bench, None, &[]), node("node-2"));
+    bench.handle(Input::Registry(None));
+    assert_ne!(place(&bench, None, &[]), node("node-2"), "the last answer counts as long as there is no other");
+}
+
+/// A node that begins to read at `from`, and has read everything.
+fn late(bench: &Bench, entries: &[Entry], from: u64) -> Node {
+    let mut config = NodeConfig::new(node("node-9"), &Limits::default());
+    config.snapshot_every = 10 * SECOND;
+    let mut late = Node::new(Incarnation(9), config);
+    for entry in entries.iter().filter(|entry| entry.offset >= from) {
+        late.handle(bench.now, Input::Entry(entry.clone()));
+    }
+    late.handle(bench.now, Input::CaughtUp);
+    late
+}
+
+#[test]
+fn who_begins_to_read_in_the_middle_of_a_room_knows_it_from_its_second_snapshot_at_the_latest() {
+    let mut bench = Bench::with(|config| config.snapshot_every = 10 * SECOND);
+    let a = bench.joined(1).binding.expect("a binding");
+    let mut as_of = 0;
+    for n in 1..=3 {
+        bench.say(a, produce_mic()).expect("published");
+        as_of = bench.next_offset - 1;
+        bench.advance(11 * SECOND);
+        // What is appended between the making of a snapshot and its record is not in it.
+        bench.log.push_front((room(), serde_json::to_vec(&other_name(a, n)).expect("json")));
+        bench.deliver_all();
+    }
+    let entries = bench.entries.clone();
+    let known = bench.node.room(&room()).cloned();
+    assert!(known.is_some());
+    for from in 0..bench.next_offset {
+        let late = late(&bench, &entries, from);
+        // The last snapshot was made of what was there at `as_of`, which is after the one before it.
+        let expected = if from <= as_of { known.as_ref() } else { None };
+        assert_eq!(late.room(&room()), expected, "from {from}");
+    }
+}
+
+#[test]
+fn a_room_that_began_anew_is_known_without_a_snapshot() {
+    let mut bench = Bench::with(|config| config.snapshot_every = 10 * SECOND);
+    let a = bench.joined(1).binding.expect("a binding");
+    let middle = bench.next_offset;
+    bench.say(a, produce_mic()).expect("published");
+    bench.say(a, RoomEvent::Left {}).expect("left");
+    bench.advance(25 * SECOND);
+    bench.joined(2);
+    let late = late(&bench, &bench.entries, middle);
+    assert_eq!(late.room(&room()), bench.node.room(&room()));
+    assert!(late.room(&room()).is_some());
+}
+
+#[test]
+fn until_the_past_is_read_everybody_is_asked_to_wait() {
+    let mut bench = Bench::new();
+    bench.node = Node::new(ME, NodeConfig::new(node("node-1"), &Limits::default()));
+    let ticket = bench.propose(join(1, 1));
+    assert_eq!(bench.result(ticket), Err(ErrorCode::LogUnavailable));
+    bench.handle(Input::CaughtUp);
+    bench.joined(1);
+}
+
+fn other_name(binding: Binding, n: u64) -> Record {
+    let key = RequestKey::Session { session: SessionId(binding.participant.0), n };
+    let event = RoomEvent::Renamed { name: format!("P{n}") };
+    Record { rules: room::RULES, origin: ME, key, binding: Some(binding), event }
+}

@@ -1,0 +1,51 @@
+//! The secret that the nodes of a cluster share.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+
+/// Shortest secret, in bytes: as many as the keys that are made of it have.
+const LENGTH_MIN: usize = 32;
+
+/// Reads the secrets of a file, one on each line. At least one.
+pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<String>> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("the cluster's secret cannot be read from {shown} (--cluster-secret-file)"))?;
+    let secrets: Vec<String> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    anyhow::ensure!(
+        !secrets.is_empty() && secrets.iter().all(|secret| secret.len() >= LENGTH_MIN),
+        "every line of {shown} has to be a secret of {LENGTH_MIN} characters or more; `openssl rand -hex 32` makes one"
+    );
+    Ok(secrets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_text(text: &str) -> anyhow::Result<Vec<String>> {
+        let path = std::env::temp_dir().join(format!("hyperion-secret-{:016x}", rand::random::<u64>()));
+        std::fs::write(&path, text).expect("a temporary file");
+        let secrets = read(&path);
+        std::fs::remove_file(&path).expect("the temporary file");
+        secrets
+    }
+
+    #[test]
+    fn each_line_is_a_secret() {
+        let (one, other) = ("a".repeat(32), "b".repeat(64));
+        assert_eq!(read_text(&format!("{one}\n\n  {other} \n")).expect("two secrets"), [one, other]);
+    }
+
+    #[test]
+    fn what_is_short_or_missing_is_refused_with_what_to_do() {
+        for text in ["", "\n", "short", &format!("{}\nshort", "a".repeat(32))] {
+            let error = read_text(text).expect_err("no secret").to_string();
+            assert!(error.contains("openssl rand -hex 32"), "{error}");
+        }
+        let error = read(Path::new("/nowhere/secret")).expect_err("no file").to_string();
+        assert!(error.contains("--cluster-secret-file"), "{error}");
+    }
+}
