@@ -75,7 +75,7 @@ async function join(
   });
   await device.load({ routerRtpCapabilities: place.routerRtpCapabilities });
   const rtpCapabilities = device.recvRtpCapabilities;
-  const connection = new Connection({ origin, room, place, join: { name, rtpCapabilities } });
+  const connection = new Connection({ origin, room, place, resumeToken, join: { name, rtpCapabilities } });
   const meeting = new Meeting(room, device, connection, videoCodec);
   await connection.start();
   return meeting;
