@@ -140,6 +140,17 @@ describe('Connection', () => {
     expect(welcomes).toEqual([false, false]);
   });
 
+  it('goes on joining anew when tokens are refused and the server goes away in between', async () => {
+    const { server, connection, ended } = connect();
+    server.answers.push(welcome('s1', 5), 'session_expired', 'unauthorized', 'unauthorized', 'unreachable');
+    server.answers.push(welcome('s2', 1));
+    await connection.start();
+    server.listener?.lost();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(ended).toEqual([]);
+    expect(connection.sessionToken).toBe('s2');
+  });
+
   it('ends when another page took over, on the open socket as on resume', async () => {
     for (const onResume of [false, true]) {
       const { server, connection, ended } = connect();

@@ -205,9 +205,10 @@ export class Connection extends Emitter<ConnectionEvents> {
       this.#end(failure);
       return;
     }
-    // That a refusal is worth another attempt means that it is in doubt.
-    if (SESSION_GONE.includes(code) || FINAL_REASONS.includes(code)) this.#doubts += 1;
-    if (retryable && this.#doubts < DOUBTS_MAX) return;
+    // That one of these is worth another attempt means that it is in doubt.
+    const refused = SESSION_GONE.includes(code) || FINAL_REASONS.includes(code);
+    if (refused) this.#doubts += 1;
+    if (retryable && !(refused && this.#doubts >= DOUBTS_MAX)) return;
     const resuming = this.#session !== undefined;
     if (code === 'superseded' || !resuming) {
       // A fresh token can be too old when the machine slept between the two requests.

@@ -41,7 +41,7 @@ export class Subscriber {
   readonly #onTrack: (producerId: ProducerId, track: MediaStreamTrack | undefined) => void;
   readonly #onUnsupported: (producerId: ProducerId, unsupported: boolean) => void;
   readonly #receptions = new Map<ProducerId, Reception>();
-  /** Consumers on transports that were replaced. */
+  /** Consumers on transports that were replaced, until those are closed. */
   readonly #former = new Map<ProducerId, types.Consumer>();
   readonly #views = new Map<ProducerId, View>();
   readonly #asked = new Set<ProducerId>();
