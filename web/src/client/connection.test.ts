@@ -210,6 +210,25 @@ describe('Connection', () => {
     }
   });
 
+  it('goes to another node by long-polling: a browser opens no WebSocket beside one that hangs', async () => {
+    const { server, connection } = connect();
+    server.answers.push(welcome('s1', 5));
+    await connection.start();
+    server.answersOf.set('a', new Promise(() => {}));
+    server.hasAnother(welcome('s2', 6));
+    vi.mocked(openSocket).mockClear();
+    server.listener?.lost();
+    await vi.advanceTimersByTimeAsync(399);
+    expect(connection.state).toBe('reconnecting');
+    await vi.advanceTimersByTimeAsync(1);
+    expect(connection.state).toBe('connected');
+    const opened = vi.mocked(openSocket).mock.calls.map(([{ path, pollingFirst }]) => [path, pollingFirst]);
+    expect(opened).toEqual([
+      ['/nodes/a/socket.io/', false],
+      ['/nodes/b/socket.io/', true],
+    ]);
+  });
+
   it('stays at the other node from then on', async () => {
     const { server, connection } = connect();
     server.answers.push(welcome('s1', 5), 'unreachable');

@@ -47,6 +47,12 @@ interface Session {
   goingDown?: Failure;
 }
 
+interface Opening {
+  /** There is, or was a moment ago, another attempt. */
+  beside?: boolean;
+  signal?: AbortSignal;
+}
+
 const RECONNECT_DELAYS_MS = [0, 250, 500, 1_000, 2_000];
 const SESSION_GONE: FailureCode[] = ['session_expired', 'unauthorized', 'not_joined', 'not_found'];
 /** Reasons of `sessionEnded` after which this connection does not come back. */
@@ -136,8 +142,9 @@ export class Connection extends Emitter<ConnectionEvents> {
     return firstWelcome({
       first: place,
       open: async (at, signal) => {
-        if (at === place && goingDown) throw goingDown;
-        return this.#open(at.path, auth, signal);
+        if (at !== place) return this.#open(at.path, auth, { beside: true, signal });
+        if (goingDown) throw goingDown;
+        return this.#open(at.path, auth, { signal });
       },
       elsewhere: (avoid) => resumePlace(this.#options.origin, this.#options.room, { token, avoid }),
     });
@@ -155,9 +162,11 @@ export class Connection extends Emitter<ConnectionEvents> {
     }
   }
 
-  #open(path: string, auth: ConnectAuth, signal?: AbortSignal): Promise<OpenSocket> {
-    const pollingFirst = this.#attempts % 2 === 0;
-    return openSocket({ url: this.#options.origin, path, auth, pollingFirst, ...(signal && { signal }) });
+  #open(path: string, auth: ConnectAuth, { beside = false, signal }: Opening = {}): Promise<OpenSocket> {
+    // Browsers open one WebSocket to an address after the other, and behind a proxy all nodes have one address: the
+    // WebSocket to a frozen node would hold up the others (Chromium), one that was refused delays the next (Firefox).
+    const pollingFirst = beside || this.#attempts % 2 === 0;
+    return openSocket({ url: this.#options.origin, path, auth, pollingFirst, signal });
   }
 
   #notified<E extends NotificationEvent>(event: E, data: NotificationMap[E]): void {

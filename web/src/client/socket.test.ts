@@ -38,7 +38,7 @@ function open(signal?: AbortSignal) {
   vi.mocked(io).mockReturnValue(socket as never);
   const auth = { token: 't', resume: { seq: 0 } };
   const url = 'http://localhost';
-  const opened = openSocket({ url, path: '/socket.io/', auth, pollingFirst: false, ...(signal && { signal }) });
+  const opened = openSocket({ url, path: '/socket.io/', auth, pollingFirst: false, signal });
   return { socket, opened };
 }
 

@@ -31,7 +31,7 @@ export interface SocketOptions {
   /** For networks in which WebSockets do not come through. */
   pollingFirst: boolean;
   /** Gives the attempt up. Of no meaning after the welcome. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /**
