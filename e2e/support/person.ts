@@ -204,9 +204,14 @@ export class Person {
     return this.page.locator(`[data-testid="tile"][data-name="${look.name}"]`);
   }
 
+  /** The other's picture; for a moment the last one of before is under it. */
+  private video(other: Look): Locator {
+    return this.tile(other).locator('video').last();
+  }
+
   /** Waits until the other's tile shows new frames of the other's colour, in the size in which it was sent. */
   async sees(other: Look): Promise<void> {
-    const video = this.tile(other).locator('video');
+    const video = this.video(other);
     await expect(async () => {
       const before = await framesOf(video);
       const seen = await pixelOf(video);
@@ -220,7 +225,7 @@ export class Person {
 
   /** How many of the other's frames were shown so far. */
   async frames(other: Look): Promise<number> {
-    return framesOf(this.tile(other).locator('video'));
+    return framesOf(this.video(other));
   }
 
   /** Waits until the loudest tone that comes from the other is the other's. */

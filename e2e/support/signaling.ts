@@ -14,6 +14,7 @@ export interface Failed {
 export type Answer<T = Json> = { ok: true; data: T } | { ok: false; error: Failed };
 
 export interface Place {
+  node: string;
   path: string;
   token: string;
   routerRtpCapabilities: { codecs: Json[]; headerExtensions: Json[] };
@@ -42,10 +43,19 @@ export interface Welcome {
 
 /** `POST /api/v1/rooms/{room}/join`. */
 export async function askForPlace(origin: string, room: string, body: BodyInit | null = '{}', headers = {}) {
-  const url = new URL(`/api/v1/rooms/${room}/join`, origin);
+  return post<Place>(new URL(`/api/v1/rooms/${room}/join`, origin), body, headers);
+}
+
+/** `POST /api/v1/rooms/{room}/resume`. */
+export async function askForReturn(origin: string, room: string, token: string, avoid: string[] = []) {
+  const url = new URL(`/api/v1/rooms/${room}/resume`, origin);
+  return post<Pick<Place, 'node' | 'path' | 'iceServers'>>(url, JSON.stringify({ token, avoid }));
+}
+
+async function post<T>(url: URL, body: BodyInit | null, headers = {}) {
   // A connection that is kept would be one of the descriptors that tests count.
   const response = await fetch(url, { method: 'POST', body, headers: { connection: 'close', ...headers } });
-  return { status: response.status, headers: response.headers, body: (await response.json()) as Place & Failed };
+  return { status: response.status, headers: response.headers, body: (await response.json()) as T & Failed };
 }
 
 /** One socket of a session. */
@@ -53,6 +63,8 @@ export class SignalingClient {
   /** Everything that the server emitted but the welcome: `[event, argument]`. */
   readonly notifications: [string, Json][] = [];
   welcome!: Welcome;
+  /** What this client can receive. */
+  private rtpCapabilities: Json | undefined;
 
   private constructor(
     readonly socket: Socket,
@@ -77,7 +89,9 @@ export class SignalingClient {
     const { codecs, headerExtensions } = place.routerRtpCapabilities;
     const rtpCapabilities = { codecs: codecs.filter(({ mimeType }) => mimeType !== lacks), headerExtensions };
     const auth = { token: place.token, join: { name, rtpCapabilities } };
-    return SignalingClient.connect(origin, place.path, auth, by);
+    const client = await SignalingClient.connect(origin, place.path, auth, by);
+    client.rtpCapabilities = rtpCapabilities;
+    return client;
   }
 
   static async connect(origin: string, path: string, auth: Json, by: Transport = 'websocket', n = 0) {
@@ -97,10 +111,13 @@ export class SignalingClient {
     return answer.error;
   }
 
-  /** The same session on a new socket. */
-  async resume(token = this.welcome.sessionToken): Promise<SignalingClient> {
-    const auth = { token, resume: { seq: this.seq } };
-    return SignalingClient.connect(this.origin, this.path, auth, 'websocket', this.n);
+  /** The same session on a new socket, perhaps at the path of another node. */
+  async resume(token = this.welcome.sessionToken, path = this.path): Promise<SignalingClient> {
+    const { rtpCapabilities } = this;
+    const auth = { token, resume: { seq: this.seq, rtpCapabilities } };
+    const client = await SignalingClient.connect(this.origin, path, auth, 'websocket', this.n);
+    client.rtpCapabilities = rtpCapabilities;
+    return client;
   }
 
   /** The highest number seen. */

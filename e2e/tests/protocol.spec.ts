@@ -3,7 +3,15 @@ import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { expect, test } from '@playwright/test';
 import { Server } from '../support/server.js';
-import { askForPlace, DTLS, microphone, refusalIn, SignalingClient, type TransportOptions } from '../support/signaling.js';
+import {
+  askForPlace,
+  askForReturn,
+  DTLS,
+  microphone,
+  refusalIn,
+  SignalingClient,
+  type TransportOptions,
+} from '../support/signaling.js';
 
 const HEX = /^[0-9a-f]{16}$/;
 const TRANSPORT = {
@@ -331,6 +339,20 @@ test('a broken socket: the session goes on where it was, and nobody sees it', as
   expect(ben.heard('participantJoined')).toEqual([]);
   expect(ben.heard('participantLeft')).toEqual([]);
   for (const client of [again, ben]) client.socket.disconnect();
+});
+
+test('where to come back to is asked without using the token up', async () => {
+  const anna = await join('Anna');
+  const { sessionToken } = anna.welcome;
+  anna.breakSocket();
+  const { status, body: place } = await askForReturn(origin, roomOf(), sessionToken);
+  expect([status, place]).toEqual([200, { node: expect.any(String), path: anna.path, iceServers: [] }]);
+  const { body: only } = await askForReturn(origin, roomOf(), sessionToken, [place.node]);
+  expect(only, 'there is no other node').toEqual(place);
+  const back = await anna.resume(sessionToken, only.path);
+  expect(back.welcome.participantId).toBe(anna.welcome.participantId);
+  expect((await askForReturn(origin, roomOf(), 'forged')).body.code).toBe('unauthorized');
+  back.socket.disconnect();
 });
 
 test('what ended while the socket was broken is told after the resume', async () => {

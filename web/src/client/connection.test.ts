@@ -1,16 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Connection } from './connection';
 import { Failure, type FailureCode } from './failure';
-import { joinPlace } from './join-place';
+import { joinPlace, resumePlace } from './join-place';
 import type { JoinPlaceReply, NotificationMap, Welcome } from './protocol';
 import { openSocket, type SocketListener, type SocketOptions } from './socket';
 
 vi.mock('./socket', () => ({ openSocket: vi.fn() }));
-vi.mock('./join-place', () => ({ joinPlace: vi.fn() }));
+vi.mock('./join-place', () => ({ joinPlace: vi.fn(), resumePlace: vi.fn() }));
 
-const place = (token: string): JoinPlaceReply => ({
-  node: 'single',
-  path: '/socket.io/',
+const place = (token: string, node = 'a'): JoinPlaceReply => ({
+  node,
+  path: `/nodes/${node}/socket.io/`,
   token,
   routerRtpCapabilities: {},
   iceServers: [],
@@ -20,34 +20,54 @@ function welcome(sessionToken: string, seq: number): Welcome {
   return { participantId: 'me', sessionToken, room: { roomId: 'r', seq, participants: [], videoCodecs: [] } };
 }
 
-/** A server of which each test says how it answers the next attempts. */
+/** A server of which each test says how it answers the next attempts; a node of it says only what it is told to. */
 class FakeServer {
   readonly attempts: SocketOptions['auth'][] = [];
+  readonly nodes: string[] = [];
   readonly answers: (Welcome | FailureCode)[] = [];
+  readonly answersOf = new Map<string, Promise<Welcome | FailureCode>>();
   listener: SocketListener | undefined;
   #send = vi.fn();
   readonly closing = vi.fn();
 
   constructor() {
-    vi.mocked(openSocket).mockImplementation(async ({ auth }, listener) => {
+    vi.mocked(openSocket).mockImplementation(async ({ auth, path }) => {
+      const node = path.split('/')[2] ?? '';
       this.attempts.push(auth);
-      const answer = this.answers.shift();
+      this.nodes.push(node);
+      const answer = (await this.answersOf.get(node)) ?? this.answers.shift();
       if (answer === undefined) throw new Failure('unreachable', '', true);
       if (typeof answer === 'string') throw new Failure(answer, '', answer === 'unreachable' || answer === 'draining');
-      this.listener = listener;
-      return { welcome: answer, send: this.#send, closing: this.closing, close: () => {} };
+      const listen = (listener: SocketListener) => {
+        this.listener = listener;
+      };
+      return { welcome: answer, send: this.#send, listen, closing: this.closing, close: () => {} };
     });
-    vi.mocked(joinPlace).mockImplementation(async () => place('fresh'));
+    vi.mocked(joinPlace)
+      .mockReset()
+      .mockImplementation(async () => place('fresh'));
+    // There is one node only, until a test says otherwise.
+    vi.mocked(resumePlace)
+      .mockReset()
+      .mockImplementation(async () => place('unused'));
+  }
+
+  /** A node of another name, which is named to whoever avoids the first. */
+  hasAnother(answer: Welcome | FailureCode): void {
+    this.answersOf.set('b', Promise.resolve(answer));
+    vi.mocked(joinPlace).mockImplementation(async (_origin, _room, { avoid }) => place('fresh', avoid ? 'b' : 'a'));
+    vi.mocked(resumePlace).mockImplementation(async (_origin, _room, { avoid }) => place('', avoid ? 'b' : 'a'));
   }
 }
 
-function connect() {
+function connect({ resumeToken }: { resumeToken?: string } = {}) {
   const server = new FakeServer();
   const connection = new Connection({
     origin: 'http://localhost',
     room: 'r',
     join: { name: 'Anna', rtpCapabilities: {} },
     place: place('first'),
+    resumeToken,
   });
   const ended: FailureCode[] = [];
   const welcomes: boolean[] = [];
@@ -101,7 +121,7 @@ describe('Connection', () => {
     server.listener?.lost();
     expect(connection.state).toBe('reconnecting');
     await vi.advanceTimersByTimeAsync(1_000);
-    expect(server.attempts[1]).toEqual({ token: 's1', resume: { seq: 8 } });
+    expect(server.attempts[1]).toEqual({ token: 's1', resume: { seq: 8, rtpCapabilities: {} } });
     expect(connection.state).toBe('connected');
     expect(connection.sessionToken).toBe('s2');
     expect(welcomes).toEqual([false, true]);
@@ -118,6 +138,17 @@ describe('Connection', () => {
     await rejected;
     expect(server.attempts[2]).toMatchObject({ token: 'fresh', join: { name: 'Anna' } });
     expect(welcomes).toEqual([false, false]);
+  });
+
+  it('goes on joining anew when tokens are refused and the server goes away in between', async () => {
+    const { server, connection, ended } = connect();
+    server.answers.push(welcome('s1', 5), 'session_expired', 'unauthorized', 'unauthorized', 'unreachable');
+    server.answers.push(welcome('s2', 1));
+    await connection.start();
+    server.listener?.lost();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(ended).toEqual([]);
+    expect(connection.sessionToken).toBe('s2');
   });
 
   it('ends when another page took over, on the open socket as on resume', async () => {
@@ -150,7 +181,7 @@ describe('Connection', () => {
     }
   });
 
-  it('ends when the server goes down, with a token for the join call', async () => {
+  it('ends when the only server goes down, with a token for the join call', async () => {
     for (const onResume of [false, true]) {
       const { server, connection, ended } = connect();
       server.answers.push(welcome('s1', 5), 'draining');
@@ -162,6 +193,124 @@ describe('Connection', () => {
       expect(server.attempts).toHaveLength(onResume ? 2 : 1);
       expect(connection.sessionToken).toBe('s1');
     }
+  });
+
+  it('goes to another node when its own goes down, without joining anew', async () => {
+    for (const onResume of [false, true]) {
+      const { server, connection, ended, welcomes } = connect();
+      server.answers.push(welcome('s1', 5), 'draining');
+      server.hasAnother(welcome('s2', 6));
+      await connection.start();
+      if (!onResume) server.listener?.notified('sessionEnded', { reason: 'draining' });
+      server.listener?.lost();
+      await vi.advanceTimersByTimeAsync(0);
+      expect(server.nodes).toEqual(onResume ? ['a', 'a', 'b'] : ['a', 'b']);
+      expect(connection.state).toBe('connected');
+      expect([welcomes, ended]).toEqual([[false, true], []]);
+    }
+  });
+
+  it('goes to another node by long-polling: a browser opens no WebSocket beside one that hangs', async () => {
+    const { server, connection } = connect();
+    server.answers.push(welcome('s1', 5));
+    await connection.start();
+    server.answersOf.set('a', new Promise(() => {}));
+    server.hasAnother(welcome('s2', 6));
+    vi.mocked(openSocket).mockClear();
+    server.listener?.lost();
+    await vi.advanceTimersByTimeAsync(399);
+    expect(connection.state).toBe('reconnecting');
+    await vi.advanceTimersByTimeAsync(1);
+    expect(connection.state).toBe('connected');
+    const opened = vi.mocked(openSocket).mock.calls.map(([{ path, pollingFirst }]) => [path, pollingFirst]);
+    expect(opened).toEqual([
+      ['/nodes/a/socket.io/', false],
+      ['/nodes/b/socket.io/', true],
+    ]);
+  });
+
+  it('stays at the other node from then on', async () => {
+    const { server, connection } = connect();
+    server.answers.push(welcome('s1', 5), 'unreachable');
+    server.hasAnother(welcome('s2', 6));
+    await connection.start();
+    server.listener?.lost();
+    await vi.advanceTimersByTimeAsync(0);
+    server.listener?.lost();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(server.nodes).toEqual(['a', 'a', 'b', 'b']);
+    expect(server.attempts[2]).toMatchObject({ token: 's1', resume: { seq: 5 } });
+    expect(server.attempts[3]).toMatchObject({ token: 's2', resume: { seq: 6 } });
+  });
+
+  it('believes only the second time that it was taken over while the node that may hold it does not answer', async () => {
+    for (const code of ['superseded', 'session_expired'] as const) {
+      const { server, connection, ended } = connect();
+      server.answers.push(welcome('s1', 5));
+      server.hasAnother(code);
+      await connection.start();
+      server.listener?.lost();
+      await vi.advanceTimersByTimeAsync(0);
+      expect(server.nodes).toEqual(['a', 'a', 'b']);
+      expect(connection.state).toBe('reconnecting');
+      server.answers.push('unreachable', welcome('s2', 1));
+      await vi.advanceTimersByTimeAsync(2_000);
+      expect(ended).toEqual(code === 'superseded' ? [code] : []);
+      // As somebody new.
+      if (code === 'session_expired') expect(server.attempts.at(-1)).toMatchObject({ join: { name: 'Anna' } });
+    }
+  });
+
+  it('comes back to its own node when that did take it back, unheard', async () => {
+    const { server, connection, welcomes } = connect();
+    server.answers.push(welcome('s1', 5), 'unreachable', welcome('s3', 7));
+    server.hasAnother('superseded');
+    await connection.start();
+    server.listener?.lost();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(server.nodes).toEqual(['a', 'a', 'b', 'a']);
+    expect([connection.state, connection.sessionToken]).toEqual(['connected', 's3']);
+    expect(welcomes).toEqual([false, true]);
+  });
+
+  it('joins at another node when the first cannot be reached or goes down', async () => {
+    for (const code of ['unreachable', 'draining'] as const) {
+      const { server, connection } = connect({ resumeToken: 'r1' });
+      server.answers.push(code);
+      server.hasAnother(welcome('s1', 5));
+      await connection.start();
+      expect(vi.mocked(joinPlace).mock.calls).toEqual([['http://localhost', 'r', { resumeToken: 'r1', avoid: ['a'] }]]);
+      expect(server.nodes).toEqual(['a', 'b']);
+      expect(server.attempts[1]).toMatchObject({ token: 'fresh', join: { name: 'Anna' } });
+    }
+  });
+
+  it('joins as the same participant when there is no other node, by the way that was not tried', async () => {
+    const { server, connection } = connect();
+    server.answers.push('unreachable', welcome('s1', 5));
+    await connection.start();
+    expect(server.attempts.map(({ token }) => token)).toEqual(['first', 'first']);
+    expect(
+      vi
+        .mocked(openSocket)
+        .mock.calls.slice(-2)
+        .map(([{ pollingFirst }]) => pollingFirst),
+    ).toEqual([false, true]);
+  });
+
+  it('joins at the place that it has when an attempt before ended the token unheard', async () => {
+    const { server, connection } = connect({ resumeToken: 'r1' });
+    server.answers.push('unreachable', welcome('s1', 5));
+    vi.mocked(joinPlace).mockRejectedValue(new Failure('session_expired', ''));
+    await connection.start();
+    expect(server.attempts.map(({ token }) => token)).toEqual(['first', 'first']);
+  });
+
+  it('says that the only server goes down when it does so between the two calls of a join', async () => {
+    const { server, connection } = connect();
+    server.answers.push('draining');
+    vi.mocked(joinPlace).mockRejectedValue(new Failure('draining', '', true));
+    await expect(connection.start()).rejects.toMatchObject({ code: 'draining' });
   });
 
   it('keeps trying while the server is away', async () => {

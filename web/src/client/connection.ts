@@ -1,7 +1,10 @@
+import { firstWelcome, type Welcomed } from './attempts';
 import { Emitter } from './emitter';
 import { Failure, type FailureCode } from './failure';
-import { joinPlace } from './join-place';
+import { resumePlace } from './join-place';
+import { JoinPlaces } from './join-places';
 import type {
+  ConnectAuth,
   IceServer,
   Join,
   JoinPlaceReply,
@@ -10,10 +13,11 @@ import type {
   RequestData,
   RequestEvent,
   RequestReply,
+  ResumePlaceReply,
   Welcome,
 } from './protocol';
 import { RequestQueue } from './request-queue';
-import { type OpenSocket, openSocket, type SocketListener } from './socket';
+import { type OpenSocket, openSocket } from './socket';
 
 export type ConnectionState = 'connecting' | 'connected' | 'reconnecting' | 'ended';
 
@@ -32,30 +36,48 @@ export interface ConnectionOptions {
   join: Join;
   /** The place that was asked for first; later ones are asked for when needed. */
   place: JoinPlaceReply;
+  /** What that place was asked for with. */
+  resumeToken?: string | undefined;
+}
+
+interface Session {
+  token: string;
+  place: ResumePlaceReply;
+  /** The node said that it goes down, and is not worth an attempt. */
+  goingDown?: Failure;
+}
+
+interface Opening {
+  /** There is, or was a moment ago, another attempt. */
+  beside?: boolean;
+  signal?: AbortSignal;
 }
 
 const RECONNECT_DELAYS_MS = [0, 250, 500, 1_000, 2_000];
 const SESSION_GONE: FailureCode[] = ['session_expired', 'unauthorized', 'not_joined', 'not_found'];
-/** Reasons of `sessionEnded` after which this connection does not come back; after `draining` its owner joins anew. */
-const FINAL_REASONS: FailureCode[] = ['superseded', 'forbidden', 'draining', 'room_full'];
+/** Reasons of `sessionEnded` after which this connection does not come back. */
+const FINAL_REASONS: FailureCode[] = ['superseded', 'forbidden', 'room_full'];
+/** How often the session is refused while a node that may hold it does not answer, until that is believed. */
+const DOUBTS_MAX = 2;
 
 /** One stay in a room, over any number of sockets: it notices a dead one within two seconds and comes back. */
 export class Connection extends Emitter<ConnectionEvents> {
   readonly #options: ConnectionOptions;
+  readonly #places: JoinPlaces;
   readonly #requests = new RequestQueue();
-  #place: JoinPlaceReply | undefined;
   #socket: OpenSocket | undefined;
-  #session: { token: string; path: string; iceServers: IceServer[] } | undefined;
+  #session: Session | undefined;
   #seq = 0;
   #snapshotSeq = 0;
   #state: ConnectionState = 'connecting';
   #attempts = 0;
+  #doubts = 0;
   #wake: () => void = () => {};
 
   constructor(options: ConnectionOptions) {
     super();
     this.#options = options;
-    this.#place = options.place;
+    this.#places = new JoinPlaces(options.origin, options.room, options.place, options.resumeToken);
   }
 
   get state(): ConnectionState {
@@ -74,7 +96,7 @@ export class Connection extends Emitter<ConnectionEvents> {
     } catch (thrown) {
       const failure = Failure.from(thrown);
       if (failure.code !== 'unreachable') throw failure;
-      // The second attempt begins with long-polling.
+      // The second attempt begins with long-polling, at another node if there is one.
       await this.#attempt();
     }
     globalThis.addEventListener?.('online', this.#online);
@@ -94,42 +116,65 @@ export class Connection extends Emitter<ConnectionEvents> {
   async #attempt(): Promise<void> {
     this.#attempts += 1;
     const resumed = this.#session !== undefined;
-    const place = this.#session ?? (await this.#nextPlace());
-    const listener: SocketListener = {
-      notified: (event, data) => this.#notified(event, data),
-      lost: () => this.#lost(),
-    };
-    const pollingFirst = this.#attempts % 2 === 0;
-    const auth = resumed
-      ? { token: place.token, resume: { seq: this.#seq } }
-      : { token: place.token, join: this.#options.join };
-    const socket = await openSocket({ url: this.#options.origin, path: place.path, auth, pollingFirst }, listener);
+    const { place, socket } = await (this.#session ? this.#resume(this.#session) : this.#join());
     if (this.#state === 'ended') {
       socket.close();
       return;
     }
     const { welcome } = socket;
-    const iceServers = place.iceServers;
+    const { node, path, iceServers } = place;
     this.#socket = socket;
-    this.#session = { token: welcome.sessionToken, path: place.path, iceServers };
-    this.#place = undefined;
+    this.#session = { token: welcome.sessionToken, place: { node, path, iceServers } };
+    this.#places.entered();
     this.#seq = welcome.room.seq;
     this.#snapshotSeq = welcome.room.seq;
     this.#attempts = 0;
+    this.#doubts = 0;
     this.emit('welcome', { welcome, resumed, iceServers });
     this.#setState('connected');
     this.#requests.open(socket.send);
+    socket.listen({ notified: (event, data) => this.#notified(event, data), lost: () => this.#lost() });
   }
 
-  async #nextPlace(): Promise<JoinPlaceReply> {
-    this.#place ??= await joinPlace(this.#options.origin, this.#options.room, {});
-    return this.#place;
+  #resume({ token, place, goingDown }: Session): Promise<Welcomed> {
+    const { name: _, ...client } = this.#options.join;
+    const auth = { token, resume: { seq: this.#seq, ...client } };
+    return firstWelcome({
+      first: place,
+      open: async (at, signal) => {
+        if (at !== place) return this.#open(at.path, auth, { beside: true, signal });
+        if (goingDown) throw goingDown;
+        return this.#open(at.path, auth, { signal });
+      },
+      elsewhere: (avoid) => resumePlace(this.#options.origin, this.#options.room, { token, avoid }),
+    });
+  }
+
+  async #join(): Promise<Welcomed> {
+    const place = await this.#places.next();
+    try {
+      return { place, socket: await this.#open(place.path, { token: place.token, join: this.#options.join }) };
+    } catch (thrown) {
+      const failure = Failure.from(thrown);
+      this.#places.failed(place, failure);
+      // Whether another node takes us is for the next join call to say.
+      throw failure.code === 'draining' ? new Failure('unreachable', failure.message, true) : failure;
+    }
+  }
+
+  #open(path: string, auth: ConnectAuth, { beside = false, signal }: Opening = {}): Promise<OpenSocket> {
+    // Browsers open one WebSocket to an address after the other, and behind a proxy all nodes have one address: the
+    // WebSocket to a frozen node would hold up the others (Chromium), one that was refused delays the next (Firefox).
+    const pollingFirst = beside || this.#attempts % 2 === 0;
+    return openSocket({ url: this.#options.origin, path, auth, pollingFirst, signal });
   }
 
   #notified<E extends NotificationEvent>(event: E, data: NotificationMap[E]): void {
     if (event === 'sessionEnded') {
       const { reason } = data as NotificationMap['sessionEnded'];
-      if (FINAL_REASONS.includes(reason)) this.#end(new Failure(reason, 'the server ended this session'));
+      const failure = new Failure(reason, 'the server ended this session', reason === 'draining');
+      if (FINAL_REASONS.includes(reason)) this.#end(failure);
+      else if (reason === 'draining' && this.#session) this.#session.goingDown = failure;
       else if (SESSION_GONE.includes(reason)) this.#forgetSession();
       return;
     }
@@ -164,17 +209,20 @@ export class Connection extends Emitter<ConnectionEvents> {
   }
 
   #refused(failure: Failure): void {
-    this.#place = undefined;
-    if (failure.code === 'draining') {
+    const { code, retryable } = failure;
+    if (code === 'draining') {
       this.#end(failure);
       return;
     }
-    if (failure.retryable) return;
+    // That one of these is worth another attempt means that it is in doubt.
+    const refused = SESSION_GONE.includes(code) || FINAL_REASONS.includes(code);
+    if (refused) this.#doubts += 1;
+    if (retryable && !(refused && this.#doubts >= DOUBTS_MAX)) return;
     const resuming = this.#session !== undefined;
-    if (failure.code === 'superseded' || !resuming) {
+    if (code === 'superseded' || !resuming) {
       // A fresh token can be too old when the machine slept between the two requests.
-      if (failure.code !== 'unauthorized') this.#end(failure);
-    } else if (failure.code === 'forbidden' || failure.code === 'room_full') {
+      if (code !== 'unauthorized') this.#end(failure);
+    } else if (code === 'forbidden' || code === 'room_full') {
       this.#end(failure);
     } else {
       this.#forgetSession();
@@ -185,6 +233,7 @@ export class Connection extends Emitter<ConnectionEvents> {
   #forgetSession(): void {
     this.#session = undefined;
     this.#seq = 0;
+    this.#doubts = 0;
     this.#requests.reset(new Failure('closed', 'the session expired'));
   }
 

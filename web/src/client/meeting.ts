@@ -75,7 +75,7 @@ async function join(
   });
   await device.load({ routerRtpCapabilities: place.routerRtpCapabilities });
   const rtpCapabilities = device.recvRtpCapabilities;
-  const connection = new Connection({ origin, room, place, join: { name, rtpCapabilities } });
+  const connection = new Connection({ origin, room, place, resumeToken, join: { name, rtpCapabilities } });
   const meeting = new Meeting(room, device, connection, videoCodec);
   await connection.start();
   return meeting;
@@ -283,7 +283,7 @@ export class Meeting extends Emitter<MeetingEvents> {
       this.#connect(transport);
       this.#publisher.attach(transport);
     } else {
-      this.#recvTransport?.close();
+      // The subscriber closes the one before.
       const transport = this.#device.createRecvTransport(all);
       this.#recvTransport = transport;
       this.#connect(transport);
@@ -298,10 +298,18 @@ export class Meeting extends Emitter<MeetingEvents> {
         .then(callback, errback);
     });
     keepTransport(transport, {
-      restartIce: async () =>
-        (await this.#connection.request('restartIce', { transportId: transport.id })).iceParameters,
-      replace: () => void this.#replaceTransport(transport.direction),
+      restartIce: async () => {
+        if (!this.#isInUse(transport)) throw new Failure('closed', 'another transport took its place');
+        return (await this.#connection.request('restartIce', { transportId: transport.id })).iceParameters;
+      },
+      replace: () => {
+        if (this.#isInUse(transport)) void this.#replaceTransport(transport.direction);
+      },
     });
+  }
+
+  #isInUse(transport: types.Transport): boolean {
+    return transport === this.#sendTransport || transport === this.#recvTransport;
   }
 
   #transportClosed({ transportId }: NotificationMap['transportClosed']): void {

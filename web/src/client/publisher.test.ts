@@ -135,6 +135,30 @@ describe('Publisher', () => {
     expect(publisher.producers).toHaveLength(1);
   });
 
+  it('publishes again what was on its way to a transport that is no more, and calls that no failure', async () => {
+    const { publisher, request, onFailure } = server();
+    const [first, second] = [transport(), transport()];
+    publisher.attach(first.as);
+    publisher.publish('mic', track(), false);
+    await settled();
+    let fail = (_: Failure) => {};
+    const failing = new Promise<never>((_, reject) => {
+      fail = reject;
+    });
+    first.produce.mockReturnValueOnce(failing);
+    request.mockReturnValueOnce(failing);
+    publisher.publish('camera', track('video'), false);
+    publisher.setPaused('mic', true);
+    publisher.attach(second.as);
+    fail(new Failure('not_found', ''));
+    await settled();
+    expect(second.produce.mock.calls.map(([{ appData }]) => appData)).toEqual([
+      { source: 'mic', paused: true },
+      { source: 'camera', paused: false },
+    ]);
+    expect(onFailure).not.toHaveBeenCalled();
+  });
+
   it('keeps the producer of a camera that is off', async () => {
     const { publisher, requests } = server();
     const sending = transport();

@@ -139,12 +139,16 @@ export class Publisher {
     this.#changed.add(source);
     if (this.#running.has(source)) return;
     this.#running.add(source);
+    let transport = this.#transport;
     try {
-      while (this.#changed.delete(source)) while (await this.#step(source));
+      while (this.#changed.delete(source)) {
+        do transport = this.#transport;
+        while (await this.#step(source));
+      }
     } catch (thrown) {
       const failure = Failure.from(thrown);
-      // A session that ended is followed by a welcome, which runs everything again.
-      if (failure.code !== 'closed') this.#onFailure(source, failure);
+      // A session that ended is followed by a welcome, which runs everything again; so does another transport.
+      if (failure.code !== 'closed' && transport === this.#transport) this.#onFailure(source, failure);
     } finally {
       this.#running.delete(source);
       // What was asked for while something failed is not lost with it.

@@ -17,6 +17,8 @@ export interface SocketListener {
 export interface OpenSocket {
   readonly welcome: Welcome;
   readonly send: Send;
+  /** Tells `listener` from now on, and first what came since the welcome. */
+  listen(listener: SocketListener): void;
   /** Tells the server that this page is being closed or reloaded, as the last thing that it does. */
   closing(): void;
   close(): void;
@@ -28,13 +30,15 @@ export interface SocketOptions {
   auth: ConnectAuth;
   /** For networks in which WebSockets do not come through. */
   pollingFirst: boolean;
+  /** Gives the attempt up. Of no meaning after the welcome. */
+  signal?: AbortSignal | undefined;
 }
 
 /**
  * Opens one Socket.IO connection and waits for its welcome. The library's own reconnection is off: who owns the
  * socket decides when to come back, and with which token. Rejects with a `Failure`.
  */
-export function openSocket(options: SocketOptions, listener: SocketListener): Promise<OpenSocket> {
+export function openSocket(options: SocketOptions): Promise<OpenSocket> {
   const socket: Socket = io(options.url, {
     path: options.path,
     auth: options.auth,
@@ -45,6 +49,13 @@ export function openSocket(options: SocketOptions, listener: SocketListener): Pr
     timeout: WELCOME_MS_MAX,
   });
   let heartbeat: Heartbeat | undefined;
+  let listener: SocketListener | undefined;
+  const early: ((listener: SocketListener) => void)[] = [];
+  // By long-polling the first notifications come in one piece with the welcome, before anybody could listen.
+  const tell = (news: (listener: SocketListener) => void) => {
+    if (listener) news(listener);
+    else early.push(news);
+  };
 
   const close = () => {
     heartbeat?.stop();
@@ -54,13 +65,18 @@ export function openSocket(options: SocketOptions, listener: SocketListener): Pr
   };
 
   return new Promise((resolve, reject) => {
-    const fail = (failure: Failure) => {
+    const stopWaiting = () => {
       clearTimeout(timer);
+      options.signal?.removeEventListener('abort', unreachable);
+    };
+    const fail = (failure: Failure) => {
+      stopWaiting();
       close();
       reject(failure);
     };
     const unreachable = () => fail(new Failure('unreachable', `${options.url} does not answer`, true));
     const timer = setTimeout(unreachable, WELCOME_MS_MAX);
+    options.signal?.addEventListener('abort', unreachable);
 
     socket.on('connect_error', (error: Error & { data?: unknown }) => {
       if (isErrorBody(error.data)) fail(Failure.of(error.data));
@@ -72,18 +88,18 @@ export function openSocket(options: SocketOptions, listener: SocketListener): Pr
         fail(isErrorBody(answer?.error) ? Failure.of(answer.error) : new Failure('internal', 'an unknown welcome'));
         return;
       }
-      clearTimeout(timer);
+      stopWaiting();
       socket.off('disconnect');
       socket.off('connect_error');
 
       const lost = () => {
         close();
-        listener.lost();
+        tell((to) => to.lost());
       };
       heartbeat = new Heartbeat(() => socket.emit('beat', () => heartbeat?.heard()), lost);
       socket.io.engine.on('packet', () => heartbeat?.heard());
       socket.on('disconnect', lost);
-      socket.onAny((event, data) => listener.notified(event as NotificationEvent, data));
+      socket.onAny((event, data) => tell((to) => to.notified(event as NotificationEvent, data)));
 
       const send: Send = (event, envelope, acknowledge) => socket.emit(event, envelope, acknowledge);
       const closing = () => {
@@ -97,7 +113,11 @@ export function openSocket(options: SocketOptions, listener: SocketListener): Pr
         poll.search = new URLSearchParams({ EIO: '4', transport: 'polling', sid: id ?? '' }).toString();
         navigator.sendBeacon(poll, '42["closing"]');
       };
-      resolve({ welcome: answer.data, send, closing, close });
+      const listen = (to: SocketListener) => {
+        listener = to;
+        for (const news of early.splice(0)) news(to);
+      };
+      resolve({ welcome: answer.data, send, listen, closing, close });
     });
   });
 }

@@ -33,9 +33,39 @@ function setUp(refuse: (producerId: string) => string | undefined = () => undefi
   return { requests, tracks, unsupported, subscriber };
 }
 
-function transport() {
-  const consume = vi.fn(async ({ id }: { id: string }) => ({ id, track: { of: id }, close: vi.fn() }));
-  return { id: 't', closed: false, consume } as unknown as types.Transport;
+class FakeConsumer {
+  closed = false;
+  readonly id: string;
+  readonly track: { of: string };
+  constructor(id: string) {
+    this.id = id;
+    this.track = { of: id };
+  }
+  close() {
+    this.closed = true;
+  }
+}
+
+class FakeTransport {
+  closed = false;
+  readonly consumers: FakeConsumer[] = [];
+  readonly consume = vi.fn(async ({ id }: { id: string }) => {
+    const consumer = new FakeConsumer(id);
+    this.consumers.push(consumer);
+    return consumer;
+  });
+  readonly id: string;
+  constructor(id: string) {
+    this.id = id;
+  }
+  close() {
+    this.closed = true;
+    for (const consumer of this.consumers) consumer.close();
+  }
+}
+
+function transport(id = 't') {
+  return new FakeTransport(id) as FakeTransport & types.Transport;
 }
 
 const settled = () => new Promise((resolve) => setTimeout(resolve));
@@ -119,6 +149,96 @@ describe('Subscriber', () => {
     subscriber.view('b-camera', 'hidden');
     await settled();
     expect(subscriber.weak).toBe(false);
+  });
+});
+
+describe('Subscriber, on another node', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  /** Receives `a` and `b`, and then by a transport of another node, where those in `away` are not published yet. */
+  async function moved(...away: string[]) {
+    const missing = new Set<string>();
+    const all = setUp((id) => (missing.has(id) ? 'not_found' : undefined));
+    const [former, next] = [transport('former'), transport('next')];
+    all.subscriber.attach(former);
+    all.subscriber.want(new Set(['a', 'b']));
+    await vi.advanceTimersByTimeAsync(0);
+    const before = new Map(all.tracks);
+    all.subscriber.view('a', 1);
+    all.subscriber.prefer('a');
+    await vi.advanceTimersByTimeAsync(0);
+    all.requests.length = 0;
+    for (const id of away) missing.add(id);
+    all.subscriber.attach(next);
+    return { ...all, former, next, before, missing };
+  }
+
+  it('keeps the last pictures until there are new ones, and then drops the transport that they came by', async () => {
+    const { tracks, before, former, subscriber, missing } = await moved('a');
+    expect(tracks).toEqual(before);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(tracks.get('a')).toBe(before.get('a'));
+    expect(tracks.get('b')).not.toBe(before.get('b'));
+    expect(former.closed, 'the picture of the new one comes later than its track').toBe(false);
+    missing.delete('a');
+    subscriber.published('a');
+    await vi.advanceTimersByTimeAsync(0);
+    const now = new Map(tracks);
+    expect(now.get('a')).not.toBe(before.get('a'));
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(former.closed).toBe(true);
+    expect(tracks).toEqual(now);
+  });
+
+  it('shows no last picture of who is gone, or does not come back', async () => {
+    const { tracks, former, subscriber } = await moved('a', 'b');
+    await vi.advanceTimersByTimeAsync(0);
+    subscriber.want(new Set(['b']));
+    expect([...tracks.keys()]).toEqual(['b']);
+    expect(former.consumers.map(({ closed }) => closed)).toEqual([true, false]);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect([...tracks.keys()]).toEqual([]);
+  });
+
+  it('asks again for what is not published again yet as soon as it is, and every second', async () => {
+    const { requests, tracks, subscriber, missing } = await moved('a', 'b');
+    await vi.advanceTimersByTimeAsync(300);
+    const asked = () => requests.filter(([event]) => event === 'consume').map(([, data]) => data);
+    expect(asked()).toEqual([{ transportId: 'next', producerIds: ['a', 'b'] }]);
+    missing.delete('a');
+    subscriber.published('a');
+    await vi.advanceTimersByTimeAsync(0);
+    expect(asked()).toHaveLength(2);
+    expect(tracks.get('a')).toEqual({ of: 'c-a' });
+    missing.delete('b');
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(asked()).toHaveLength(3);
+    expect([...tracks.keys()].sort()).toEqual(['a', 'b']);
+  });
+
+  it('tells again how pictures are seen', async () => {
+    const { requests } = await moved();
+    await vi.advanceTimersByTimeAsync(0);
+    const told = requests.filter(([, data]) => (data as { consumerId?: string }).consumerId === 'c-a');
+    expect(told).toEqual([
+      ['setPreferredLayers', { consumerId: 'c-a', spatialLayer: 1 }],
+      ['setPriority', { consumerId: 'c-a', priority: 3 }],
+      ['resumeConsumer', { consumerId: 'c-a' }],
+    ]);
+  });
+
+  it('does not hold what the node before said of a source against the new one', async () => {
+    let lacking = true;
+    const { subscriber, tracks, unsupported } = setUp(() => (lacking ? 'unsupported_media' : undefined));
+    subscriber.attach(transport('former'));
+    subscriber.want(new Set(['a']));
+    await Promise.resolve();
+    lacking = false;
+    subscriber.attach(transport('next'));
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect([...tracks.keys()]).toEqual(['a']);
+    expect([...unsupported]).toEqual([]);
   });
 });
 

@@ -7,6 +7,8 @@ const CONSUME_MAX = 100;
 const RETRY_MS = 1_000;
 /** How long who publishes may take to change to a codec that this browser has, before it is said that it has not. */
 const CHANGE_MS_MAX = 3_000;
+/** How long a transport that was replaced keeps the last pictures on the screen: a track that ends turns black. */
+const FORMER_MS_MAX = 8_000;
 
 /** The layer at which a picture is wanted, 0 the lowest, or nothing while nobody sees it. */
 export type View = number | 'hidden';
@@ -39,6 +41,8 @@ export class Subscriber {
   readonly #onTrack: (producerId: ProducerId, track: MediaStreamTrack | undefined) => void;
   readonly #onUnsupported: (producerId: ProducerId, unsupported: boolean) => void;
   readonly #receptions = new Map<ProducerId, Reception>();
+  /** Consumers on transports that were replaced, until those are closed. */
+  readonly #former = new Map<ProducerId, types.Consumer>();
   readonly #views = new Map<ProducerId, View>();
   readonly #asked = new Set<ProducerId>();
   /** What this browser cannot receive: most likely it lacks the codec. With what will say so. */
@@ -68,7 +72,7 @@ export class Subscriber {
   /** Receive exactly these. Those that are new in one tick are asked for together. */
   want(producerIds: ReadonlySet<ProducerId>): void {
     this.#wanted = producerIds;
-    for (const producerId of this.#receptions.keys()) {
+    for (const producerId of [...this.#receptions.keys(), ...this.#former.keys()]) {
       if (!producerIds.has(producerId)) this.#drop(producerId);
     }
     for (const producerId of this.#views.keys()) {
@@ -123,13 +127,19 @@ export class Subscriber {
     return losing > 0 && losing >= this.#flowing(() => true).length / 2;
   }
 
-  /** Receives by this transport from now on; what was on the one before is asked for again. */
+  /**
+   * Receives by this transport from now on; what was on the one before is asked for again. That one is closed a
+   * little later, so that its last pictures stay until there are new ones.
+   */
   attach(transport: types.Transport): void {
+    const former = this.#transport;
+    if (former) setTimeout(() => this.#end(former), FORMER_MS_MAX);
     this.#transport = transport;
     this.#asked.clear();
     this.#renewed.clear();
     for (const producerId of this.#unsupported.keys()) this.#setUnsupported(producerId, false);
-    for (const producerId of this.#receptions.keys()) this.#drop(producerId);
+    for (const [producerId, { consumer }] of this.#receptions) this.#former.set(producerId, consumer);
+    this.#receptions.clear();
     this.#schedule();
   }
 
@@ -167,6 +177,7 @@ export class Subscriber {
     for (const producerId of producerIds) this.#asked.add(producerId);
     try {
       const { consumers } = await this.#request('consume', { transportId: transport.id, producerIds });
+      if (transport !== this.#transport) return;
       await Promise.all(consumers.map((result) => this.#accept(transport, result)));
     } catch {
       // A session that ended is followed by a welcome with the whole state; anything else is tried again below.
@@ -194,13 +205,13 @@ export class Subscriber {
     try {
       consumer = await transport.consume(result);
     } catch {
-      if (!transport.closed) this.#setUnsupported(producerId, true);
+      if (!transport.closed && transport === this.#transport) this.#setUnsupported(producerId, true);
       return;
     }
     const close = () => this.#request('closeConsumer', { consumerId: consumer.id }).catch(() => {});
     if (transport !== this.#transport || !this.#wanted.has(producerId)) {
       consumer.close();
-      if (!transport.closed) void close();
+      if (transport === this.#transport && !transport.closed) void close();
       return;
     }
     this.#receptions.set(producerId, {
@@ -265,10 +276,20 @@ export class Subscriber {
   }
 
   #drop(producerId: ProducerId): void {
-    const reception = this.#receptions.get(producerId);
-    if (!reception) return;
+    const consumers = [this.#receptions.get(producerId)?.consumer, this.#former.get(producerId)];
     this.#receptions.delete(producerId);
-    reception.consumer.close();
-    this.#onTrack(producerId, undefined);
+    this.#former.delete(producerId);
+    for (const consumer of consumers) consumer?.close();
+    if (consumers.some(Boolean)) this.#onTrack(producerId, undefined);
+  }
+
+  /** Closes a transport that was replaced, with all that is still on it. */
+  #end(former: types.Transport): void {
+    former.close();
+    for (const [producerId, consumer] of this.#former) {
+      if (!consumer.closed) continue;
+      this.#former.delete(producerId);
+      if (!this.#receptions.has(producerId)) this.#onTrack(producerId, undefined);
+    }
   }
 }

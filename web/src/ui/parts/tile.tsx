@@ -22,6 +22,9 @@ export const Tile = memo(function Tile({ id, name, isSelf, track, unsupported, m
   const shownName = isSelf ? texts.meeting.nameOfSelf(name) : name;
   // A track is there before its first picture, which comes from the network.
   const [pictured, setPictured] = useState<MediaStreamTrack>();
+  // Until then the last picture of the track before stays, as long as that did not end.
+  const before = pictured !== track && pictured?.readyState === 'live' ? pictured : undefined;
+  const tracks = track ? [...(before ? [before] : []), track] : [];
   return (
     <article
       className={`tile ${speaking ? 'speaking' : ''}`}
@@ -34,8 +37,10 @@ export const Tile = memo(function Tile({ id, name, isSelf, track, unsupported, m
       data-weak={weak}
       data-self={isSelf}
     >
-      {(track === undefined || pictured !== track) && <Avatar name={name} />}
-      {track && <VideoView track={track} mirrored={isSelf} onPicture={setPictured} />}
+      {!tracks.some((shown) => shown === pictured) && <Avatar name={name} />}
+      {tracks.map((shown) => (
+        <VideoView key={shown.id} track={shown} mirrored={isSelf} onPicture={setPictured} />
+      ))}
       {unsupported && (
         <p className="tile-problem" data-testid="tile-problem">
           {texts.meeting.unsupported(name)}
