@@ -271,6 +271,50 @@ export class Person {
     }, id);
   }
 
+  /** Watches the page from now on for tiles that go away and for notices; returns a way to read what was seen. */
+  async departures(): Promise<() => Promise<string[]>> {
+    await this.page.evaluate(() => {
+      const seen: string[] = [];
+      new MutationObserver((changes) => {
+        for (const node of changes.flatMap(({ removedNodes }) => [...removedNodes])) {
+          if (node instanceof HTMLElement && (node.matches('.tile') || node.querySelector('.tile'))) {
+            seen.push(`gone: ${node.textContent}`);
+          }
+        }
+        const notice = document.querySelector('[data-testid="notices"]')?.textContent ?? '';
+        if (/left/.test(notice)) seen.push(notice);
+      }).observe(document.body, { childList: true, subtree: true, characterData: true });
+      Object.assign(globalThis, { departures: seen });
+    });
+    return () => this.page.evaluate(() => (globalThis as unknown as { departures: string[] }).departures);
+  }
+
+  /** Watches all pictures from now on; returns a way to read for how long one stood still at most, in milliseconds. */
+  async standstill(): Promise<() => Promise<number>> {
+    await this.page.evaluate(() => {
+      const last = new Map<string, { frames: number; at: number }>();
+      let longest = 0;
+      const timer = setInterval(() => {
+        for (const tile of document.querySelectorAll<HTMLElement>('[data-testid="tile"]')) {
+          const video = [...tile.querySelectorAll('video')].at(-1);
+          const frames = video?.getVideoPlaybackQuality().totalVideoFrames ?? -1;
+          const name = tile.dataset.name ?? '';
+          const before = last.get(name);
+          const now = performance.now();
+          if (before) longest = Math.max(longest, now - before.at);
+          if (frames !== before?.frames) last.set(name, { frames, at: now });
+        }
+      }, 20);
+      Object.assign(globalThis, {
+        standstill: () => {
+          clearInterval(timer);
+          return longest;
+        },
+      });
+    });
+    return () => this.page.evaluate(() => (globalThis as unknown as { standstill(): number }).standstill());
+  }
+
   async leave(): Promise<void> {
     await this.page.getByTestId('leave').click();
     await expect(this.page.getByTestId('rejoin')).toBeVisible();

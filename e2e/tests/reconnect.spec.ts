@@ -1,4 +1,3 @@
-import type { Page } from '@playwright/test';
 import { ANNA, BEN, FPS, meet, type Person } from '../support/person.js';
 import { expect, type Room, report, test } from '../support/test.js';
 
@@ -79,7 +78,7 @@ for (const by of ['websocket', 'polling'] as const) {
     await anna.enter();
     await meet(anna, ben);
     const id = await ben.tile(ANNA).getAttribute('data-participant-id');
-    const departures = await departuresOn(ben.page);
+    const departures = await ben.departures();
 
     await anna.page.reload();
     await expect(anna.page.getByTestId('leave')).toBeVisible();
@@ -112,24 +111,6 @@ async function meetByLink(room: Room) {
   const ben = await room.join(BEN);
   await meet(anna, ben);
   const id = await ben.tile(ANNA).getAttribute('data-participant-id');
-  const departures = await Promise.all([departuresOn(anna.page), departuresOn(ben.page)]);
+  const departures = await Promise.all([anna.departures(), ben.departures()]);
   return { link, anna, ben, id, departures };
-}
-
-/** Watches a page from now on for tiles that go away and for notices; returns a way to read what was seen. */
-async function departuresOn(page: Page): Promise<() => Promise<string[]>> {
-  await page.evaluate(() => {
-    const seen: string[] = [];
-    new MutationObserver((changes) => {
-      for (const node of changes.flatMap(({ removedNodes }) => [...removedNodes])) {
-        if (node instanceof HTMLElement && (node.matches('.tile') || node.querySelector('.tile'))) {
-          seen.push(`gone: ${node.textContent}`);
-        }
-      }
-      const notice = document.querySelector('[data-testid="notices"]')?.textContent ?? '';
-      if (/left/.test(notice)) seen.push(notice);
-    }).observe(document.body, { childList: true, subtree: true, characterData: true });
-    Object.assign(globalThis, { departures: seen });
-  });
-  return () => page.evaluate(() => (globalThis as unknown as { departures: string[] }).departures);
 }

@@ -49,6 +49,8 @@ pub struct Counts {
     pub own_participants: usize,
     /// Nodes that the registry knows to be ready.
     pub nodes_ready: usize,
+    /// Hosts of rooms that were declared lost; a node counts once for each of its rooms.
+    pub hosts_lost: u64,
     /// Rooms that were not as another host wrote them down. Each is a fault.
     pub diverged: u64,
     /// Proposals whose record is not back yet.
@@ -439,6 +441,7 @@ pub(crate) struct Gauges {
     registry_lost: AtomicBool,
     own_participants: AtomicUsize,
     nodes_ready: AtomicUsize,
+    hosts_lost: AtomicU64,
     diverged: AtomicU64,
     rooms: AtomicUsize,
     participants: AtomicUsize,
@@ -479,6 +482,7 @@ impl Gauges {
         self.rooms.store(node.rooms(), Ordering::Relaxed);
         self.participants.store(node.participants(), Ordering::Relaxed);
         self.pending.store(node.pending(), Ordering::Relaxed);
+        self.hosts_lost.store(node.hosts_lost(), Ordering::Relaxed);
     }
 
     fn read(&self) -> Counts {
@@ -487,6 +491,7 @@ impl Gauges {
             participants: self.participants.load(Ordering::Relaxed),
             own_participants: self.own_participants(),
             nodes_ready: self.nodes_ready.load(Ordering::Relaxed),
+            hosts_lost: self.hosts_lost.load(Ordering::Relaxed),
             diverged: self.diverged.load(Ordering::Relaxed),
             pending: self.pending.load(Ordering::Relaxed),
             set_aside: self.set_aside.load(Ordering::Relaxed),

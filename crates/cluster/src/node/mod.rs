@@ -151,6 +151,7 @@ pub struct Node {
     draining: bool,
     caught_up: bool,
     fenced: bool,
+    hosts_lost: u64,
     membership: Membership,
     /// Rooms whose beginning was not read, while the past is being read.
     unknown: BTreeMap<RoomId, Kept>,
@@ -171,6 +172,7 @@ impl Node {
             draining: false,
             caught_up: false,
             fenced: false,
+            hosts_lost: 0,
             membership: Membership::default(),
             unknown: BTreeMap::new(),
         }
@@ -242,6 +244,11 @@ impl Node {
     pub fn own_participants(&self) -> usize {
         let people = self.rooms.values().flat_map(|hosted| hosted.room.participants());
         people.filter(|participant| participant.binding().incarnation == self.incarnation).count()
+    }
+
+    /// Hosts of rooms that were declared lost, as far as was read; a node counts once for each of its rooms.
+    pub fn hosts_lost(&self) -> u64 {
+        self.hosts_lost
     }
 
     /// Nodes that people may be sent to, this one included.

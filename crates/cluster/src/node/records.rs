@@ -36,8 +36,11 @@ impl Node {
         if matches!(logged.record.event, RoomEvent::Snapshot { .. }) && self.is_host(room) {
             self.write_down_later(now, room);
         }
-        if outcome_loses(&outcome, &logged.record, self.incarnation) {
-            self.fence();
+        if let (Outcome::Accepted { .. }, RoomEvent::NodeLost { incarnation }) = (&outcome, &logged.record.event) {
+            self.hosts_lost += 1;
+            if *incarnation == self.incarnation {
+                self.fence();
+            }
         }
         if logged.record.origin == self.incarnation {
             self.answer(now, room, &logged.record, &outcome);
@@ -166,10 +169,4 @@ impl Node {
             | Change::Ended => {}
         }
     }
-}
-
-/// Whether a record ended this life of this node.
-fn outcome_loses(outcome: &Outcome, record: &Record, me: protocol::Incarnation) -> bool {
-    matches!(outcome, Outcome::Accepted { .. })
-        && matches!(record.event, RoomEvent::NodeLost { incarnation } if incarnation == me)
 }

@@ -97,6 +97,8 @@ impl Shared {
         }
         text.family("hyperion_room_records_set_aside_total", Kind::Counter, "Log records that could not be read.");
         text.sample(&[], rooms.set_aside);
+        text.family("hyperion_room_hosts_lost_total", Kind::Counter, "Hosts of rooms that were declared lost.");
+        text.sample(&[], rooms.hosts_lost);
         text.family("hyperion_rooms_diverged_total", Kind::Counter, "Rooms that were not as another node had them.");
         text.sample(&[], rooms.diverged);
         self.write_log(text);

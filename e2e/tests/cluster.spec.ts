@@ -1,0 +1,114 @@
+import type { Browser } from '@playwright/test';
+import { Cluster } from '../support/cluster.js';
+import { ANNA, BEN, CARA, type Look, meet, Person } from '../support/person.js';
+import { expect, report, test } from '../support/test.js';
+
+/** The goal is 2 s, 4 s at worst, and 5 s for a node that freezes; here five times that. */
+const STANDSTILL_MS_MAX = 25_000;
+
+test('people on a node that dies or freezes go on at another, without a click and unseen', async ({ browser }) => {
+  test.setTimeout(240_000);
+  const cluster = await Cluster.start();
+  try {
+    const people = await joinAll(browser, cluster, 'team', [ANNA, BEN, CARA]);
+    const departures = await Promise.all(people.map((person) => person.departures()));
+    const first = await nodeOf(cluster, people);
+
+    const killed = await standstillOver(people, () => cluster.kill(first));
+    const second = await nodeOf(cluster, people);
+    expect(second).not.toBe(first);
+
+    await cluster.start(first);
+    const frozen = await standstillOver(people, async () => cluster.pause(second));
+    const third = await nodeOf(cluster, people);
+    expect(third).not.toBe(second);
+
+    report(`pictures stood still for ${killed} ms where the node was killed, ${frozen} ms where it froze`);
+
+    // Long enough for the others to declare it dead: it finds that out, and comes back as another.
+    const lost = () => metric(cluster, third, 'hyperion_room_hosts_lost_total');
+    const lostBefore = await lost();
+    await expect.poll(lost, { timeout: 30_000 }).toBeGreaterThan(lostBefore);
+    cluster.continue(second);
+    await expect.poll(() => metric(cluster, third, 'hyperion_nodes_ready'), { timeout: 30_000 }).toBe(3);
+    await expect.poll(() => cluster.log(second)).toContain('hold this one for dead');
+    expect(await nodeOf(cluster, people)).toBe(third);
+
+    for (const seen of departures) expect(await seen()).toEqual([]);
+    for (const person of people) await expect(person.page.getByTestId('tile')).toHaveCount(3);
+    await meet(people[0], people[2]);
+    expect(Math.max(killed, frozen)).toBeLessThan(STANDSTILL_MS_MAX);
+    for (const { context } of people) await context.close();
+  } finally {
+    await cluster.stop();
+  }
+});
+
+test('a registry that forgets or dies disturbs no meeting and keeps nobody out', async ({ browser }) => {
+  test.setTimeout(180_000);
+  const cluster = await Cluster.start({ nodes: 2 });
+  try {
+    const [anna, ben] = await joinAll(browser, cluster, 'team', [ANNA, BEN]);
+    const place = await nodeOf(cluster, [anna, ben]);
+    await cluster.redis('FLUSHALL');
+    await expect.poll(() => metric(cluster, place, 'hyperion_nodes_ready'), { timeout: 10_000 }).toBe(2);
+
+    await cluster.killService('redis');
+    const url = cluster.node(place).url;
+    const readiness = async () => (await fetch(new URL('/readyz', url))).json() as Promise<unknown>;
+    await expect.poll(readiness, { timeout: 10_000 }).toEqual({ status: 'degraded' });
+    await meet(anna, ben);
+    const cara = await Person.join(browser, new URL('/r/team', cluster.url).href, CARA);
+    await meet(cara, anna);
+
+    await cluster.startService('redis');
+    await expect.poll(readiness, { timeout: 10_000 }).toEqual({ status: 'ready' });
+    expect(await nodeOf(cluster, [anna, ben, cara])).toBe(place);
+    await meet(cara, ben);
+    for (const { context } of [anna, ben, cara]) await context.close();
+  } finally {
+    await cluster.stop();
+  }
+});
+
+async function joinAll<L extends Look[]>(browser: Browser, cluster: Cluster, room: string, looks: [...L]) {
+  const people: Person[] = [];
+  for (const look of looks) people.push(await Person.join(browser, new URL(`/r/${room}`, cluster.url).href, look));
+  for (const [index, person] of people.entries()) {
+    for (const other of people.slice(index + 1)) await meet(person, other);
+  }
+  return people as { [I in keyof L]: Person };
+}
+
+/** For how long a picture stood still on any of the pages over what `happens`, until all see and hear each other. */
+async function standstillOver(people: Person[], happens: () => Promise<void>): Promise<number> {
+  const standstills = await Promise.all(people.map((person) => person.standstill()));
+  await happens();
+  for (const [index, person] of people.entries()) {
+    for (const other of people.slice(index + 1)) await meet(person, other);
+  }
+  return Math.round(Math.max(...(await Promise.all(standstills.map((read) => read())))));
+}
+
+/** The node that a newcomer is sent to. */
+async function placeOf(cluster: Cluster, room: string): Promise<string> {
+  const answer = await fetch(new URL(`/api/v1/rooms/${room}/join`, cluster.url), { method: 'POST', body: '{}' });
+  return ((await answer.json()) as { node: string }).node;
+}
+
+/** The one node that all of these people are on, as each node counts its own sockets. */
+async function nodeOf(cluster: Cluster, people: Person[]): Promise<string> {
+  let found = '';
+  await expect(async () => {
+    const node = await placeOf(cluster, 'team');
+    const own = await metric(cluster, node, 'hyperion_session_sockets');
+    expect(own, `sockets on ${node}`).toBeGreaterThanOrEqual(people.length);
+    found = node;
+  }).toPass({ timeout: 20_000 });
+  return found;
+}
+
+async function metric(cluster: Cluster, node: string, name: string): Promise<number> {
+  const text = await (await fetch(new URL('/metrics', cluster.node(node).url))).text();
+  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
+}
