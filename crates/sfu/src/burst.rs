@@ -99,6 +99,45 @@ struct Plan {
 }
 
 impl Plan {
+    /// Chooses the packets of the next message and moves the cursor over what is not to be sent; whether that is all
+    /// that there is.
+    fn fill(&mut self, consumer: &mut Consumer, ring: &Ring, tag_bytes: usize, room: usize, allowance: usize) -> bool {
+        self.clear();
+        let mut planned = 0;
+        let mut slot = consumer.cursor(ring);
+        while let Some(packet) = ring.packet(slot) {
+            if !self.packets.is_empty() && consumer.begins_anew_at(&packet.info) {
+                return false;
+            }
+            let Some(out) = consumer.admit(ring, slot, &packet.info) else {
+                // Skipped packets between planned ones are passed when those are written.
+                if self.packets.is_empty() {
+                    consumer.advance_to(slot + 1);
+                }
+                slot += 1;
+                continue;
+            };
+            let start = consumer.cursor(ring);
+            if self.packets.is_empty() && start < slot {
+                slot = start;
+                continue;
+            }
+            let header_bytes = consumer.header.bytes(&packet);
+            let bytes = header_bytes + packet.payload.len() + tag_bytes;
+            if planned >= allowance || !self.add(Planned { slot, out, header_bytes, bytes }, room) {
+                return false;
+            }
+            planned += bytes;
+            slot += 1;
+        }
+        true
+    }
+
+    fn clear(&mut self) {
+        self.packets.clear();
+        (self.segment, self.shortest) = (0, 0);
+    }
+
     /// Adds a packet, unless it would need more padding than [`LEVEL_MAX`] or more room than there is.
     fn add(&mut self, planned: Planned, room: usize) -> bool {
         let segment = self.segment.max(planned.bytes);
@@ -140,54 +179,24 @@ pub(crate) fn write_burst(
 ) -> Burst {
     let audio = consumer.format.codec.kind() == MediaKind::Audio;
     consumer.skip_stale(ring);
+    // Filled in place: it is large.
+    let mut plan = Plan::default();
     loop {
         let room = batch.room().min(MESSAGE_BYTES_MAX);
         let allowance = if audio { usize::MAX } else { egress.allowance(time.now_us) };
-        let plan = plan(consumer, ring, egress.keys.tag_bytes(), room, allowance);
+        let all = plan.fill(consumer, ring, egress.keys.tag_bytes(), room, allowance);
+        if !plan.packets.is_empty() {
+            let bytes = write(consumer, ring, egress, time, &plan, batch.spare());
+            batch.commit(egress.socket, egress.remote, bytes, plan.segment.min(bytes));
+        }
+        if all {
+            consumer.advance_to(ring.head());
+            return Burst::Done;
+        }
         if plan.packets.is_empty() {
-            let more = ring.packet(consumer.cursor(ring)).is_some();
-            return match (more, allowance) {
-                (false, _) => Burst::Done,
-                (true, 0) => Burst::Held,
-                (true, _) => Burst::Full,
-            };
+            return if allowance == 0 { Burst::Held } else { Burst::Full };
         }
-        let bytes = write(consumer, ring, egress, time, &plan, batch.spare());
-        batch.commit(egress.socket, egress.remote, bytes, plan.segment.min(bytes));
     }
-}
-
-/// Chooses the packets of the next message and moves the cursor over what is not to be sent.
-fn plan(consumer: &mut Consumer, ring: &Ring, tag_bytes: usize, room: usize, allowance: usize) -> Plan {
-    let mut plan = Plan::default();
-    let mut planned = 0;
-    let mut slot = consumer.cursor(ring);
-    while let Some(packet) = ring.packet(slot) {
-        if !plan.packets.is_empty() && consumer.begins_anew_at(&packet.info) {
-            break;
-        }
-        let Some(out) = consumer.admit(ring, slot, &packet.info) else {
-            // Skipped packets between planned ones are passed when those are written.
-            if plan.packets.is_empty() {
-                consumer.advance(slot);
-            }
-            slot += 1;
-            continue;
-        };
-        let start = consumer.cursor(ring);
-        if plan.packets.is_empty() && start < slot {
-            slot = start;
-            continue;
-        }
-        let header_bytes = consumer.header.bytes(&packet);
-        let bytes = header_bytes + packet.payload.len() + tag_bytes;
-        if planned >= allowance || !plan.add(Planned { slot, out, header_bytes, bytes }, room) {
-            break;
-        }
-        planned += bytes;
-        slot += 1;
-    }
-    plan
 }
 
 /// Writes and seals the planned packets one after the other and gives their length.
@@ -228,7 +237,7 @@ fn write(
         at += bytes;
         egress.on_sent(time.now_us, &consumer.format, bytes);
         consumer.on_sent(time.now, planned.slot, planned.out, &packet);
-        consumer.advance(planned.slot);
+        consumer.advance_to(planned.slot + 1);
     }
     egress.packets += plan.packets.len() as u64;
     egress.bytes += at as u64;

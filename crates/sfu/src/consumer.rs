@@ -238,6 +238,11 @@ impl Consumer {
         self.paused
     }
 
+    /// Whether anything may leave.
+    pub(crate) fn flows(&self) -> bool {
+        self.flow != Flow::Paused
+    }
+
     /// Whether anything was sent yet.
     pub(crate) fn has_begun(&self) -> bool {
         self.newest.is_some()
@@ -341,9 +346,9 @@ impl Consumer {
         }
     }
 
-    /// Moves the cursor behind `slot`.
-    pub(crate) fn advance(&mut self, slot: u64) {
-        self.cursor = slot + 1;
+    /// Moves the cursor to `slot`.
+    pub(crate) fn advance_to(&mut self, slot: u64) {
+        self.cursor = slot;
     }
 
     /// Whether the packet in `slot` is to be sent, and how. Asking twice gives the same answer.
@@ -514,11 +519,11 @@ mod tests {
                 Some(out) => {
                     consumer.on_sent(now, slot, out, &packet);
                     sent.push((out.sequence, packet.info.timestamp.wrapping_add(out.shift.timestamp)));
-                    consumer.advance(slot);
+                    consumer.advance_to(slot + 1);
                     slot += 1;
                 }
                 None => {
-                    consumer.advance(slot);
+                    consumer.advance_to(slot + 1);
                     slot += 1;
                 }
             }

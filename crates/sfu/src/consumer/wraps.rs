@@ -111,7 +111,7 @@ fn read(consumer: &mut Consumer, ring: &Ring, out: &mut VecDeque<Seen>) {
             out.push_back(seen(outgoing.sequence, outgoing.shift, &packet.info));
             consumer.on_sent(now, slot, outgoing, &packet);
         }
-        consumer.advance(slot);
+        consumer.advance_to(slot + 1);
         slot += 1;
     }
 }

@@ -137,14 +137,14 @@ impl Worker {
             return Err(CreateTransportError::Exists);
         }
         let members = self.routers.get_mut(&router).ok_or(CreateTransportError::RouterNotFound)?;
-        let ice = IceLite::new(Credentials::random(&mut self.rng));
+        let ice = Box::new(IceLite::new(Credentials::random(&mut self.rng)));
         let ice_parameters = ice_parameters(&ice);
         let ufrag = ice_parameters.username_fragment.clone();
         let key = TransportKey(self.transports.insert(Transport {
             id,
             router,
             ice,
-            dtls: DtlsServer::new(self.config.identity.clone()),
+            dtls: Box::new(DtlsServer::new(self.config.identity.clone())),
             open: None,
             egress: None,
             incoming: FxHashMap::default(),

@@ -103,7 +103,7 @@ impl Worker {
         true
     }
 
-    /// Whether a consumer reads from this stream and is not waiting for a tick; it goes over to the stream if it was
+    /// Whether a consumer flows from this stream and is not waiting for a tick; it goes over to the stream if it was
     /// to and now can.
     fn reads(&mut self, key: ConsumerKey, stream: StreamKey, time: SendTime) -> bool {
         let consumer = &mut self.consumers[key.0];
@@ -116,7 +116,7 @@ impl Worker {
             self.tell_layer(key);
         }
         let consumer = &self.consumers[key.0];
-        !consumer.held && consumer.source.is_some_and(|source| source.stream == stream)
+        !consumer.held && consumer.flows() && consumer.source.is_some_and(|source| source.stream == stream)
     }
 
     /// Writes what a consumer may be sent of the stream that it reads.
