@@ -35,7 +35,7 @@ impl Worker {
         }
         if self.levels_at <= now {
             self.levels_at = now + LEVELS_INTERVAL;
-            self.emit_levels();
+            self.emit_levels(now);
             self.find_speakers(now);
             self.update_layers(now);
             self.go_on_telling();
