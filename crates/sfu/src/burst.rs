@@ -259,6 +259,7 @@ pub(crate) fn write_retransmission(
     let header_bytes = consumer.header.bytes(&packet);
     let end = header_bytes + 2 + packet.payload.len();
     if end + egress.keys.tag_bytes() > out.len() || !egress.admits_retransmission(time.now_us, end) {
+        consumer.on_not_resent(original);
         return None;
     }
     let sequence = consumer.next_rtx_sequence();
@@ -276,6 +277,7 @@ pub(crate) fn write_retransmission(
     write_payload(consumer, &mut out[header_bytes + 2..end], &packet, original.shift);
     let bytes = egress.keys.seal_rtp(out, header_bytes, end, (sequence >> 16) as u32);
     egress.on_sent(time.now_us, &consumer.format, bytes);
+    consumer.stats.retransmitted += 1;
     egress.packets += 1;
     egress.bytes += bytes as u64;
     Some(bytes)
@@ -296,37 +298,49 @@ mod tests {
 
     use super::*;
     use crate::codec::Codec;
-    use crate::consumer::Source;
+    use crate::consumer::{Lost, Source};
     use crate::keys::{ProducerKey, StreamKey, TransportKey};
     use crate::ring::PacketInfo;
     use crate::srtp::{Profile, Role, derive_keys};
 
-    /// What leaves of packets of sound with these sequence numbers that came together: the numbers that it left with.
-    fn sent(sequences: &[u64]) -> Vec<u16> {
-        let format = ConsumerFormat {
-            codec: Codec::Opus,
+    fn format(codec: Codec, rtx: Option<(u32, u8)>) -> ConsumerFormat {
+        ConsumerFormat {
+            codec,
             ssrc: 7,
             payload_type: 100,
-            rtx: None,
-            clock_rate: 48_000,
+            rtx,
+            clock_rate: codec.clock_rate(),
             mid: None,
             transport_cc: false,
             abs_send_time: false,
             extensions: 0,
-        };
-        let mut ring = Ring::new(10_000, 256);
+        }
+    }
+
+    /// A consumer that reads this ring from here on.
+    fn consumer(format: ConsumerFormat, ring: &Ring) -> Consumer {
         let mut consumer = Consumer::new(ConsumerId(1), TransportKey(0), ProducerKey(0), format, 1000, 0);
         consumer.resume();
-        consumer.switch(Source { layer: 0, stream: StreamKey(0) }, &ring, 0);
+        consumer.switch(Source { layer: 0, stream: StreamKey(0) }, ring, 0);
+        consumer
+    }
+
+    fn egress() -> Egress {
+        let material = [7; 2 * (32 + 12)];
+        let (keys, _) = derive_keys(Profile::AeadAes256Gcm, &material, Role::Server).expect("keys");
+        let remote = ([127, 0, 0, 1], 1).into();
+        Egress { keys, socket: 0, remote, transport_cc: 0, packets: 0, bytes: 0, blocked: false, bandwidth: None }
+    }
+
+    /// What leaves of packets of sound with these sequence numbers that came together: the numbers that it left with.
+    fn sent(sequences: &[u64]) -> Vec<u16> {
+        let mut ring = Ring::new(10_000, 256);
+        let mut consumer = consumer(format(Codec::Opus, None), &ring);
         for &sequence in sequences {
             let info = PacketInfo { sequence, keyframe: true, ..PacketInfo::default() };
             ring.push(info, &[], &sequence.to_be_bytes()).expect("fits");
         }
-        let material = [7; 2 * (32 + 12)];
-        let (keys, _) = derive_keys(Profile::AeadAes256Gcm, &material, Role::Server).expect("keys");
-        let remote = ([127, 0, 0, 1], 1).into();
-        let mut egress =
-            Egress { keys, socket: 0, remote, transport_cc: 0, packets: 0, bytes: 0, blocked: false, bandwidth: None };
+        let mut egress = egress();
         let mut batch = SendBatch::default();
         let time = SendTime::new(Instant::now(), 0);
         assert_eq!(write_burst(&mut consumer, &ring, &mut egress, time, &mut batch), Burst::Done);
@@ -342,5 +356,29 @@ mod tests {
         assert_eq!(leaps, [1000, 1001, 1002, 1003, 1004, 1005]);
         let back = sent(&[10, 20_010, 11, 20_011, 12]);
         assert_eq!(back.iter().collect::<HashSet<_>>().len(), back.len(), "{back:?}");
+    }
+
+    #[test]
+    fn what_the_share_of_retransmissions_refuses_is_not_counted_and_may_be_asked_for_again_at_once() {
+        let mut ring = Ring::new(100_000, 256);
+        let mut consumer = consumer(format(Codec::Vp8, Some((8, 101))), &ring);
+        for sequence in 0..40 {
+            let info = PacketInfo { sequence, keyframe: sequence == 0, ..PacketInfo::default() };
+            ring.push(info, &[], &[0; 1_200]).expect("fits");
+        }
+        let (mut egress, mut batch) = (egress(), SendBatch::default());
+        let time = SendTime::new(Instant::now(), 0);
+        write_burst(&mut consumer, &ring, &mut egress, time, &mut batch);
+        egress.bandwidth = Some(Box::new(Bandwidth::new(0)));
+        let mut again = |consumer: &mut Consumer, sequence, now_us| {
+            let Lost::Again(found) = consumer.lost(sequence, now_us, 100, |_| Some(&ring)) else { return false };
+            let time = SendTime { now_us, ..time };
+            write_retransmission(consumer, &ring, &mut egress, time, &found, &mut [0; 1_300]).is_some()
+        };
+        let sent = (1000..1040).filter(|&sequence| again(&mut consumer, sequence, 0)).count();
+        assert!((10..30).contains(&sent), "{sent}");
+        assert_eq!(consumer.stats.retransmitted, sent as u64);
+        assert!(!again(&mut consumer, 1000, 50_000), "it is on its way");
+        assert!(again(&mut consumer, 1039, 50_000), "it never left");
     }
 }

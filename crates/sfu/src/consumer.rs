@@ -440,16 +440,18 @@ impl Consumer {
         let newest_us = self.newest.map_or(0, |newest| newest.capture_us);
         let repair_us = REPAIR_US_MAX.max(Micros::from(rtt_ms) * 1000 * REPAIR_ROUND_TRIPS);
         match self.sent.find(sequence, self.next, now_us, rtt_ms, ring_of) {
-            Ok(found) if newest_us - found.capture_us <= repair_us => {
-                self.stats.retransmitted += 1;
-                Lost::Again(found)
-            }
+            Ok(found) if newest_us - found.capture_us <= repair_us => Lost::Again(found),
             Err(NotFound::JustSent | NotFound::NotSent) => Lost::Settled,
             Ok(_) | Err(NotFound::Gone) => {
                 let newer = before(self.next, sequence).is_none_or(|lost| lost < self.newest_keyframe);
                 if newer { Lost::Settled } else { Lost::TooLate }
             }
         }
+    }
+
+    /// A packet that was to be sent again is not: it may be asked for at once.
+    pub(crate) fn on_not_resent(&mut self, original: &Found) {
+        self.sent.on_not_resent(original.sequence);
     }
 
     /// The next sequence number of the retransmission stream.
@@ -708,7 +710,6 @@ mod tests {
         assert_eq!(consumer.lost(1002, 249_000, 50, ring_of), Lost::Settled);
         assert_eq!(place(consumer.lost(1002, 250_000, 50, ring_of)), Some((0, 2, 1002)));
         assert_eq!(place(consumer.lost(1005, 250_000, 50, ring_of)), Some((1, 0, 1005)), "of the other layer");
-        assert_eq!(consumer.stats.retransmitted, 3);
         consumer.detach();
         assert_eq!(consumer.lost(1002, 300_000, 50, ring_of), Lost::Settled, "before the other layer's keyframe");
     }

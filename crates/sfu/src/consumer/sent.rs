@@ -104,6 +104,15 @@ impl SentPackets {
         }
     }
 
+    /// The packet that was looked up last under this number does not go out again.
+    pub(super) fn on_not_resent(&mut self, sequence: u64) {
+        if let Some(entry) = self.entries.get_mut(sequence as usize & (ENTRIES - 1))
+            && entry.sequence == sequence as u16
+        {
+            entry.resent_ms = 0;
+        }
+    }
+
     /// Forgets all packets: their rings are gone.
     pub(super) fn clear(&mut self) {
         self.entries.fill(Entry { place: UNUSED, ..Entry::default() });

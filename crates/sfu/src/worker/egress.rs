@@ -45,7 +45,10 @@ impl Worker {
                 continue;
             }
             consumer.retransmissions = consumer.retransmissions.saturating_sub(1);
-            let (Some(stream), Some(egress)) = (stream, egress) else { continue };
+            let (Some(stream), Some(egress)) = (stream, egress) else {
+                consumer.on_not_resent(&original);
+                continue;
+            };
             let spare = batch.spare();
             match write_retransmission(consumer, &stream.ring, egress, time, &original, spare) {
                 Some(bytes) => {
