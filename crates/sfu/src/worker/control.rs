@@ -6,8 +6,9 @@ use protocol::rtp::{MediaKind, RtpCapabilities, RtpParameters};
 use protocol::transport::{DtlsParameters, IceParameters, TransportOptions};
 use protocol::{ConsumerId, ProducerId, TransportId};
 use rand::Rng;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
+use super::speakers::{LEVEL_MIN, SILENCE};
 use super::{Event, Router, RouterId, Worker};
 use crate::bandwidth::PROBATOR_SSRC;
 use crate::clock::SenderClock;
@@ -100,8 +101,7 @@ impl Worker {
         if self.routers.contains_key(&id) {
             return Err(RouterError::Exists);
         }
-        self.routers
-            .insert(id, Router { transports: FxHashSet::default(), speaker: None, producers: FxHashMap::default() });
+        self.routers.insert(id, Router::default());
         Ok(())
     }
 
@@ -371,14 +371,14 @@ impl Worker {
     ) -> ProducerKey {
         let key = ProducerKey(self.producers.insert(Producer {
             id,
-            router,
             kind,
             transport: None,
             mapping,
             streams: Vec::new(),
             consumers: ConsumerList::default(),
             paused: false,
-            level: i8::MIN + 1,
+            level: SILENCE,
+            level_told: LEVEL_MIN,
             speech: (kind == MediaKind::Audio).then(Box::default),
             layer_kept: 0,
             unwanted_since: None,
