@@ -319,7 +319,7 @@ mod tests {
 
     /// A consumer that reads this ring from here on.
     fn consumer(format: ConsumerFormat, ring: &Ring) -> Consumer {
-        let mut consumer = Consumer::new(ConsumerId(1), TransportKey(0), ProducerKey(0), format, 1000, 0);
+        let mut consumer = Consumer::new(ConsumerId(1), 1, TransportKey(0), ProducerKey(0), format, 1000, 0);
         consumer.resume();
         consumer.switch(Source { layer: 0, stream: StreamKey(0) }, ring, 0);
         consumer

@@ -91,7 +91,7 @@ fn consumer(rng: &mut ChaCha8Rng) -> Consumer {
         abs_send_time: false,
         extensions: 0,
     };
-    let mut consumer = Consumer::new(ConsumerId(1), TransportKey(0), ProducerKey(0), format, 0, 0);
+    let mut consumer = Consumer::new(ConsumerId(1), 1, TransportKey(0), ProducerKey(0), format, 0, 0);
     // As if it had sent for a while.
     consumer.next = rng.random_range(1..4_u64) << 16 | rng.random_range(65_000..65_536);
     consumer.resume();

@@ -318,10 +318,9 @@ impl Worker {
         let format = consumer_format(&producer.mapping, &parameters);
         let ssrc = format.ssrc;
         let (first, first_rtx) = (self.rng.random(), self.rng.random());
-        let mut consumer = Consumer::new(id, transport_key, producer_key, format, first, first_rtx);
         self.consumers_made += 1;
         let number = self.consumers_made;
-        consumer.number = number;
+        let consumer = Consumer::new(id, number, transport_key, producer_key, format, first, first_rtx);
         let key = ConsumerKey(self.consumers.insert(consumer));
         self.fan_out.reserve(self.consumers.len());
         producer.consumers.push(number, key);
