@@ -153,7 +153,8 @@ pub enum Notification {
         /// Their microphone.
         producer_id: ProducerId,
     },
-    /// How loud people are, about five times a second while somebody speaks. Only those above silence.
+    /// How loud people are: at once when somebody begins to speak, and two or three times a second while anybody speaks.
+    /// Only those above silence.
     AudioLevels {
         /// Loudest first.
         levels: Vec<AudioLevel>,
