@@ -1,4 +1,12 @@
-import type { Failure, FailureCode, JoinOptions, Meeting, ProducerId, View } from '../client';
+import {
+  Failure,
+  type FailureCode,
+  type JoinOptions,
+  joinMeeting,
+  type Meeting,
+  type ProducerId,
+  type View,
+} from '../client';
 import { captureSize } from './capture';
 import { DeviceList } from './devices';
 import { type LocalKind, LocalMedia } from './local-media';
@@ -38,12 +46,6 @@ const PASSING: FailureCode[] = [
   'internal',
 ];
 
-/** The meeting's code comes only when a room is opened: the start page is small. */
-const loadAndJoin: JoinMeeting = async (options) => {
-  const client = await import('../client');
-  return client.joinMeeting(options);
-};
-
 /** A room's page from the green room to the end: one's devices, and the meeting they are sent to. */
 export class RoomSession extends Store<Phase> {
   readonly room: string;
@@ -59,7 +61,7 @@ export class RoomSession extends Store<Phase> {
   constructor(
     room: string,
     {
-      join = loadAndJoin,
+      join = joinMeeting,
       preferences = new PreferenceStore(),
       devices = new DeviceList(),
       media = new LocalMedia({
@@ -103,8 +105,7 @@ export class RoomSession extends Store<Phase> {
       this.#joined(meeting);
     } catch (thrown) {
       this.#joining = false;
-      // Without the shape of a failure it is the meeting's code that could not be loaded.
-      this.#ended((thrown as Partial<Failure>).code ?? 'unreachable');
+      this.#ended(Failure.from(thrown).code);
     }
   }
 

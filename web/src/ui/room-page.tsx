@@ -11,8 +11,6 @@ export function RoomPage({ session, go }: { session: RoomSession; go: (path: str
 
   useEffect(() => {
     document.title = `${session.room} · ${texts.product}`;
-    // While somebody chooses a camera the meeting's code arrives, so that joining does not wait for it.
-    void import('../client').catch(() => {});
     return () => {
       document.title = texts.product;
     };
