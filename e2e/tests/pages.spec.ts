@@ -41,7 +41,7 @@ test('a name or a whole link leads to a meeting; what is neither is said to be s
   }
   await page.getByTestId('room-input').fill('a/b?');
   await page.getByTestId('open-room').click();
-  await expect(page.getByText('Use letters, digits, hyphens and underscores')).toBeVisible();
+  await expect(page.getByText('Use the letters a to z, digits, hyphens and underscores')).toBeVisible();
   await page.getByTestId('room-input').fill('https://other.example/r/team-sync');
   await page.getByTestId('open-room').click();
   await expect(page.getByText('That link leads to another server, other.example.')).toBeVisible();

@@ -1,0 +1,23 @@
+import { type RefObject, useEffect, useLayoutEffect, useRef } from 'react';
+
+/** For the heading of a page: the page before is gone and the focus with it, so keyboards and screen readers go on
+ *  here. Another `title` is another page to a screen reader. */
+export function useFocusedHeading(title: string): RefObject<HTMLHeadingElement | null> {
+  const heading = useRef<HTMLHeadingElement>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: see above.
+  useEffect(() => heading.current?.focus({ preventScroll: true }), [title]);
+  return heading;
+}
+
+/** For what comes and goes by itself: when it goes with the focus in it, the focus goes to the page's `main`. */
+export function useFocusKept<T extends HTMLElement>(): RefObject<T | null> {
+  const ref = useRef<T>(null);
+  useLayoutEffect(() => {
+    const element = ref.current;
+    const main = element?.closest('main');
+    return () => {
+      if (element?.contains(document.activeElement)) main?.focus({ preventScroll: true });
+    };
+  }, []);
+  return ref;
+}
