@@ -88,7 +88,8 @@ export class MeetingView extends Store<MeetingState> {
   say(news: News): void {
     this.#notices += 1;
     const notice = { id: this.#notices, news };
-    this.update({ notices: [...this.get().notices, notice].slice(-NOTICES_MAX) });
+    const others = this.get().notices.filter((other) => 'name' in other.news || 'name' in news);
+    this.update({ notices: [...others, notice].slice(-NOTICES_MAX) });
     setTimeout(() => this.update({ notices: this.get().notices.filter(({ id }) => id !== notice.id) }), NOTICE_MS);
   }
 

@@ -68,7 +68,9 @@ export function EndPage({ phase, session, go }: EndPageProps) {
         {phase.name === 'ended' && isWaiting(phase) && (
           <section className="end-devices" aria-labelledby="come-back-with">
             <h2 id="come-back-with">{texts.end.comeBackWith}</h2>
-            <ToggleButtons session={session} />
+            <div>
+              <ToggleButtons session={session} />
+            </div>
             <p className="hint" role="status">
               {phase.turnedOff && texts.end.turnedOff}
             </p>

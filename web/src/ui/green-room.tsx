@@ -122,6 +122,7 @@ function JoinForm({ session, joining, name, setName }: JoinFormProps) {
         {missing && texts.greenRoom.nameMissing}
       </p>
       <button type="submit" className="button primary large wide" aria-disabled={joining} data-testid="join">
+        {joining && <span className="spinner" aria-hidden="true" />}
         {joining ? texts.greenRoom.joining : texts.greenRoom.join}
       </button>
       {joining && <SlowJoin session={session} />}

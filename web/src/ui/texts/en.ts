@@ -133,7 +133,7 @@ export const en = {
     elsewhere: (host: string) => `That link leads to another server, ${host}. Open it in the address bar.`,
     badLink: 'That link does not lead to a meeting. Check that it was copied completely.',
     badName:
-      'That link does not lead to a meeting: a name has only the letters a to z, digits, hyphens and underscores, at most 64.',
+      'That link does not lead to a meeting. A name has only the letters a to z, digits, hyphens and underscores, at most 64 of them.',
     recent: 'Recent meetings',
     recentHint: 'Kept in this browser only',
     forget: (room: string) => `Remove ${room} from this list`,
