@@ -1,5 +1,5 @@
 /** Names and links are told apart by their ends, which stay. */
-const END_LENGTH = 8;
+const END_LENGTH = 6;
 
 /** One line that is cut in the middle where it is too long for its place. */
 export function MiddleCut({ text, className = '' }: { text: string; className?: string }) {
