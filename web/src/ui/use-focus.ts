@@ -1,11 +1,14 @@
 import { type RefObject, useEffect, useLayoutEffect, useRef } from 'react';
 
 /** For the heading of a page: the page before is gone and the focus with it, so keyboards and screen readers go on
- *  here. Another `title` is another page to a screen reader. */
+ *  here. Another `title` is another page, except to who is at one of its controls, which stays. */
 export function useFocusedHeading(title: string): RefObject<HTMLHeadingElement | null> {
   const heading = useRef<HTMLHeadingElement>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: see above.
-  useEffect(() => heading.current?.focus({ preventScroll: true }), [title]);
+  useEffect(() => {
+    const atControl = heading.current?.closest('main')?.querySelector(':focus');
+    if (!atControl) heading.current?.focus({ preventScroll: true });
+  }, [title]);
   return heading;
 }
 
