@@ -50,8 +50,9 @@ impl Server {
         let media_addresses = addresses::media_addresses(&config)?;
         let reachable = addresses::told(&media_addresses);
         let tls = if config.tls() { Some(tls(&config, &reachable)?) } else { None };
-        let listener =
-            tcp::listen(config.listen).with_context(|| format!("cannot listen on {} (--listen)", config.listen))?;
+        let listener = tcp::listen(config.listen).with_context(|| {
+            format!("cannot listen on {} (another server may run already; --listen takes another port)", config.listen)
+        })?;
         let listen = listener.local_addr().context("the listening socket has no address")?;
 
         let mut pool_config = PoolConfig::new(
