@@ -81,7 +81,7 @@ function welcome(node: string, own: string[]): Welcome {
         { id: 'anna', name: 'Anna', producers: producers('anna', ['mic', 'camera']), dataProducers: [] },
         { id: 'me', name: 'Me', producers: producers('me', own), dataProducers: [] },
       ],
-      videoCodecs: [],
+      videoCodecs: [], chat: [],
     },
     sendTransport: { id: `${node}-send` } as TransportOptions,
     recvTransport: { id: `${node}-recv` } as TransportOptions,
