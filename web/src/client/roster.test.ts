@@ -11,7 +11,8 @@ function room(): Roster {
     roomId: 'r',
     seq: 1,
     participants: [{ id: anna, name: 'Anna', producers, dataProducers: [] }],
-    videoCodecs: [], chat: [],
+    videoCodecs: [],
+    chat: [],
   });
   return roster;
 }
@@ -61,7 +62,8 @@ describe('Roster', () => {
       roomId: 'r',
       seq: 9,
       participants: [{ id: anna, name: 'Anna', producers, dataProducers: [] }],
-      videoCodecs: [], chat: [],
+      videoCodecs: [],
+      chat: [],
     });
     expect(roster.get(anna)?.media.mic).toEqual({ producerId: `${anna}-mic`, paused: true, track, unsupported: false });
     roster.setTrack(`${anna}-mic`, undefined);
