@@ -20,7 +20,9 @@ pub(crate) fn sent(room: &mut Room, record: &Record, text: &str) -> Verdict {
         ChatMessage { number: room.chat_count, participant_id, name, text: text.to_owned(), time_ms: room.time_ms };
     room.chat.push_back(message.clone());
     // The newest always stays.
-    while room.chat.len() > 1 && (room.chat.len() as u64 > u64::from(limits.chat_messages_max) || bytes(room) > u64::from(limits.chat_bytes_max))
+    while room.chat.len() > 1
+        && (room.chat.len() as u64 > u64::from(limits.chat_messages_max)
+            || bytes(room) > u64::from(limits.chat_bytes_max))
     {
         room.chat.pop_front();
     }

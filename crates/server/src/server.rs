@@ -11,7 +11,8 @@ use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use cluster::log::MemoryLogConfig;
 use cluster::{
-    EventLog, KafkaConfig, KafkaLog, MemoryLog, MemoryStore, NodeConfig, RedisStore, RoomService, ServiceConfig, StateStore,
+    EventLog, KafkaConfig, KafkaLog, MemoryLog, MemoryStore, NodeConfig, RedisStore, RoomService, ServiceConfig,
+    StateStore,
 };
 use protocol::Incarnation;
 use sfu::dtls::Identity;

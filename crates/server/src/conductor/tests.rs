@@ -84,7 +84,11 @@ impl Page {
     }
 
     async fn resume(conductor: &Conductor, token: &str) -> Result<Self, ErrorBody> {
-        let auth = ConnectAuth { token: token.to_owned(), join: None, resume: Some(Resume { seq: 0, rtp_capabilities: None, enable_sctp: false }) };
+        let auth = ConnectAuth {
+            token: token.to_owned(),
+            join: None,
+            resume: Some(Resume { seq: 0, rtp_capabilities: None, enable_sctp: false }),
+        };
         Self::connect(conductor, auth).await
     }
 
