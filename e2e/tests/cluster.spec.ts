@@ -6,7 +6,7 @@ import { expect, report, test } from '../support/test.js';
 /** The goal is 2 s, 4 s at worst, and 5 s for a node that freezes; here five times that. */
 const STANDSTILL_MS_MAX = 25_000;
 
-test('people on a node that dies or freezes go on at another, without a click and unseen', async ({ browser }) => {
+test('people on a node that dies, freezes or stops go on at another, without a click and unseen', async ({ browser }) => {
   test.setTimeout(240_000);
   const cluster = await Cluster.start();
   try {
@@ -33,6 +33,10 @@ test('people on a node that dies or freezes go on at another, without a click an
     await expect.poll(() => metric(cluster, third, 'hyperion_nodes_ready'), { timeout: 30_000 }).toBe(3);
     await expect.poll(() => cluster.log(second)).toContain('hold this one for dead');
     expect(await nodeOf(cluster, people)).toBe(third);
+
+    const drained = await standstillOver(people, () => cluster.stopNode(third));
+    expect(await nodeOf(cluster, people)).not.toBe(third);
+    report(`pictures stood still for ${drained} ms where the node was stopped in good order`);
 
     for (const seen of departures) expect(await seen()).toEqual([]);
     for (const person of people) await expect(person.page.getByTestId('tile')).toHaveCount(3);
