@@ -32,7 +32,8 @@ test('the start page makes a meeting that cannot be guessed, and one joins it by
 
 test('a name or a whole link leads to a meeting; what is neither is said to be so', async ({ browser, server }) => {
   const { page, context } = await Person.open(browser, server.url, ANNA);
-  for (const typed of ['team-sync', new URL('/r/team-sync', server.url).href]) {
+  const link = new URL('/r/team-sync', server.url).href;
+  for (const typed of ['team-sync', link, link.replace('127.0.0.1', 'localhost'), `${link}/`]) {
     await page.getByTestId('room-input').fill(typed);
     await page.getByTestId('open-room').click();
     await expect(page).toHaveURL(/\/r\/team-sync$/);
@@ -41,13 +42,16 @@ test('a name or a whole link leads to a meeting; what is neither is said to be s
   }
   await page.getByTestId('room-input').fill('a/b?');
   await page.getByTestId('open-room').click();
-  await expect(page.getByText('Use letters, digits, hyphens and underscores')).toBeVisible();
+  await expect(page.getByText('Use the letters a to z, digits, hyphens and underscores')).toBeVisible();
   await page.getByTestId('room-input').fill('https://other.example/r/team-sync');
   await page.getByTestId('open-room').click();
   await expect(page.getByText('That link leads to another server, other.example.')).toBeVisible();
   await page.getByTestId('room-input').fill('x'.repeat(65));
   await page.getByTestId('open-room').click();
   await expect(page.getByText('at most 64 characters')).toBeVisible();
+  await page.goto(`${link}/`);
+  await expect(page).toHaveURL(link);
+  await expect(page.getByTestId('name-input')).toBeVisible();
   for (const [path, status] of [
     ['/r/%E2%82%AC', 200],
     ['/nothing', 404],
@@ -94,6 +98,47 @@ test('with the keyboard alone one is in after typing a name, and goes on in the 
   await anna.page.keyboard.press('Tab');
   await anna.page.keyboard.press('Tab');
   await expect(anna.page.getByRole('button', { name: 'Copy link' }).first()).toBeFocused();
+  await anna.page.keyboard.press('Shift+Tab');
+  await anna.page.keyboard.press('Enter');
+  await expect(anna.page.getByText('You are the only one here')).toHaveCount(0);
+  await expect(anna.page.getByRole('main'), 'what had the focus is gone').toBeFocused();
+  await anna.page.getByTestId('leave').press('Enter');
+  await expect(anna.page.getByRole('heading', { name: 'You left the meeting' })).toBeFocused();
+  await anna.page.getByTestId('home').press('Enter');
+  await expect(anna.page.getByRole('heading', { name: 'Good meetings' })).toBeFocused();
+});
+
+test('at two and four times its size a page has the way in and the controls on the screen', async ({ room }) => {
+  const sizes = [
+    { width: 320, height: 256 },
+    { width: 640, height: 400 },
+  ];
+  const anna = await room.open(ANNA);
+  for (const size of sizes) {
+    await anna.page.setViewportSize(size);
+    await expect(anna.page.getByTestId('join'), `${size.width}`).toBeInViewport({ ratio: 1 });
+  }
+  await anna.enter();
+  for (const size of sizes) {
+    await anna.page.setViewportSize(size);
+    for (const control of ['toggle-mic', 'settings', 'leave']) {
+      await expect(anna.page.getByTestId(control), `${control} at ${size.width}`).toBeInViewport({ ratio: 1 });
+    }
+  }
+});
+
+test('while the browser’s question is unanswered nobody is shown as heard', async ({ room }) => {
+  const anna = await room.open(ANNA);
+  await anna.page.addInitScript(() => {
+    navigator.mediaDevices.getUserMedia = () => new Promise(() => {});
+    navigator.permissions.query = async () => ({ state: 'prompt' }) as PermissionStatus;
+  });
+  await anna.page.reload();
+  await expect(anna.page.getByText('Allow camera and microphone in your browser’s question.')).toBeVisible();
+  await anna.enter();
+  await expect(anna.page.getByTestId('asking')).toBeVisible();
+  await expect(anna.tile(ANNA)).toHaveAttribute('data-muted', 'true');
+  await expect(anna.page.getByTestId('toggle-mic')).toHaveAttribute('data-on', 'false');
 });
 
 for (const viewport of [
@@ -124,18 +169,22 @@ test('who left is one click from being back', async ({ room }) => {
   await ben.hears(ANNA);
 });
 
-test('a server that cannot be reached is said to be so, and tried again until it can', async ({ room }) => {
+test('a server that cannot be reached is said to be so, and tried again until it can', async ({ room, server }) => {
   const link = await room.link();
   const anna = await room.open(ANNA, { link });
-  await expect(anna.page.getByTestId('join')).toBeVisible();
-  await expect(anna.page.locator('video')).toBeVisible();
+  // Nothing is missing of a page that was opened before: not even on the start page.
+  await anna.page.goto(server.url);
+  await expect(anna.page.getByTestId('create-meeting')).toBeVisible();
   link.refuseTcp();
+  await anna.page.getByTestId('create-meeting').click();
+  await expect(anna.page.locator('video')).toBeVisible();
   await anna.page.getByTestId('name-input').fill(ANNA.name);
   await anna.page.getByTestId('join').click();
   const ended = anna.page.getByTestId('ended-page');
   await expect(ended).toHaveAttribute('data-reason', 'unreachable');
   await expect(ended).toContainText('The server cannot be reached');
   await expect(ended).toContainText(/Trying again in \d+ s/);
+  await expect(ended.getByRole('button', { name: 'Turn off microphone' }), 'nobody forgets that it is on').toBeVisible();
   link.mendTcp();
   await expect(anna.page.getByTestId('leave')).toBeVisible();
 });

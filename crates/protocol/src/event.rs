@@ -139,6 +139,11 @@ pub enum RoomEvent {
         /// Which of the participant's.
         source: Source,
     },
+    /// The participant writes to the room.
+    ChatSent {
+        /// What.
+        text: String,
+    },
     /// The participant opens a channel.
     DataProducerAdded {
         /// Which of the participant's; none that is open.
@@ -174,7 +179,7 @@ pub enum RoomEvent {
 
 /// What a room allows; the same on each of its hosts, because the room's first event fixes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct RoomLimits {
     /// People at a time, the held ones included.
     pub participants_max: u32,
@@ -182,6 +187,12 @@ pub struct RoomLimits {
     pub name_bytes_max: u32,
     /// Data producers of a participant at a time.
     pub data_producers_max: u32,
+    /// Longest message of the chat, in bytes.
+    pub chat_message_bytes_max: u32,
+    /// Messages of the chat that are kept for those who come later.
+    pub chat_messages_max: u32,
+    /// Bytes of all of them together, with their senders' names.
+    pub chat_bytes_max: u32,
     /// How long a participant whose socket broke is held, in milliseconds.
     pub grace_ms: u64,
     /// How long a participant is held whose page said that it is being closed, in milliseconds: as long as a reload
@@ -192,7 +203,8 @@ pub struct RoomLimits {
 }
 
 impl Default for RoomLimits {
-    /// Those of [`Limits`](crate::limits::Limits), at most 5 s for a page that closes, and 10 s for sources.
+    /// Those of [`Limits`](crate::limits::Limits), 200 messages of 32 KiB, at most 5 s for a page that closes, and 10 s
+    /// for sources.
     fn default() -> Self {
         Self::from(&crate::limits::Limits::default())
     }
@@ -205,6 +217,9 @@ impl From<&crate::limits::Limits> for RoomLimits {
             participants_max: saturate(limits.participants_per_room_max),
             name_bytes_max: saturate(limits.name_bytes_max),
             data_producers_max: saturate(limits.data_producers_per_participant_max),
+            chat_message_bytes_max: saturate(limits.chat_message_bytes_max),
+            chat_messages_max: 200,
+            chat_bytes_max: 32 * 1024,
             grace_ms: limits.grace_ms,
             closing_grace_ms: limits.grace_ms.min(5_000),
             sources_ms: 10_000,

@@ -27,6 +27,8 @@ pub struct Limits {
     pub data_consumers_per_participant_max: usize,
     /// Longest display name, in bytes.
     pub name_bytes_max: usize,
+    /// Longest message of the chat, in bytes.
+    pub chat_message_bytes_max: usize,
     /// How long a participant whose socket broke is held, in milliseconds.
     pub grace_ms: u64,
 }
@@ -44,6 +46,7 @@ impl Default for Limits {
             data_producers_per_participant_max: 16,
             data_consumers_per_participant_max: 1000,
             name_bytes_max: 128,
+            chat_message_bytes_max: 4096,
             grace_ms: 30_000,
         }
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use ts_rs::TS;
 
 use crate::sctp::DataConsumerCloseReason;
-use crate::snapshot::{DataProducerView, ParticipantView, ProducerView};
+use crate::snapshot::{ChatMessage, DataProducerView, ParticipantView, ProducerView};
 use crate::{ConsumerId, DataConsumerId, DataProducerId, ErrorCode, ParticipantId, ProducerId, TransportId};
 
 /// What a client is told. The variant's name in camelCase is the event's name. Those with `seq` come from the
@@ -38,6 +38,14 @@ pub enum Notification {
         participant_id: ParticipantId,
         /// What others read from now on.
         name: String,
+    },
+    /// Somebody wrote to the room.
+    ChatMessage {
+        /// The room's count of applied events.
+        #[ts(type = "number")]
+        seq: u64,
+        /// What.
+        message: ChatMessage,
     },
     /// Somebody published a source; or replaced one, then with the same id as before.
     ProducerAdded {
@@ -145,7 +153,8 @@ pub enum Notification {
         /// Their microphone.
         producer_id: ProducerId,
     },
-    /// How loud people are, about five times a second while somebody speaks. Only those above silence.
+    /// How loud people are: at once when somebody begins to speak, and two or three times a second while anybody speaks.
+    /// Only those above silence.
     AudioLevels {
         /// Loudest first.
         levels: Vec<AudioLevel>,

@@ -253,6 +253,11 @@ pub enum Request {
         /// One of this participant's.
         consumer_id: ConsumerId,
     },
+    /// Write to the room. Who sends it again with the same number writes it once.
+    SendChatMessage {
+        /// What, trimmed; 1 byte to `chat_message_bytes_max`.
+        text: String,
+    },
     /// Open a channel to the others, from the transport's `producedata` event.
     ProduceData {
         /// The send transport.
@@ -317,7 +322,7 @@ pub struct Envelope {
 
 impl Request {
     /// The names of all request events.
-    pub const EVENTS: [&str; 20] = [
+    pub const EVENTS: [&str; 21] = [
         "leave",
         "createWebRtcTransport",
         "connectWebRtcTransport",
@@ -333,6 +338,7 @@ impl Request {
         "setPriority",
         "getStats",
         "closeConsumer",
+        "sendChatMessage",
         "produceData",
         "closeDataProducer",
         "consumeData",

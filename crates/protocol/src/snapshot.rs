@@ -18,6 +18,26 @@ pub struct RoomSnapshot {
     pub participants: Vec<ParticipantView>,
     /// The video codecs that everybody in the room can receive, as `video/VP8`, the server's first choice first.
     pub video_codecs: Vec<String>,
+    /// The newest messages, oldest first.
+    pub chat: Vec<ChatMessage>,
+}
+
+/// What somebody wrote to the room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct ChatMessage {
+    /// The room's messages are numbered from 1 in their order, without gaps.
+    #[ts(type = "number")]
+    pub number: u64,
+    /// Who wrote it; they may be gone.
+    pub participant_id: ParticipantId,
+    /// What they were called then.
+    pub name: String,
+    /// As they typed it: no markup.
+    pub text: String,
+    /// When the room took it, in milliseconds since the Unix epoch.
+    #[ts(type = "number")]
+    pub time_ms: u64,
 }
 
 /// A participant as the others see them.

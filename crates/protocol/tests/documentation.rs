@@ -1,7 +1,9 @@
 //! `docs/signaling.md` names everything that is on the wire.
 
 use protocol::error::ErrorCode;
-use protocol::request::{ConsumerOptions, DataConsumerOptions, JoinPlace, JoinPlaceReply, ResumePlace, ResumePlaceReply, Welcome};
+use protocol::request::{
+    ConsumerOptions, DataConsumerOptions, JoinPlace, JoinPlaceReply, ResumePlace, ResumePlaceReply, Welcome,
+};
 use protocol::sctp::{SctpParameters, SctpStreamParameters};
 use protocol::transport::TransportOptions;
 use protocol::{Notification, Request};

@@ -117,6 +117,7 @@ fn typescript() -> String {
         snapshot::ProducerView,
         snapshot::DataProducerView,
         snapshot::ParticipantView,
+        snapshot::ChatMessage,
         snapshot::RoomSnapshot,
         request::JoinPlace,
         request::IceServer,

@@ -7,7 +7,7 @@ use crate::change::{Accepted, Change, Outcome};
 use crate::join::Joining;
 use crate::requests::{Decision, Seen};
 use crate::state::Room;
-use crate::{RULES, hold, host, join, leave, produce, produce_data, rename, resume};
+use crate::{RULES, chat, hold, host, join, leave, produce, produce_data, rename, resume};
 
 /// What a rule wants: the answer's binding, and what changed.
 pub(crate) type Verdict = Result<Effect, ErrorCode>;
@@ -69,6 +69,7 @@ pub fn apply(room: &mut Room, logged: &Logged) -> Outcome {
         // It says nothing that is not known here.
         RoomEvent::Snapshot { .. } => Err(ErrorCode::AlreadyExists),
         RoomEvent::Renamed { name } => rename::renamed(room, record, name),
+        RoomEvent::ChatSent { text } => chat::sent(room, record, text),
         RoomEvent::ProducerAdded { source, kind, paused } => produce::added(room, record, *source, *kind, *paused),
         RoomEvent::ProducerPaused { source } => produce::paused(room, record, *source, true),
         RoomEvent::ProducerResumed { source } => produce::paused(room, record, *source, false),
@@ -123,6 +124,7 @@ fn is_request(event: &RoomEvent) -> bool {
         | RoomEvent::Resumed { .. }
         | RoomEvent::Left {}
         | RoomEvent::Renamed { .. }
+        | RoomEvent::ChatSent { .. }
         | RoomEvent::ProducerAdded { .. }
         | RoomEvent::ProducerPaused { .. }
         | RoomEvent::ProducerResumed { .. }

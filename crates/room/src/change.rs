@@ -1,7 +1,7 @@
 //! What applying a record leads to.
 
 use protocol::event::Binding;
-use protocol::snapshot::{DataProducerView, ParticipantView, ProducerView};
+use protocol::snapshot::{ChatMessage, DataProducerView, ParticipantView, ProducerView};
 use protocol::{DataProducerId, ErrorCode, ParticipantId, ProducerId};
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +102,11 @@ pub enum Change {
         participant: ParticipantId,
         /// What others read.
         name: String,
+    },
+    /// Somebody wrote to the room.
+    ChatSent {
+        /// What.
+        message: ChatMessage,
     },
     /// Everybody in the room can receive other video codecs than before: these.
     VideoCodecsChanged {

@@ -9,6 +9,7 @@
 
 mod apply;
 mod change;
+mod chat;
 mod hold;
 mod host;
 mod join;

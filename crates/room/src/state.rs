@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use protocol::event::{Binding, Logged, Record, RequestKey, RoomLimits};
-use protocol::snapshot::{DataProducerView, ParticipantView, ProducerView, RoomSnapshot};
+use protocol::snapshot::{ChatMessage, DataProducerView, ParticipantView, ProducerView, RoomSnapshot};
 use protocol::{DataProducerId, ErrorCode, Incarnation, NodeId, ParticipantId, ProducerId, RoomId, SessionId, Source};
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,9 @@ pub struct Room {
     pub(crate) ended: EndedSessions,
     /// What everybody in the room can receive.
     pub(crate) video_codecs: Vec<String>,
+    /// The newest messages, oldest first, and how many there were.
+    pub(crate) chat: VecDeque<ChatMessage>,
+    pub(crate) chat_count: u64,
 }
 
 /// A node that carries the room.
@@ -86,6 +89,8 @@ impl Room {
             sessions: BTreeMap::new(),
             ended: EndedSessions::default(),
             video_codecs: Vec::new(),
+            chat: VecDeque::new(),
+            chat_count: 0,
         }
     }
 
@@ -139,7 +144,13 @@ impl Room {
         let mut participants: Vec<&Participant> = self.participants.values().collect();
         participants.sort_by_key(|participant| participant.joined);
         let participants = participants.into_iter().map(Participant::view).collect();
-        RoomSnapshot { room_id: self.id.clone(), seq: self.seq, participants, video_codecs: self.video_codecs.clone() }
+        RoomSnapshot {
+            room_id: self.id.clone(),
+            seq: self.seq,
+            participants,
+            video_codecs: self.video_codecs.clone(),
+            chat: self.chat.iter().cloned().collect(),
+        }
     }
 
     /// A binding above all earlier ones. Numbers follow the log's offsets, so that not even a room that ended

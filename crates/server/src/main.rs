@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     for name in unknown {
         tracing::warn!(name, "this variable looks like a setting but is none");
     }
-    match run(*config) {
+    match run(&config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("hyperion: {error:#}");
@@ -70,7 +70,7 @@ fn raise_descriptor_limit() {
     }
 }
 
-fn run(config: Config) -> anyhow::Result<()> {
+fn run(config: &Config) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;

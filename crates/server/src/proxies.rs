@@ -3,10 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::HeaderMap;
 use axum::middleware::map_request;
-use axum::Router;
 
 /// Puts the client's address in place of the peer's for requests that come from one of `proxies`.
 pub(crate) fn believe(router: Router, proxies: &[IpAddr]) -> Router {

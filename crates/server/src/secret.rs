@@ -12,8 +12,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<String>> {
     let shown = path.display();
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("the cluster's secret cannot be read from {shown} (--cluster-secret-file)"))?;
-    let secrets: Vec<String> =
-        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    let secrets: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
     anyhow::ensure!(
         !secrets.is_empty() && secrets.iter().all(|secret| secret.len() >= LENGTH_MIN),
         "every line of {shown} has to be a secret of {LENGTH_MIN} characters or more; `openssl rand -hex 32` makes one"

@@ -11,7 +11,8 @@ use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use cluster::log::MemoryLogConfig;
 use cluster::{
-    EventLog, KafkaConfig, KafkaLog, MemoryLog, MemoryStore, NodeConfig, RedisStore, RoomService, ServiceConfig, StateStore,
+    EventLog, KafkaConfig, KafkaLog, MemoryLog, MemoryStore, NodeConfig, RedisStore, RoomService, ServiceConfig,
+    StateStore,
 };
 use protocol::Incarnation;
 use sfu::dtls::Identity;
@@ -50,8 +51,9 @@ impl Server {
         let media_addresses = addresses::media_addresses(&config)?;
         let reachable = addresses::told(&media_addresses);
         let tls = if config.tls() { Some(tls(&config, &reachable)?) } else { None };
-        let listener =
-            tcp::listen(config.listen).with_context(|| format!("cannot listen on {} (--listen)", config.listen))?;
+        let listener = tcp::listen(config.listen).with_context(|| {
+            format!("cannot listen on {} (another server may run already; --listen takes another port)", config.listen)
+        })?;
         let listen = listener.local_addr().context("the listening socket has no address")?;
 
         let mut pool_config = PoolConfig::new(

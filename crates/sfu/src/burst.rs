@@ -99,6 +99,45 @@ struct Plan {
 }
 
 impl Plan {
+    /// Chooses the packets of the next message and moves the cursor over what is not to be sent; whether that is all
+    /// that there is.
+    fn fill(&mut self, consumer: &mut Consumer, ring: &Ring, tag_bytes: usize, room: usize, allowance: usize) -> bool {
+        self.clear();
+        let mut planned = 0;
+        let mut slot = consumer.cursor(ring);
+        while let Some(packet) = ring.packet(slot) {
+            if !self.packets.is_empty() && consumer.begins_anew_at(&packet.info) {
+                return false;
+            }
+            let Some(out) = consumer.admit(ring, slot, &packet.info) else {
+                // Skipped packets between planned ones are passed when those are written.
+                if self.packets.is_empty() {
+                    consumer.advance_to(slot + 1);
+                }
+                slot += 1;
+                continue;
+            };
+            let start = consumer.cursor(ring);
+            if self.packets.is_empty() && start < slot {
+                slot = start;
+                continue;
+            }
+            let header_bytes = consumer.header.bytes(&packet);
+            let bytes = header_bytes + packet.payload.len() + tag_bytes;
+            if planned >= allowance || !self.add(Planned { slot, out, header_bytes, bytes }, room) {
+                return false;
+            }
+            planned += bytes;
+            slot += 1;
+        }
+        true
+    }
+
+    fn clear(&mut self) {
+        self.packets.clear();
+        (self.segment, self.shortest) = (0, 0);
+    }
+
     /// Adds a packet, unless it would need more padding than [`LEVEL_MAX`] or more room than there is.
     fn add(&mut self, planned: Planned, room: usize) -> bool {
         let segment = self.segment.max(planned.bytes);
@@ -140,54 +179,24 @@ pub(crate) fn write_burst(
 ) -> Burst {
     let audio = consumer.format.codec.kind() == MediaKind::Audio;
     consumer.skip_stale(ring);
+    // Filled in place: it is large.
+    let mut plan = Plan::default();
     loop {
         let room = batch.room().min(MESSAGE_BYTES_MAX);
         let allowance = if audio { usize::MAX } else { egress.allowance(time.now_us) };
-        let plan = plan(consumer, ring, egress.keys.tag_bytes(), room, allowance);
+        let all = plan.fill(consumer, ring, egress.keys.tag_bytes(), room, allowance);
+        if !plan.packets.is_empty() {
+            let bytes = write(consumer, ring, egress, time, &plan, batch.spare());
+            batch.commit(egress.socket, egress.remote, bytes, plan.segment.min(bytes));
+        }
+        if all {
+            consumer.advance_to(ring.head());
+            return Burst::Done;
+        }
         if plan.packets.is_empty() {
-            let more = ring.packet(consumer.cursor(ring)).is_some();
-            return match (more, allowance) {
-                (false, _) => Burst::Done,
-                (true, 0) => Burst::Held,
-                (true, _) => Burst::Full,
-            };
+            return if allowance == 0 { Burst::Held } else { Burst::Full };
         }
-        let bytes = write(consumer, ring, egress, time, &plan, batch.spare());
-        batch.commit(egress.socket, egress.remote, bytes, plan.segment.min(bytes));
     }
-}
-
-/// Chooses the packets of the next message and moves the cursor over what is not to be sent.
-fn plan(consumer: &mut Consumer, ring: &Ring, tag_bytes: usize, room: usize, allowance: usize) -> Plan {
-    let mut plan = Plan::default();
-    let mut planned = 0;
-    let mut slot = consumer.cursor(ring);
-    while let Some(packet) = ring.packet(slot) {
-        if !plan.packets.is_empty() && consumer.begins_anew_at(&packet.info) {
-            break;
-        }
-        let Some(out) = consumer.admit(ring, slot, &packet.info) else {
-            // Skipped packets between planned ones are passed when those are written.
-            if plan.packets.is_empty() {
-                consumer.advance(slot);
-            }
-            slot += 1;
-            continue;
-        };
-        let start = consumer.cursor(ring);
-        if plan.packets.is_empty() && start < slot {
-            slot = start;
-            continue;
-        }
-        let header_bytes = consumer.header.bytes(&packet);
-        let bytes = header_bytes + packet.payload.len() + tag_bytes;
-        if planned >= allowance || !plan.add(Planned { slot, out, header_bytes, bytes }, room) {
-            break;
-        }
-        planned += bytes;
-        slot += 1;
-    }
-    plan
 }
 
 /// Writes and seals the planned packets one after the other and gives their length.
@@ -228,7 +237,7 @@ fn write(
         at += bytes;
         egress.on_sent(time.now_us, &consumer.format, bytes);
         consumer.on_sent(time.now, planned.slot, planned.out, &packet);
-        consumer.advance(planned.slot);
+        consumer.advance_to(planned.slot + 1);
     }
     egress.packets += plan.packets.len() as u64;
     egress.bytes += at as u64;
@@ -250,6 +259,7 @@ pub(crate) fn write_retransmission(
     let header_bytes = consumer.header.bytes(&packet);
     let end = header_bytes + 2 + packet.payload.len();
     if end + egress.keys.tag_bytes() > out.len() || !egress.admits_retransmission(time.now_us, end) {
+        consumer.on_not_resent(original);
         return None;
     }
     let sequence = consumer.next_rtx_sequence();
@@ -267,6 +277,7 @@ pub(crate) fn write_retransmission(
     write_payload(consumer, &mut out[header_bytes + 2..end], &packet, original.shift);
     let bytes = egress.keys.seal_rtp(out, header_bytes, end, (sequence >> 16) as u32);
     egress.on_sent(time.now_us, &consumer.format, bytes);
+    consumer.stats.retransmitted += 1;
     egress.packets += 1;
     egress.bytes += bytes as u64;
     Some(bytes)
@@ -287,37 +298,49 @@ mod tests {
 
     use super::*;
     use crate::codec::Codec;
-    use crate::consumer::Source;
+    use crate::consumer::{Lost, Source};
     use crate::keys::{ProducerKey, StreamKey, TransportKey};
     use crate::ring::PacketInfo;
     use crate::srtp::{Profile, Role, derive_keys};
 
-    /// What leaves of packets of sound with these sequence numbers that came together: the numbers that it left with.
-    fn sent(sequences: &[u64]) -> Vec<u16> {
-        let format = ConsumerFormat {
-            codec: Codec::Opus,
+    fn format(codec: Codec, rtx: Option<(u32, u8)>) -> ConsumerFormat {
+        ConsumerFormat {
+            codec,
             ssrc: 7,
             payload_type: 100,
-            rtx: None,
-            clock_rate: 48_000,
+            rtx,
+            clock_rate: codec.clock_rate(),
             mid: None,
             transport_cc: false,
             abs_send_time: false,
             extensions: 0,
-        };
-        let mut ring = Ring::new(10_000, 256);
-        let mut consumer = Consumer::new(ConsumerId(1), TransportKey(0), ProducerKey(0), format, 1000, 0);
+        }
+    }
+
+    /// A consumer that reads this ring from here on.
+    fn consumer(format: ConsumerFormat, ring: &Ring) -> Consumer {
+        let mut consumer = Consumer::new(ConsumerId(1), 1, TransportKey(0), ProducerKey(0), format, 1000, 0);
         consumer.resume();
-        consumer.switch(Source { layer: 0, stream: StreamKey(0) }, &ring, 0);
+        consumer.switch(Source { layer: 0, stream: StreamKey(0) }, ring, 0);
+        consumer
+    }
+
+    fn egress() -> Egress {
+        let material = [7; 2 * (32 + 12)];
+        let (keys, _) = derive_keys(Profile::AeadAes256Gcm, &material, Role::Server).expect("keys");
+        let remote = ([127, 0, 0, 1], 1).into();
+        Egress { keys, socket: 0, remote, transport_cc: 0, packets: 0, bytes: 0, blocked: false, bandwidth: None }
+    }
+
+    /// What leaves of packets of sound with these sequence numbers that came together: the numbers that it left with.
+    fn sent(sequences: &[u64]) -> Vec<u16> {
+        let mut ring = Ring::new(10_000, 256);
+        let mut consumer = consumer(format(Codec::Opus, None), &ring);
         for &sequence in sequences {
             let info = PacketInfo { sequence, keyframe: true, ..PacketInfo::default() };
             ring.push(info, &[], &sequence.to_be_bytes()).expect("fits");
         }
-        let material = [7; 2 * (32 + 12)];
-        let (keys, _) = derive_keys(Profile::AeadAes256Gcm, &material, Role::Server).expect("keys");
-        let remote = ([127, 0, 0, 1], 1).into();
-        let mut egress =
-            Egress { keys, socket: 0, remote, transport_cc: 0, packets: 0, bytes: 0, blocked: false, bandwidth: None };
+        let mut egress = egress();
         let mut batch = SendBatch::default();
         let time = SendTime::new(Instant::now(), 0);
         assert_eq!(write_burst(&mut consumer, &ring, &mut egress, time, &mut batch), Burst::Done);
@@ -333,5 +356,29 @@ mod tests {
         assert_eq!(leaps, [1000, 1001, 1002, 1003, 1004, 1005]);
         let back = sent(&[10, 20_010, 11, 20_011, 12]);
         assert_eq!(back.iter().collect::<HashSet<_>>().len(), back.len(), "{back:?}");
+    }
+
+    #[test]
+    fn what_the_share_of_retransmissions_refuses_is_not_counted_and_may_be_asked_for_again_at_once() {
+        let mut ring = Ring::new(100_000, 256);
+        let mut consumer = consumer(format(Codec::Vp8, Some((8, 101))), &ring);
+        for sequence in 0..40 {
+            let info = PacketInfo { sequence, keyframe: sequence == 0, ..PacketInfo::default() };
+            ring.push(info, &[], &[0; 1_200]).expect("fits");
+        }
+        let (mut egress, mut batch) = (egress(), SendBatch::default());
+        let time = SendTime::new(Instant::now(), 0);
+        write_burst(&mut consumer, &ring, &mut egress, time, &mut batch);
+        egress.bandwidth = Some(Box::new(Bandwidth::new(0)));
+        let mut again = |consumer: &mut Consumer, sequence, now_us| {
+            let Lost::Again(found) = consumer.lost(sequence, now_us, 100, |_| Some(&ring)) else { return false };
+            let time = SendTime { now_us, ..time };
+            write_retransmission(consumer, &ring, &mut egress, time, &found, &mut [0; 1_300]).is_some()
+        };
+        let sent = (1000..1040).filter(|&sequence| again(&mut consumer, sequence, 0)).count();
+        assert!((10..30).contains(&sent), "{sent}");
+        assert_eq!(consumer.stats.retransmitted, sent as u64);
+        assert!(!again(&mut consumer, 1000, 50_000), "it is on its way");
+        assert!(again(&mut consumer, 1039, 50_000), "it never left");
     }
 }

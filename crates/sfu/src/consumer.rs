@@ -16,7 +16,7 @@ use protocol::{ConsumerId, MediaKind};
 
 pub(crate) use header::{HeaderFields, HeaderWriter};
 pub(crate) use reported::Reported;
-pub(crate) use sent::{Found, Shift};
+pub(crate) use sent::{Found, Lost, Shift};
 
 use crate::clock::{MediaClock, Micros};
 use crate::codec::{Codec, PictureNumbers};
@@ -25,7 +25,7 @@ use crate::rate::SendRate;
 use crate::ring::{PacketInfo, Ring, StoredPacket};
 use crate::rtcp::ReportBlock;
 use crate::score::BEST;
-use sent::{NotFound, SentPackets, before};
+use sent::{SentPackets, UpTo};
 
 /// How far back a start looks for packets that overtook the keyframe's first.
 const OVERTAKEN_MAX: u64 = 64;
@@ -42,11 +42,6 @@ const LAG_US_MAX: Micros = 300_000;
 /// But not before this long after its last start: the keyframe that it began with may be large for its path, and
 /// another costs all who watch the same.
 const CATCH_UP_US: Micros = 2_000_000;
-/// A receiver that lacks a packet captured this long before the newest has seen nothing new since: all that it lacks
-/// takes longer to be sent again, with retransmissions bounded as they are, than a keyframe takes.
-const REPAIR_US_MAX: Micros = 500_000;
-/// But so many round trips it may ask for a packet in any case.
-const REPAIR_ROUND_TRIPS: Micros = 4;
 /// The packets of a frame come within this time.
 const FRAME_TIME_MAX: Duration = Duration::from_millis(50);
 /// A keyframe of another layer may be older by this than what was sent, about a frame: it is larger, and so comes
@@ -101,17 +96,6 @@ struct Newest {
     capture_us: Micros,
     picture: Option<PictureNumbers>,
     marker: bool,
-}
-
-/// What a packet is to its receiver who says that it lacks it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lost {
-    /// To be sent again.
-    Again(Found),
-    /// On its way already, not there yet, or of no use any more: a newer keyframe was sent.
-    Settled,
-    /// Gone, or so old that only a keyframe helps.
-    TooLate,
 }
 
 /// How a packet leaves.
@@ -194,6 +178,7 @@ impl Consumer {
     /// so that the receiver cannot mistake the rollover counter.
     pub(crate) fn new(
         id: ConsumerId,
+        number: u64,
         transport: TransportKey,
         producer: ProducerKey,
         format: ConsumerFormat,
@@ -202,7 +187,7 @@ impl Consumer {
     ) -> Self {
         Self {
             id,
-            number: 0,
+            number,
             transport,
             producer,
             source: None,
@@ -236,6 +221,11 @@ impl Consumer {
     /// Whether the client paused it.
     pub(crate) fn paused(&self) -> bool {
         self.paused
+    }
+
+    /// Whether anything may leave.
+    pub(crate) fn flows(&self) -> bool {
+        self.flow != Flow::Paused
     }
 
     /// Whether anything was sent yet.
@@ -341,9 +331,9 @@ impl Consumer {
         }
     }
 
-    /// Moves the cursor behind `slot`.
-    pub(crate) fn advance(&mut self, slot: u64) {
-        self.cursor = slot + 1;
+    /// Moves the cursor to `slot`.
+    pub(crate) fn advance_to(&mut self, slot: u64) {
+        self.cursor = slot;
     }
 
     /// Whether the packet in `slot` is to be sent, and how. Asking twice gives the same answer.
@@ -432,19 +422,17 @@ impl Consumer {
         rtt_ms: u16,
         ring_of: impl FnOnce(u8) -> Option<&'a Ring>,
     ) -> Lost {
-        let newest_us = self.newest.map_or(0, |newest| newest.capture_us);
-        let repair_us = REPAIR_US_MAX.max(Micros::from(rtt_ms) * 1000 * REPAIR_ROUND_TRIPS);
-        match self.sent.find(sequence, self.next, now_us, rtt_ms, ring_of) {
-            Ok(found) if newest_us - found.capture_us <= repair_us => {
-                self.stats.retransmitted += 1;
-                Lost::Again(found)
-            }
-            Err(NotFound::JustSent | NotFound::NotSent) => Lost::Settled,
-            Ok(_) | Err(NotFound::Gone) => {
-                let newer = before(self.next, sequence).is_none_or(|lost| lost < self.newest_keyframe);
-                if newer { Lost::Settled } else { Lost::TooLate }
-            }
-        }
+        let upto = UpTo {
+            next: self.next,
+            newest_us: self.newest.map_or(0, |newest| newest.capture_us),
+            newest_keyframe: self.newest_keyframe,
+        };
+        self.sent.lost(sequence, upto, now_us, rtt_ms, ring_of)
+    }
+
+    /// A packet that was to be sent again is not: it may be asked for at once.
+    pub(crate) fn on_not_resent(&mut self, original: &Found) {
+        self.sent.on_not_resent(original.sequence);
     }
 
     /// The next sequence number of the retransmission stream.
@@ -483,7 +471,7 @@ mod tests {
             abs_send_time: false,
             extensions: 1 << 6,
         };
-        Consumer::new(ConsumerId(1), TransportKey(0), ProducerKey(0), format, 1000, 2000)
+        Consumer::new(ConsumerId(1), 1, TransportKey(0), ProducerKey(0), format, 1000, 2000)
     }
 
     fn source(layer: u8) -> Source {
@@ -514,11 +502,11 @@ mod tests {
                 Some(out) => {
                     consumer.on_sent(now, slot, out, &packet);
                     sent.push((out.sequence, packet.info.timestamp.wrapping_add(out.shift.timestamp)));
-                    consumer.advance(slot);
+                    consumer.advance_to(slot + 1);
                     slot += 1;
                 }
                 None => {
-                    consumer.advance(slot);
+                    consumer.advance_to(slot + 1);
                     slot += 1;
                 }
             }
@@ -703,7 +691,6 @@ mod tests {
         assert_eq!(consumer.lost(1002, 249_000, 50, ring_of), Lost::Settled);
         assert_eq!(place(consumer.lost(1002, 250_000, 50, ring_of)), Some((0, 2, 1002)));
         assert_eq!(place(consumer.lost(1005, 250_000, 50, ring_of)), Some((1, 0, 1005)), "of the other layer");
-        assert_eq!(consumer.stats.retransmitted, 3);
         consumer.detach();
         assert_eq!(consumer.lost(1002, 300_000, 50, ring_of), Lost::Settled, "before the other layer's keyframe");
     }

@@ -8,13 +8,11 @@ use crate::consumer_list::ConsumerList;
 use crate::keys::{StreamKey, TransportKey};
 use crate::ortc::ProducerMapping;
 use crate::speaker::SpeechActivity;
-use crate::worker::RouterId;
 
 /// One source of one participant on a router.
 #[derive(Debug)]
 pub(crate) struct Producer {
     pub(crate) id: ProducerId,
-    pub(crate) router: RouterId,
     pub(crate) kind: MediaKind,
     /// The transport that feeds it now; `None` after that one closed, until it is produced again.
     pub(crate) transport: Option<TransportKey>,
@@ -24,8 +22,10 @@ pub(crate) struct Producer {
     pub(crate) streams: Vec<StreamKey>,
     pub(crate) consumers: ConsumerList,
     pub(crate) paused: bool,
-    /// Loudest audio level since it was last asked, in dBov; -127 is silence.
+    /// Loudest audio level since levels were told last, in dBov; -127 is silence.
     pub(crate) level: i8,
+    /// What it was then; who was silent is taken to have been as quiet as what is told at all.
+    pub(crate) level_told: i8,
     /// How active a microphone is.
     pub(crate) speech: Option<Box<SpeechActivity>>,
     /// The highest layer that the publisher was told to send.

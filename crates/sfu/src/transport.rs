@@ -29,8 +29,9 @@ pub(crate) struct Incoming {
 pub(crate) struct Transport {
     pub(crate) id: TransportId,
     pub(crate) router: RouterId,
-    pub(crate) ice: IceLite,
-    pub(crate) dtls: DtlsServer,
+    // Boxed, as they are large and no packet of media looks at them.
+    pub(crate) ice: Box<IceLite>,
+    pub(crate) dtls: Box<DtlsServer>,
     /// Both are there once DTLS is through.
     pub(crate) open: Option<OpenKeys>,
     pub(crate) egress: Option<Egress>,

@@ -153,7 +153,8 @@ pub enum Event {
         /// Their microphone.
         producer: ProducerId,
     },
-    /// How loud the producers of a router are, loudest first; five times a second while anybody speaks.
+    /// How loud the producers of a router are, loudest first: at once when somebody begins to speak, and two or three
+    /// times a second while anybody speaks.
     AudioLevels {
         /// Which router.
         router: RouterId,
@@ -241,9 +242,12 @@ pub struct WorkerStats {
     pub events_dropped: u64,
 }
 
+#[derive(Default)]
 struct Router {
     transports: FxHashSet<TransportKey>,
     producers: FxHashMap<ProducerId, ProducerKey>,
+    /// When levels were told last, or there were none to tell.
+    levels_told: Option<Instant>,
     /// Who spoke most so far.
     speaker: Option<ProducerId>,
 }

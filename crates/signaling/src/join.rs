@@ -11,9 +11,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use protocol::limits::Limits;
+use protocol::{ErrorBody, ErrorCode, RoomId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use protocol::{ErrorBody, ErrorCode, RoomId};
 
 use crate::limits::{AddressLimits, ClientAddress};
 use crate::requests::decode_object;

@@ -40,7 +40,9 @@ fn nodes_agree_and_nobody_is_lost_or_left_behind() {
         knew_the_room += world.knew_the_room;
         fences += world.fences;
     });
-    println!("{joined} joins, {stayed} stayed, {started_anew} starts anew, {knew_the_room} in the middle of a room, {fences} fences");
+    println!(
+        "{joined} joins, {stayed} stayed, {started_anew} starts anew, {knew_the_room} in the middle of a room, {fences} fences"
+    );
     assert!(joined > 0 && stayed > 0, "people come in and stay at all: {joined}, {stayed}");
     assert!(knew_the_room > 0 && fences > 0, "nodes find the room again, and are fenced");
 }

@@ -47,6 +47,7 @@ fn the_simulation_reaches_every_outcome_and_change() {
         "resumed",
         "closed",
         "renamed",
+        "chat",
         "codecs",
         "dataAdded",
         "dataClosed",
@@ -146,6 +147,7 @@ impl World {
             RoomEvent::Joined { session, .. } | RoomEvent::Resumed { session, .. } => Some(*session),
             RoomEvent::Left {}
             | RoomEvent::Renamed { .. }
+            | RoomEvent::ChatSent { .. }
             | RoomEvent::ProducerAdded { .. }
             | RoomEvent::ProducerPaused { .. }
             | RoomEvent::ProducerResumed { .. }
@@ -200,7 +202,8 @@ impl World {
             38..42 => RoomEvent::GraceExpired {},
             42..48 => RoomEvent::SourcesExpired {},
             48..52 => RoomEvent::Left {},
-            52..56 => RoomEvent::Renamed { name },
+            52..54 => RoomEvent::Renamed { name },
+            54..56 => RoomEvent::ChatSent { text: name },
             56..74 => RoomEvent::ProducerAdded { source, kind, paused: self.rng.random() },
             74..81 => RoomEvent::ProducerPaused { source },
             81..88 => RoomEvent::ProducerResumed { source },
@@ -319,7 +322,7 @@ impl World {
 }
 
 /// What a client does with a change.
-fn follow(RoomSnapshot { participants: view, video_codecs, .. }: &mut RoomSnapshot, change: &Change) {
+fn follow(RoomSnapshot { participants: view, video_codecs, chat, .. }: &mut RoomSnapshot, change: &Change) {
     let find = |view: &mut Vec<ParticipantView>, id: ParticipantId| {
         view.iter().position(|participant| participant.id == id).expect("somebody whom the client knows")
     };
@@ -374,8 +377,16 @@ fn follow(RoomSnapshot { participants: view, video_codecs, .. }: &mut RoomSnapsh
             assert_ne!(video_codecs, agreed, "only what is different is told");
             video_codecs.clone_from(agreed);
         }
+        Change::ChatSent { message } => {
+            assert!(chat.last().is_none_or(|last| last.number + 1 == message.number), "without gaps");
+            chat.push(message.clone());
+            if chat.len() > 200 {
+                chat.remove(0);
+            }
+        }
         Change::Ended => {
             assert!(view.is_empty(), "a room ends when nobody is in");
+            chat.clear();
             video_codecs.clear();
         }
     }
@@ -395,6 +406,7 @@ fn name(change: &Change) -> &'static str {
         Change::DataProducerAdded { .. } => "dataAdded",
         Change::DataProducerClosed { .. } => "dataClosed",
         Change::Renamed { .. } => "renamed",
+        Change::ChatSent { .. } => "chat",
         Change::VideoCodecsChanged { .. } => "codecs",
         Change::Ended => "ended",
     }

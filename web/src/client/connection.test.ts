@@ -17,7 +17,7 @@ const place = (token: string, node = 'a'): JoinPlaceReply => ({
 });
 
 function welcome(sessionToken: string, seq: number): Welcome {
-  return { participantId: 'me', sessionToken, room: { roomId: 'r', seq, participants: [], videoCodecs: [] } };
+  return { participantId: 'me', sessionToken, room: { roomId: 'r', seq, participants: [], videoCodecs: [], chat: [] } };
 }
 
 /** A server of which each test says how it answers the next attempts; a node of it says only what it is told to. */

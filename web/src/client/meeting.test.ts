@@ -82,6 +82,7 @@ function welcome(node: string, own: string[]): Welcome {
         { id: 'me', name: 'Me', producers: producers('me', own), dataProducers: [] },
       ],
       videoCodecs: [],
+      chat: [],
     },
     sendTransport: { id: `${node}-send` } as TransportOptions,
     recvTransport: { id: `${node}-recv` } as TransportOptions,

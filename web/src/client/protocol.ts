@@ -433,6 +433,20 @@ export type ParticipantView = {
   dataProducers: Array<DataProducerView>;
 };
 
+/** What somebody wrote to the room. */
+export type ChatMessage = {
+  /** The room's messages are numbered from 1 in their order, without gaps. */
+  number: number;
+  /** Who wrote it; they may be gone. */
+  participantId: ParticipantId;
+  /** What they were called then. */
+  name: string;
+  /** As they typed it: no markup. */
+  text: string;
+  /** When the room took it, in milliseconds since the Unix epoch. */
+  timeMs: number;
+};
+
 /** Everything that a member needs to know of a room to draw it. */
 export type RoomSnapshot = {
   /** Which room. */
@@ -443,6 +457,8 @@ export type RoomSnapshot = {
   participants: Array<ParticipantView>;
   /** The video codecs that everybody in the room can receive, as `video/VP8`, the server's first choice first. */
   videoCodecs: Array<string>;
+  /** The newest messages, oldest first. */
+  chat: Array<ChatMessage>;
 };
 
 /** `POST /api/v1/rooms/{room}/join`: where to go and what to bring. */
@@ -683,6 +699,12 @@ export type Request = {
     consumerId: ConsumerId;
   };
 } | {
+  event: "sendChatMessage";
+  data: {
+    /** What, trimmed; 1 byte to `chat_message_bytes_max`. */
+    text: string;
+  };
+} | {
   event: "produceData";
   data: {
     /** The send transport. */
@@ -821,6 +843,14 @@ export type Notification = {
     participantId: ParticipantId;
     /** What others read from now on. */
     name: string;
+  };
+} | {
+  event: "chatMessage";
+  data: {
+    /** The room's count of applied events. */
+    seq: number;
+    /** What. */
+    message: ChatMessage;
   };
 } | {
   event: "producerAdded";
@@ -1000,6 +1030,7 @@ export type RequestMap = {
   setPriority: { data: RequestData<"setPriority">; reply: Record<string, never> };
   getStats: { data: RequestData<"getStats">; reply: TransportStats };
   closeConsumer: { data: RequestData<"closeConsumer">; reply: Record<string, never> };
+  sendChatMessage: { data: RequestData<"sendChatMessage">; reply: Record<string, never> };
   produceData: { data: RequestData<"produceData">; reply: { id: DataProducerId } };
   closeDataProducer: { data: RequestData<"closeDataProducer">; reply: Record<string, never> };
   consumeData: { data: RequestData<"consumeData">; reply: { dataConsumers: Array<ConsumeDataResult> } };

@@ -12,6 +12,7 @@ function room(): Roster {
     seq: 1,
     participants: [{ id: anna, name: 'Anna', producers, dataProducers: [] }],
     videoCodecs: [],
+    chat: [],
   });
   return roster;
 }
@@ -62,6 +63,7 @@ describe('Roster', () => {
       seq: 9,
       participants: [{ id: anna, name: 'Anna', producers, dataProducers: [] }],
       videoCodecs: [],
+      chat: [],
     });
     expect(roster.get(anna)?.media.mic).toEqual({ producerId: `${anna}-mic`, paused: true, track, unsupported: false });
     roster.setTrack(`${anna}-mic`, undefined);

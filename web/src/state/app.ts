@@ -1,13 +1,16 @@
-import { parseRoom, roomPath } from './room-name';
+import { roomOfPath, roomPath } from './room-name';
 import { RoomSession } from './room-session';
 import { Store } from './store';
 
-export type Page = { name: 'start'; badLink: boolean } | { name: 'room'; session: RoomSession };
+/** What is wrong with an address that shows the start page instead. */
+export type BadLink = 'name' | 'path';
+
+export type Page = { name: 'start'; badLink: BadLink | undefined } | { name: 'room'; session: RoomSession };
 
 /** Which page is shown, from the address. */
 export class App extends Store<Page> {
   constructor() {
-    super({ name: 'start', badLink: false });
+    super({ name: 'start', badLink: undefined });
     globalThis.addEventListener('popstate', () => this.#show());
     const [navigation] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];
     this.#show(navigation?.type === 'reload');
@@ -21,27 +24,19 @@ export class App extends Store<Page> {
 
   #show(reloaded = false): void {
     const before = this.get();
-    const wanted = /^\/r\/(.+)$/.exec(location.pathname)?.[1];
-    const room = wanted === undefined ? undefined : parseRoom(decode(wanted));
+    const room = roomOfPath(location.pathname);
     if (before.name === 'room') {
       if (before.session.room === room) return;
       before.session.close();
     }
     if (room === undefined) {
-      this.set({ name: 'start', badLink: location.pathname !== '/' });
+      const isRoomPath = /^\/r\/[^/]+\/?$/.test(location.pathname);
+      this.set({ name: 'start', badLink: location.pathname === '/' ? undefined : isRoomPath ? 'name' : 'path' });
       return;
     }
     if (location.pathname !== roomPath(room)) history.replaceState(null, '', roomPath(room) + location.search);
     const session = new RoomSession(room);
     this.set({ name: 'room', session });
     void session.open({ reloaded });
-  }
-}
-
-function decode(segment: string): string {
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return '';
   }
 }

@@ -11,6 +11,17 @@ export function isApple(userAgent: string = globalThis.navigator?.userAgent ?? '
   return /Mac|iPhone|iPad/.test(userAgent);
 }
 
+type Pressed = Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'shiftKey' | 'altKey' | 'repeat'>;
+
+/** What a key press turns on or off. On a Mac, Ctrl with a letter moves the caret in a text. */
+export function shortcut(pressed: Pressed, apple = isApple()): 'mic' | 'camera' | undefined {
+  const { key, ctrlKey, metaKey, shiftKey, altKey, repeat } = pressed;
+  const held = apple ? metaKey && !ctrlKey : ctrlKey && !metaKey;
+  if (!held || shiftKey || altKey || repeat) return undefined;
+  if (key.toLowerCase() === 'd') return 'mic';
+  return key.toLowerCase() === 'e' ? 'camera' : undefined;
+}
+
 /** Whether an address is this computer's for whoever opens it. */
 export function isLoopback(hostname: string = globalThis.location?.hostname ?? ''): boolean {
   return /^(127(\.\d+){3}|\[::1\]|(.+\.)?localhost)$/.test(hostname);

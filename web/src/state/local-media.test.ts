@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { LocalMedia, problemOf } from './local-media';
+import { describe, expect, it, vi } from 'vitest';
+import { isLive, LocalMedia, problemOf } from './local-media';
 
 class FakeTrack extends EventTarget {
   readonly kind: string;
@@ -96,6 +96,41 @@ describe('LocalMedia', () => {
     await new Promise((resolve) => setTimeout(resolve));
     expect(fake.asked).toHaveLength(2);
     expect(local.get().camera.track).not.toBe(first);
+  });
+
+  it('says that a device was lost that no other replaces, until the person knows', async () => {
+    let gone = false;
+    const fake = devices(() => {
+      if (gone) throw new DOMException('', 'NotFoundError');
+    });
+    const local = media(fake);
+    await local.setOn('mic', true);
+    gone = true;
+    local.get().mic.track?.dispatchEvent(new Event('ended'));
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(local.get().mic).toMatchObject({ on: false, problem: 'missing', lost: true });
+    local.dismissLoss();
+    expect(local.get().mic).toMatchObject({ problem: 'missing', lost: false });
+    await local.setOn('camera', true);
+    expect(local.get().camera, 'it never gave anything').toMatchObject({ problem: 'missing', lost: false });
+  });
+
+  it('gives nothing while the browser asks, which it says after a second', async () => {
+    vi.useFakeTimers();
+    let answer = (_: MediaStream) => {};
+    const { getUserMedia } = devices();
+    const local = media({ getUserMedia: () => new Promise((resolve) => (answer = resolve)) });
+    const opening = local.setOn('mic', true);
+    await vi.advanceTimersByTimeAsync(999);
+    expect(local.get().mic).toMatchObject({ on: true, starting: true, asking: false });
+    expect(isLive(local.get().mic)).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(local.get().mic.asking).toBe(true);
+    answer(await getUserMedia({ audio: true }));
+    await opening;
+    expect(local.get().mic).toMatchObject({ starting: false, asking: false });
+    expect(isLive(local.get().mic)).toBe(true);
+    vi.useRealTimers();
   });
 
   it('has a reason for every refusal', async () => {

@@ -10,9 +10,13 @@ export interface LocalDevice {
   /** What the person wants. */
   on: boolean;
   starting: boolean;
+  /** It is starting for so long that the browser's question is likely to wait for an answer. */
+  asking: boolean;
   /** A muted microphone keeps its track, disabled; a camera that is off has none, so that its light is off. */
   track: MediaStreamTrack | undefined;
   problem: Problem | undefined;
+  /** It gave something until it got the problem. */
+  lost: boolean;
 }
 
 export type LocalMediaState = Record<LocalKind, LocalDevice>;
@@ -22,9 +26,20 @@ export interface LocalMediaOptions {
   /** The device to use, empty for the browser's default. */
   deviceId(kind: LocalKind): string;
   mediaDevices?: Pick<MediaDevices, 'getUserMedia'> | undefined;
+  /** Whether the browser has to ask for the device; where that cannot be told, a browser that takes long asks. */
+  permission?(kind: LocalKind): Promise<PermissionState>;
 }
 
-const OFF: LocalDevice = { on: false, starting: false, track: undefined, problem: undefined };
+const OFF: LocalDevice = {
+  on: false,
+  starting: false,
+  asking: false,
+  track: undefined,
+  problem: undefined,
+  lost: false,
+};
+/** A device that may be used starts sooner as a rule. */
+const ASKING_MS = 1_000;
 
 /** One's own microphone and camera. */
 export class LocalMedia extends Store<LocalMediaState> {
@@ -39,8 +54,7 @@ export class LocalMedia extends Store<LocalMediaState> {
 
   /** Opens what is wanted and not open yet, with one question of the browser where it can be one. */
   async start(wanted: Record<LocalKind, boolean>): Promise<void> {
-    const open = (kind: LocalKind) => this.get()[kind].on && this.get()[kind].track?.readyState === 'live';
-    const kinds = (['mic', 'camera'] as const).filter((kind) => wanted[kind] && !open(kind));
+    const kinds = (['mic', 'camera'] as const).filter((kind) => wanted[kind] && !isLive(this.get()[kind]));
     if (kinds.length < 2) {
       await Promise.all(kinds.map((kind) => this.setOn(kind, true)));
       return;
@@ -64,7 +78,7 @@ export class LocalMedia extends Store<LocalMediaState> {
       this.#asked[kind] += 1;
       if (kind === 'mic' && track) {
         track.enabled = false;
-        this.#change(kind, { on: false });
+        this.#change(kind, { ...OFF, track });
       } else {
         track?.stop();
         this.#change(kind, OFF);
@@ -97,7 +111,12 @@ export class LocalMedia extends Store<LocalMediaState> {
     }
   }
 
-  async #reopen(kind: LocalKind): Promise<void> {
+  /** The person knows that a device was lost. */
+  dismissLoss(): void {
+    for (const kind of ['mic', 'camera'] as const) this.#change(kind, { lost: false });
+  }
+
+  async #reopen(kind: LocalKind, lost = false): Promise<void> {
     const number = this.#begin(kind);
     try {
       const stream = await this.#open([kind]);
@@ -105,14 +124,23 @@ export class LocalMedia extends Store<LocalMediaState> {
     } catch (thrown) {
       if (this.#asked[kind] !== number) return;
       this.get()[kind].track?.stop();
-      this.#change(kind, { ...OFF, problem: problemOf(thrown) });
+      this.#change(kind, { ...OFF, problem: problemOf(thrown), lost });
     }
   }
 
   #begin(kind: LocalKind): number {
     this.#asked[kind] += 1;
-    this.#change(kind, { on: true, starting: true, problem: undefined });
-    return this.#asked[kind];
+    const number = this.#asked[kind];
+    this.#change(kind, { on: true, starting: true, asking: false, problem: undefined, lost: false });
+    setTimeout(() => this.#askingNow(kind, number), ASKING_MS);
+    return number;
+  }
+
+  async #askingNow(kind: LocalKind, number: number): Promise<void> {
+    const waits = () => this.#asked[kind] === number && this.get()[kind].starting;
+    if (!waits()) return;
+    const permission = await this.#options.permission?.(kind).catch(() => undefined);
+    if (permission !== 'granted' && waits()) this.#change(kind, { asking: true });
   }
 
   #opened(kind: LocalKind, number: number | undefined, track: MediaStreamTrack | undefined): void {
@@ -121,11 +149,11 @@ export class LocalMedia extends Store<LocalMediaState> {
       return;
     }
     this.get()[kind].track?.stop();
-    this.#change(kind, { on: true, starting: false, track, problem: undefined });
+    this.#change(kind, { ...OFF, on: true, track });
     track.addEventListener('ended', () => {
       // Pulled out, or the permission was taken away. Another device may do.
       if (this.get()[kind].track !== track) return;
-      if (this.get()[kind].on) void this.#reopen(kind);
+      if (this.get()[kind].on) void this.#reopen(kind, true);
       else this.#change(kind, OFF);
     });
   }
@@ -156,6 +184,11 @@ export class LocalMedia extends Store<LocalMediaState> {
   #change(kind: LocalKind, change: Partial<LocalDevice>): void {
     this.update({ [kind]: { ...this.get()[kind], ...change } });
   }
+}
+
+/** Whether it gives picture or sound now. */
+export function isLive({ on, track }: LocalDevice): boolean {
+  return on && track?.readyState === 'live';
 }
 
 export function problemOf(thrown: unknown): Problem {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cleanName, displayNames, initials, stableIndex, truncateName } from './names';
+import { cleanName, displayNames, initials, shortenName, stableIndex, truncateName } from './names';
 
 describe('names', () => {
   it('gives the second of the same name a mark', () => {
@@ -19,6 +19,11 @@ describe('names', () => {
   it('cuts long names between characters', () => {
     expect(truncateName('äääää', 5)).toBe('ää');
     expect(truncateName('a👩‍🚀b', 6)).toBe('a');
+  });
+
+  it('shortens what has too many characters for its place', () => {
+    expect(shortenName('👩‍🚀👩‍🚀👩‍🚀', 3)).toBe('👩‍🚀👩‍🚀👩‍🚀');
+    expect(shortenName('Anna Maria Schmidt', 6)).toBe('Anna…');
   });
 
   it('makes initials of first and last word', () => {

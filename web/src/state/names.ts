@@ -33,6 +33,17 @@ export function truncateName(name: string, bytes: number): string {
   return kept;
 }
 
+/** `name`, or its beginning and an ellipsis if it has more characters, as people see them, than `length`. */
+export function shortenName(name: string, length: number): string {
+  const characters = Array.from(new Intl.Segmenter().segment(name), ({ segment }) => segment);
+  return characters.length <= length
+    ? name
+    : `${characters
+        .slice(0, length - 1)
+        .join('')
+        .trimEnd()}…`;
+}
+
 /** One or two letters for a picture-less tile. */
 export function initials(name: string): string {
   const words = cleanName(name)

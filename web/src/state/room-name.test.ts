@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isRoomName, parseRoom, randomRoomName, readTyped } from './room-name';
+import { isRoomName, parseRoom, randomRoomName, readTyped, roomOfPath } from './room-name';
 
 describe('room names', () => {
   it('are long enough not to be guessed, and valid', () => {
@@ -23,6 +23,24 @@ describe('room names', () => {
       expect(readTyped(text, 'meet.example'), text).toEqual({ problem: 'elsewhere', host: 'other.example' });
     }
     expect(readTyped('meet.example:8443/r/daily', 'meet.example')).toMatchObject({ problem: 'elsewhere' });
+  });
+
+  it('are taken from links to this computer, by whatever name', () => {
+    for (const here of ['localhost:4400', '127.0.0.1:4400', '[::1]:4400']) {
+      expect(readTyped('http://127.0.0.1:4400/r/daily', here), here).toEqual({ room: 'daily' });
+      expect(readTyped('localhost:4400/r/daily', here), here).toEqual({ room: 'daily' });
+      expect(readTyped('http://localhost:4401/r/daily', here), here).toMatchObject({ problem: 'elsewhere' });
+      expect(readTyped('http://meet.example:4400/r/daily', here), here).toMatchObject({ problem: 'elsewhere' });
+    }
+  });
+
+  it('are read from the path of a page', () => {
+    expect(roomOfPath('/r/team-sync')).toBe('team-sync');
+    expect(roomOfPath('/r/team-sync/')).toBe('team-sync');
+    expect(roomOfPath('/r/Team%20Sync')).toBe('team-sync');
+    for (const bad of ['/', '/r/', '/r/a/b', '/r/%E2%82%AC', '/r/%', '/x/r/daily']) {
+      expect(roomOfPath(bad), bad).toBeUndefined();
+    }
   });
 
   it('are too long, or no names at all', () => {

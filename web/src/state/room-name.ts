@@ -1,3 +1,5 @@
+import { isLoopback } from './browser';
+
 /** Without the pairs that are hard to tell apart when read aloud or off paper. */
 const ALPHABET = 'abcdefghijkmnpqrstuvwxyz23456789';
 /** 26 letters of 5 bits: at least 128 bits, so that a room cannot be found by guessing. */
@@ -25,16 +27,37 @@ export function randomRoomName(
 /** Reads what was typed on a page of `host`: a link to another server is not taken for a room of this one. */
 export function readTyped(text: string, host: string): Typed {
   const there = hostOfLink(text.trim());
-  if (there !== undefined && there !== host) return { problem: 'elsewhere', host: there };
+  if (there !== undefined && !isSameServer(there, host)) return { problem: 'elsewhere', host: there };
   const name = nameIn(text);
   if (isRoomName(name)) return { room: name };
   return { problem: CHARACTERS.test(name) ? 'tooLong' : 'noName' };
 }
 
-/** The room of a page's address; `undefined` if there is none. */
+/** The room of a page's path; `undefined` if there is none. */
+export function roomOfPath(path: string): string | undefined {
+  const segment = /^\/r\/([^/]+)\/?$/.exec(path)?.[1];
+  return segment === undefined ? undefined : parseRoom(decode(segment));
+}
+
+/** The room that `text` names; `undefined` if there is none. */
 export function parseRoom(text: string): string | undefined {
   const name = nameIn(text);
   return isRoomName(name) ? name : undefined;
+}
+
+function decode(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return '';
+  }
+}
+
+/** Whether two hosts, with their ports, are the same server: this computer has several names. */
+function isSameServer(one: string, other: string): boolean {
+  if (one === other) return true;
+  const [here, there] = [one, other].map((host) => /^(.*?)(:\d+)?$/.exec(host) ?? []);
+  return here?.[2] === there?.[2] && [here, there].every((host) => isLoopback(host?.[1] ?? ''));
 }
 
 function nameIn(text: string): string {

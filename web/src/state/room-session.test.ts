@@ -66,7 +66,7 @@ describe('RoomSession', () => {
     await room.join('Anna');
     expect(room.get()).toMatchObject({ name: 'ended', code: 'unreachable' });
     await vi.advanceTimersByTimeAsync(1_999);
-    expect(room.get()).toEqual({ name: 'ended', code: 'unreachable', retryInSeconds: expect.any(Number) });
+    expect(room.get()).toMatchObject({ name: 'ended', code: 'unreachable', retryInSeconds: expect.any(Number) });
     await vi.advanceTimersByTimeAsync(2_001);
     expect(room.get().name).toBe('meeting');
     expect(start, 'a browser that asks first would ask at each attempt').not.toHaveBeenCalled();
@@ -89,12 +89,49 @@ describe('RoomSession', () => {
     room.close();
   });
 
+  it('closes the devices of who waits long for the server', async () => {
+    const join = vi.fn(async () => new FakeMeeting());
+    join.mockRejectedValue(new Failure('draining', '', true));
+    const room = session(join);
+    const on = { on: true, starting: false, asking: false, track: undefined, problem: undefined, lost: false };
+    room.media.update({ mic: on });
+    await room.join('Anna');
+    await vi.advanceTimersByTimeAsync(55_000);
+    expect(room.media.get().mic.on).toBe(true);
+    await vi.advanceTimersByTimeAsync(15_000);
+    expect(room.media.get().mic.on, 'nobody is heard who does not know it').toBe(false);
+    expect(room.get()).toMatchObject({ name: 'ended', turnedOff: true });
+    await room.toggle('camera');
+    expect(room.get()).toMatchObject({ name: 'ended', turnedOff: false });
+    room.media.update({ mic: on });
+    await vi.advanceTimersByTimeAsync(50_000);
+    expect(room.media.get().mic.on, 'who is there has another minute').toBe(true);
+    room.close();
+  });
+
+  it('can give up joining, and leaves what it gets into all the same', async () => {
+    const late = new FakeMeeting();
+    let arrive = (_: FakeMeeting) => {};
+    const join = vi.fn(() => new Promise<FakeMeeting>((resolve) => (arrive = resolve)));
+    const room = session(join);
+    const joining = room.join('Anna');
+    room.cancel();
+    expect(room.get()).toEqual({ name: 'greenRoom' });
+    const meeting = new FakeMeeting();
+    join.mockResolvedValueOnce(meeting);
+    await room.join('Anna');
+    arrive(late);
+    await joining;
+    expect(late.leave).toHaveBeenCalledOnce();
+    expect(room.get()).toEqual({ name: 'meeting', meeting });
+  });
+
   it('does not try again by itself when it was taken over elsewhere', async () => {
     const meeting = new FakeMeeting();
     const room = session(async () => meeting);
     await room.join('Anna');
     meeting.end(new Failure('superseded', ''));
-    expect(room.get()).toEqual({ name: 'ended', code: 'superseded', retryInSeconds: undefined });
+    expect(room.get()).toMatchObject({ name: 'ended', code: 'superseded', retryInSeconds: undefined });
   });
 
   it('leaves a meeting whose page was closed while it was being joined', async () => {

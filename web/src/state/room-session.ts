@@ -1,4 +1,12 @@
-import type { Failure, FailureCode, JoinOptions, Meeting, ProducerId, View } from '../client';
+import {
+  Failure,
+  type FailureCode,
+  type JoinOptions,
+  joinMeeting,
+  type Meeting,
+  type ProducerId,
+  type View,
+} from '../client';
 import { captureSize } from './capture';
 import { DeviceList } from './devices';
 import { type LocalKind, LocalMedia } from './local-media';
@@ -16,9 +24,15 @@ export type Phase =
   | { name: 'left' }
   /**
    * Refused, or ended by the server. `retryInSeconds` counts down to 0, which is
-   * while it tries, where trying again may help by itself.
+   * while it tries, where trying again may help by itself. `turnedOff` says that nobody saw or heard for so long
+   * that the devices were closed.
    */
-  | { name: 'ended'; code: FailureCode; retryInSeconds: number | undefined };
+  | { name: 'ended'; code: FailureCode; retryInSeconds: number | undefined; turnedOff: boolean };
+
+/** Whether somebody waits on the page for being let in, with the devices as they are. */
+export function isWaiting(phase: Phase): boolean {
+  return phase.name === 'ended' && phase.retryInSeconds !== undefined;
+}
 
 export type DeviceKind = LocalKind | 'speaker';
 
@@ -38,11 +52,10 @@ const PASSING: FailureCode[] = [
   'internal',
 ];
 
-/** The meeting's code comes only when a room is opened: the start page is small. */
-const loadAndJoin: JoinMeeting = async (options) => {
-  const client = await import('../client');
-  return client.joinMeeting(options);
-};
+async function permission(kind: LocalKind): Promise<PermissionState> {
+  const name = kind === 'mic' ? 'microphone' : 'camera';
+  return (await navigator.permissions.query({ name: name as PermissionName })).state;
+}
 
 /** A room's page from the green room to the end: one's devices, and the meeting they are sent to. */
 export class RoomSession extends Store<Phase> {
@@ -53,19 +66,22 @@ export class RoomSession extends Store<Phase> {
   readonly #join: JoinMeeting;
   #failingSince: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Counts the attempts to join; the running one has this number, where one runs. */
+  #attempt = 0;
   #joining = false;
   #closed = false;
 
   constructor(
     room: string,
     {
-      join = loadAndJoin,
+      join = joinMeeting,
       preferences = new PreferenceStore(),
       devices = new DeviceList(),
       media = new LocalMedia({
         capture: captureSize(globalThis.location?.search ?? ''),
         deviceId: (kind) => preferences.get()[kind],
         mediaDevices: globalThis.navigator?.mediaDevices,
+        permission,
       }),
     }: { join?: JoinMeeting; preferences?: PreferenceStore; devices?: DeviceList; media?: LocalMedia } = {},
   ) {
@@ -91,6 +107,8 @@ export class RoomSession extends Store<Phase> {
     const before = this.get();
     if (this.#closed || this.#joining || before.name === 'meeting') return;
     this.#joining = true;
+    this.#attempt += 1;
+    const attempt = this.#attempt;
     const cleaned = truncateName(cleanName(name), NAME_BYTES_MAX);
     this.preferences.update({ name: cleaned });
     this.#stopRetrying();
@@ -99,17 +117,32 @@ export class RoomSession extends Store<Phase> {
       const resumeToken = tabSession(this.room)?.token;
       const { videoCodec } = this.preferences.get();
       const meeting = await this.#join({ room: this.room, name: cleaned, resumeToken, videoCodec });
+      if (this.#closed || this.#attempt !== attempt) {
+        meeting.leave();
+        return;
+      }
       this.#joining = false;
       this.#joined(meeting);
     } catch (thrown) {
+      if (this.#attempt !== attempt) return;
       this.#joining = false;
-      // Without the shape of a failure it is the meeting's code that could not be loaded.
-      this.#ended((thrown as Partial<Failure>).code ?? 'unreachable');
+      this.#ended(Failure.from(thrown).code);
     }
+  }
+
+  /** Gives up the attempt to join that is running. */
+  cancel(): void {
+    if (!this.#joining) return;
+    this.#attempt += 1;
+    this.#joining = false;
+    // Another attempt is somebody new: as the same participant the two would push each other out.
+    forgetTabSession();
+    this.set({ name: 'greenRoom' });
   }
 
   /** From an end page back in, with the devices as they were. */
   async rejoin(): Promise<void> {
+    this.#isHere();
     const { micOn, cameraOn, name } = this.preferences.get();
     void this.media.start({ mic: micOn, camera: cameraOn });
     await this.join(name, true);
@@ -127,9 +160,15 @@ export class RoomSession extends Store<Phase> {
   /** Resolves when the device is on or off, or has a problem. */
   async toggle(kind: LocalKind): Promise<void> {
     const on = !this.media.get()[kind].on;
+    this.#isHere();
     this.preferences.update(kind === 'mic' ? { micOn: on } : { cameraOn: on });
     await this.media.setOn(kind, on);
     void this.devices.refresh();
+  }
+
+  /** Tries again to send what could not be sent. */
+  sendAgain(): void {
+    this.#sendMedia();
   }
 
   /** Tries again to open what has a problem. */
@@ -165,10 +204,6 @@ export class RoomSession extends Store<Phase> {
   }
 
   #joined(meeting: Meeting): void {
-    if (this.#closed) {
-      meeting.leave();
-      return;
-    }
     this.#failingSince = undefined;
     const keep = (token: string | undefined) => token && keepTabSession({ room: this.room, token });
     keep(meeting.sessionToken);
@@ -186,13 +221,30 @@ export class RoomSession extends Store<Phase> {
     if (!PASSING.includes(code)) {
       forgetTabSession();
       this.media.stop();
-      this.set({ name: 'ended', code, retryInSeconds: undefined });
+      this.set({ name: 'ended', code, retryInSeconds: undefined, turnedOff: false });
       return;
     }
     this.#failingSince ??= Date.now();
-    const most = Date.now() - this.#failingSince < RETRY_OFTEN_MS ? RETRY_MS_MAX.soon : RETRY_MS_MAX.later;
+    const often = Date.now() - this.#failingSince < RETRY_OFTEN_MS;
+    if (!often) this.#turnOff();
+    const most = often ? RETRY_MS_MAX.soon : RETRY_MS_MAX.later;
     // Everybody on a server loses it at the same time, and shall not come back in the same instant.
     this.#countDown(code, most * (0.5 + Math.random() / 2));
+  }
+
+  /** Somebody who does something on the page sees what their devices do. */
+  #isHere(): void {
+    this.#failingSince = undefined;
+    const phase = this.get();
+    if (phase.name === 'ended') this.set({ ...phase, turnedOff: false });
+  }
+
+  /** Whoever is away from the page meanwhile does not want to be seen and heard when the server comes back. */
+  #turnOff(): void {
+    const { mic, camera } = this.media.get();
+    const phase = this.get();
+    if (phase.name === 'ended' && (mic.on || camera.on)) this.set({ ...phase, turnedOff: true });
+    this.media.stop();
   }
 
   #countDown(code: FailureCode, delay: number): void {
@@ -202,7 +254,9 @@ export class RoomSession extends Store<Phase> {
     }
     const seconds = Math.ceil(delay / 1_000);
     const rest = (seconds - 1) * 1_000;
-    this.set({ name: 'ended', code, retryInSeconds: seconds });
+    const before = this.get();
+    const turnedOff = before.name === 'ended' && before.turnedOff;
+    this.set({ name: 'ended', code, retryInSeconds: seconds, turnedOff });
     this.#timer = setTimeout(() => this.#countDown(code, rest), delay - rest);
   }
 

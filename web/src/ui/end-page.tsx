@@ -1,10 +1,12 @@
 import './styles/end.css';
 import { DoorOpen, MonitorSmartphone, RotateCw, ServerCrash, ShieldX, Users, WifiOff } from 'lucide-react';
-import { useEffect, useRef } from 'react';
 import type { FailureCode } from '../client';
-import type { Phase, RoomSession } from '../state/room-session';
+import { isWaiting, type Phase, type RoomSession } from '../state/room-session';
 import { Logo } from './parts/logo';
+import { SlowJoin } from './parts/slow-join';
+import { ToggleButtons } from './parts/toggle-buttons';
 import { texts } from './texts';
+import { useFocusedHeading } from './use-focus';
 
 interface EndPageProps {
   phase: Extract<Phase, { name: 'left' | 'ended' }>;
@@ -24,14 +26,11 @@ const icons: Partial<Record<FailureCode, typeof DoorOpen>> = {
 
 /** After the meeting, or instead of it: why, and what to do next. */
 export function EndPage({ phase, session, go }: EndPageProps) {
-  const heading = useRef<HTMLHeadingElement>(null);
   const left = phase.name === 'left';
   const { title, text } = left ? { title: texts.end.leftTitle, text: texts.end.left } : texts.end.of(phase.code);
   const Icon = left ? DoorOpen : (icons[phase.code] ?? ServerCrash);
   const retryInSeconds = left ? undefined : phase.retryInSeconds;
-
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another reason is another page to a screen reader.
-  useEffect(() => heading.current?.focus(), [title]);
+  const heading = useFocusedHeading(title);
 
   const again = () => {
     if (retryInSeconds !== undefined) return texts.end.tryNow;
@@ -66,13 +65,25 @@ export function EndPage({ phase, session, go }: EndPageProps) {
           </button>
         </div>
         <p className="hint">{retryInSeconds !== undefined && texts.end.retryIn(retryInSeconds)}</p>
+        {phase.name === 'ended' && isWaiting(phase) && (
+          <section className="end-devices" aria-labelledby="come-back-with">
+            <h2 id="come-back-with">{texts.end.comeBackWith}</h2>
+            <div>
+              <ToggleButtons session={session} />
+            </div>
+            <p className="hint" role="status">
+              {phase.turnedOff && texts.end.turnedOff}
+            </p>
+          </section>
+        )}
       </main>
     </div>
   );
 }
 
 /** On the way back in. */
-export function JoiningPage({ go }: { go: (path: string) => void }) {
+export function JoiningPage({ session, go }: { session: RoomSession; go: (path: string) => void }) {
+  const heading = useFocusedHeading(texts.greenRoom.joining);
   return (
     <div className="page">
       <header className="page-header">
@@ -80,9 +91,10 @@ export function JoiningPage({ go }: { go: (path: string) => void }) {
       </header>
       <main className="end" aria-busy="true">
         <span className="spinner large" aria-hidden="true" />
-        <p className="lead" role="status">
+        <h1 ref={heading} tabIndex={-1}>
           {texts.greenRoom.joining}
-        </p>
+        </h1>
+        <SlowJoin session={session} />
       </main>
     </div>
   );

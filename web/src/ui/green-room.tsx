@@ -5,8 +5,10 @@ import { NAME_BYTES_MAX, type RoomSession } from '../state/room-session';
 import { Avatar } from './parts/avatar';
 import { CopyLinkField } from './parts/copy-link';
 import { DevicePickers } from './parts/device-pickers';
-import { DeviceProblems } from './parts/device-problems';
+import { askingFor, DeviceProblems } from './parts/device-problems';
 import { Logo } from './parts/logo';
+import { MiddleCut } from './parts/middle-cut';
+import { SlowJoin } from './parts/slow-join';
 import { ToggleButtons } from './parts/toggle-buttons';
 import { VideoView } from './parts/video-view';
 import { texts } from './texts';
@@ -26,7 +28,7 @@ export function GreenRoom({ session, joining, go }: GreenRoomProps) {
       <header className="page-header">
         <Logo go={go} />
       </header>
-      <main className="green-room">
+      <main className="green-room" tabIndex={-1}>
         <section className="green-room-devices" aria-label={texts.devices.title}>
           <Preview session={session} name={name} />
           <DeviceProblems session={session} joining />
@@ -39,7 +41,10 @@ export function GreenRoom({ session, joining, go }: GreenRoomProps) {
 }
 
 function Preview({ session, name }: { session: RoomSession; name: string }) {
-  const { camera } = useStore(session.media);
+  const media = useStore(session.media);
+  const { camera } = media;
+  const asking = askingFor(media);
+  const off = camera.starting ? texts.greenRoom.cameraStarting : texts.greenRoom.cameraOff;
   return (
     <div className="preview">
       {camera.track ? (
@@ -47,7 +52,7 @@ function Preview({ session, name }: { session: RoomSession; name: string }) {
       ) : (
         <div className="preview-off">
           {cleanName(name) !== '' && !camera.starting && <Avatar name={name} />}
-          <p>{camera.starting ? texts.greenRoom.cameraStarting : texts.greenRoom.cameraOff}</p>
+          <p role="status">{asking ?? off}</p>
         </div>
       )}
       <div className="preview-buttons">
@@ -67,14 +72,17 @@ interface JoinFormProps {
 function JoinForm({ session, joining, name, setName }: JoinFormProps) {
   const [missing, setMissing] = useState(false);
   const input = useRef<HTMLInputElement>(null);
+  const heading = useRef<HTMLHeadingElement>(null);
 
   useEffect(() => {
     // Not on a touch screen, where the keyboard would cover one's own picture.
-    if (input.current?.value === '' && matchMedia('(hover: hover)').matches) input.current.focus();
+    const types = input.current?.value === '' && matchMedia('(hover: hover)').matches;
+    (types ? input : heading).current?.focus({ preventScroll: true });
   }, []);
 
   const submit = (event: FormEvent) => {
     event.preventDefault();
+    if (joining) return;
     if (cleanName(name) !== '') {
       void session.join(name);
       return;
@@ -85,7 +93,14 @@ function JoinForm({ session, joining, name, setName }: JoinFormProps) {
 
   return (
     <form className="join-form" onSubmit={submit} noValidate>
-      <h1>{texts.greenRoom.title}</h1>
+      <div className="join-head">
+        <h1 ref={heading} tabIndex={-1}>
+          {texts.greenRoom.title}
+        </h1>
+        <p className="join-room">
+          <span>{texts.greenRoom.meeting}</span> <MiddleCut text={session.room} />
+        </p>
+      </div>
       <label className="field">
         <span>{texts.greenRoom.nameLabel}</span>
         <input
@@ -106,9 +121,11 @@ function JoinForm({ session, joining, name, setName }: JoinFormProps) {
       <p id="name-problem" className="problem-line" role="alert">
         {missing && texts.greenRoom.nameMissing}
       </p>
-      <button type="submit" className="button primary large wide" disabled={joining} data-testid="join">
+      <button type="submit" className="button primary large wide" aria-disabled={joining} data-testid="join">
+        {joining && <span className="spinner" aria-hidden="true" />}
         {joining ? texts.greenRoom.joining : texts.greenRoom.join}
       </button>
+      {joining && <SlowJoin session={session} />}
       <CopyLinkField room={session.room} />
     </form>
   );

@@ -6,8 +6,11 @@ import { MeetingView } from '../state/meeting-view';
 import type { RoomSession } from '../state/room-session';
 import { AloneCard } from './parts/alone-card';
 import { AudioSinks } from './parts/audio-sinks';
+import { Banner } from './parts/banner';
 import { CopyLinkButton } from './parts/copy-link';
 import { DeviceDialog } from './parts/device-dialog';
+import { AskingForDevices, LostDevices } from './parts/device-problems';
+import { NotSent } from './parts/not-sent';
 import { Notices } from './parts/notices';
 import { Stage } from './parts/stage';
 import { ToggleButtons } from './parts/toggle-buttons';
@@ -62,7 +65,7 @@ function OpenMeeting({ session, view }: { session: RoomSession; view: MeetingVie
       {participants.length === 1 && participants[0]?.id === selfId && <AloneCard room={session.room} />}
       {/* biome-ignore lint/a11y/useSemanticElements: these are buttons, not the fields of a form. */}
       <div className="meeting-controls" role="group" aria-label={texts.controls.label}>
-        <ToggleButtons session={session} onProblem={() => setSettings(true)} />
+        <ToggleButtons session={session} notSent={state.notSent} onProblem={() => setSettings(true)} />
         <button
           type="button"
           className="round-button tip"
@@ -72,7 +75,7 @@ function OpenMeeting({ session, view }: { session: RoomSession; view: MeetingVie
         >
           <Settings aria-hidden="true" />
         </button>
-        <CopyLinkButton room={session.room} />
+        <CopyLinkButton room={session.room} onCopy={(copied) => view.say({ kind: copied ? 'copied' : 'notCopied' })} />
         <button
           type="button"
           className="round-button leave tip"
@@ -92,12 +95,15 @@ function OpenMeeting({ session, view }: { session: RoomSession; view: MeetingVie
       </div>
       <div className="meeting-banners">
         {away && (
-          <div className="banner" role="alert" data-testid="connection-banner">
+          <Banner role="alert" testId="connection-banner">
             <WifiOff aria-hidden="true" />
-            <span>{texts.meeting.reconnecting}</span>
+            <p>{texts.meeting.reconnecting}</p>
             <span className="spinner" aria-hidden="true" />
-          </div>
+          </Banner>
         )}
+        <AskingForDevices session={session} />
+        <LostDevices session={session} />
+        <NotSent session={session} view={view} />
         <AudioSinks sounds={sounds} speaker={speaker} />
       </div>
       <div className="meeting-corner">

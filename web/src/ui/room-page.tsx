@@ -1,5 +1,6 @@
 import { useEffect } from 'react';
-import type { RoomSession } from '../state/room-session';
+import { shortcut } from '../state/browser';
+import { isWaiting, type RoomSession } from '../state/room-session';
 import { EndPage, JoiningPage } from './end-page';
 import { GreenRoom } from './green-room';
 import { MeetingPage } from './meeting-page';
@@ -11,8 +12,6 @@ export function RoomPage({ session, go }: { session: RoomSession; go: (path: str
 
   useEffect(() => {
     document.title = `${session.room} · ${texts.product}`;
-    // While somebody chooses a camera the meeting's code arrives, so that joining does not wait for it.
-    void import('../client').catch(() => {});
     return () => {
       document.title = texts.product;
     };
@@ -20,21 +19,20 @@ export function RoomPage({ session, go }: { session: RoomSession; go: (path: str
 
   useEffect(() => {
     const pressed = (event: KeyboardEvent) => {
-      if (!(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey || event.repeat) return;
-      const kind = { d: 'mic', e: 'camera' }[event.key.toLowerCase()] as 'mic' | 'camera' | undefined;
-      if (!kind || phase.name === 'left' || phase.name === 'ended') return;
+      const kind = shortcut(event);
+      if (!kind || phase.name === 'left' || (phase.name === 'ended' && !isWaiting(phase))) return;
       event.preventDefault();
       void session.toggle(kind);
     };
     window.addEventListener('keydown', pressed);
     return () => window.removeEventListener('keydown', pressed);
-  }, [session, phase.name]);
+  }, [session, phase]);
 
   switch (phase.name) {
     case 'greenRoom':
       return <GreenRoom session={session} joining={false} go={go} />;
     case 'joining':
-      return phase.again ? <JoiningPage go={go} /> : <GreenRoom session={session} joining go={go} />;
+      return phase.again ? <JoiningPage session={session} go={go} /> : <GreenRoom session={session} joining go={go} />;
     case 'meeting':
       return <MeetingPage session={session} meeting={phase.meeting} />;
     default:

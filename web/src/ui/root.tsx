@@ -6,6 +6,6 @@ import { useStore } from './use-store';
 export function Root({ app }: { app: App }) {
   const page = useStore(app);
   const go = (path: string) => app.go(path);
-  if (page.name === 'start') return <StartPage badLink={page.badLink} go={go} />;
+  if (page.name === 'start') return <StartPage key={page.badLink} badLink={page.badLink} go={go} />;
   return <RoomPage key={page.session.room} session={page.session} go={go} />;
 }

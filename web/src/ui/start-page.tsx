@@ -1,15 +1,23 @@
 import './styles/start.css';
 import { ArrowRight, Clock, Keyboard, Video, X } from 'lucide-react';
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, useLayoutEffect, useRef, useState } from 'react';
+import type { BadLink } from '../state/app';
 import { forgetMeeting, recentMeetings } from '../state/recent';
 import { randomRoomName, readTyped, roomPath, type Typed } from '../state/room-name';
 import { Logo } from './parts/logo';
 import { MeetingPicture } from './parts/meeting-picture';
 import { texts } from './texts';
+import { useFocusedHeading } from './use-focus';
 
 const recentTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 
-export function StartPage({ badLink, go }: { badLink: boolean; go: (path: string) => void }) {
+interface StartPageProps {
+  badLink: BadLink | undefined;
+  go: (path: string) => void;
+}
+
+export function StartPage({ badLink, go }: StartPageProps) {
+  const heading = useFocusedHeading(texts.start.title);
   return (
     <div className="page">
       <header className="page-header">
@@ -17,10 +25,12 @@ export function StartPage({ badLink, go }: { badLink: boolean; go: (path: string
       </header>
       <main className="start">
         <div className="start-words">
-          <h1>{texts.start.title}</h1>
+          <h1 ref={heading} tabIndex={-1}>
+            {texts.start.title}
+          </h1>
           <p className="lead">{texts.start.lead}</p>
           <StartForm badLink={badLink} go={go} />
-          <Recent go={go} />
+          <Recent go={go} onEmpty={() => heading.current?.focus()} />
         </div>
         <MeetingPicture />
       </main>
@@ -28,9 +38,9 @@ export function StartPage({ badLink, go }: { badLink: boolean; go: (path: string
   );
 }
 
-function StartForm({ badLink, go }: { badLink: boolean; go: (path: string) => void }) {
+function StartForm({ badLink, go }: StartPageProps) {
   const [typed, setTyped] = useState('');
-  const [problem, setProblem] = useState(badLink ? texts.start.badLink : '');
+  const [problem, setProblem] = useState(badLink ? texts.start[badLink === 'name' ? 'badName' : 'badLink'] : '');
 
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -88,20 +98,32 @@ function sentence(read: Exclude<Typed, { room: string }>): string {
   return read.problem === 'tooLong' ? texts.start.longRoom : texts.start.badRoom;
 }
 
-function Recent({ go }: { go: (path: string) => void }) {
+function Recent({ go, onEmpty }: { go: (path: string) => void; onEmpty: () => void }) {
   const [recent, setRecent] = useState(() => recentMeetings());
+  const list = useRef<HTMLUListElement>(null);
+  // The row that the focus goes to when the one that had it is gone.
+  const [next, setNext] = useState<{ place: number }>();
+
+  useLayoutEffect(() => {
+    const buttons = list.current?.querySelectorAll<HTMLElement>('.icon-button');
+    if (next && buttons) buttons[Math.min(next.place, buttons.length - 1)]?.focus();
+  }, [next]);
+
   if (recent.length === 0) return null;
 
-  const forget = (room: string) => {
+  const forget = (room: string, place: number) => {
     forgetMeeting(room);
-    setRecent(recentMeetings());
+    const left = recentMeetings();
+    setRecent(left);
+    setNext({ place });
+    if (left.length === 0) onEmpty();
   };
 
   return (
     <section className="recent" aria-labelledby="recent-title">
       <h2 id="recent-title">{texts.start.recent}</h2>
-      <ul>
-        {recent.map(({ room, at }) => (
+      <ul ref={list}>
+        {recent.map(({ room, at }, place) => (
           <li key={room}>
             <button type="button" className="recent-open" onClick={() => go(roomPath(room))}>
               <Clock aria-hidden="true" />
@@ -113,7 +135,7 @@ function Recent({ go }: { go: (path: string) => void }) {
               type="button"
               className="icon-button"
               aria-label={texts.start.forget(room)}
-              onClick={() => forget(room)}
+              onClick={() => forget(room, place)}
             >
               <X aria-hidden="true" />
             </button>

@@ -163,6 +163,7 @@ impl Node {
             | Change::ProducerResumed { .. }
             | Change::ProducerClosed { .. }
             | Change::Renamed { .. }
+            | Change::ChatSent { .. }
             | Change::DataProducerAdded { .. }
             | Change::DataProducerClosed { .. }
             | Change::VideoCodecsChanged { .. }

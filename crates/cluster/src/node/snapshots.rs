@@ -48,7 +48,8 @@ impl Node {
                 return true;
             }
             RoomEvent::Snapshot { as_of, state } => {
-                let read_it = self.unknown.get(id).and_then(|kept| kept.entries.front()).is_some_and(|e| e.offset <= *as_of);
+                let read_it =
+                    self.unknown.get(id).and_then(|kept| kept.entries.front()).is_some_and(|e| e.offset <= *as_of);
                 if read_it && let Some(room) = unpack(id, state).filter(|room| room.is_host(record.origin)) {
                     self.adopt(now, room, *as_of);
                     return true;

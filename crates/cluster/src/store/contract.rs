@@ -6,8 +6,6 @@ use protocol::Incarnation;
 
 use super::{NodeEntry, NodeState, StateStore};
 
-pub(crate) use super::LEASE;
-
 /// Runs the whole contract on an empty store whose clock `advance` moves on (or waits for), with leases as long as
 /// `lease`.
 pub(crate) async fn check(store: &StateStore, lease: Duration, advance: impl AsyncFn(Duration)) {

@@ -86,7 +86,7 @@ mod tests {
         let advance = async |time: Duration| {
             now_ms.fetch_add(u64::try_from(time.as_millis()).expect("a short time"), Ordering::Relaxed);
         };
-        contract::check(&store.into(), contract::LEASE, advance).await;
+        contract::check(&store.into(), crate::store::LEASE, advance).await;
     }
 
     #[test]

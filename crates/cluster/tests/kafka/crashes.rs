@@ -201,7 +201,9 @@ async fn history(log: &EventLog) -> BTreeMap<Request, Vec<u64>> {
 async fn start(log: &EventLog, answer_timeout: Duration) -> (RoomService, mpsc::Receiver<Applied>) {
     let mut node = NodeConfig::new("node-1".parse().expect("a node id"), &Limits::default());
     node.answer_timeout = answer_timeout;
-    RoomService::start(Incarnation(1), ServiceConfig::new(node), log.clone(), cluster::MemoryStore::new(|| 0)).await.expect("a log that fits")
+    RoomService::start(Incarnation(1), ServiceConfig::new(node), log.clone(), cluster::MemoryStore::new(|| 0))
+        .await
+        .expect("a log that fits")
 }
 
 async fn drain(mut changes: mpsc::Receiver<Applied>) {

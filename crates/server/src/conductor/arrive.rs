@@ -126,8 +126,7 @@ impl Shared {
                 }
                 Err(error) => {
                     let capabilities = resume.rtp_capabilities.ok_or(error)?;
-                    let member =
-                        Member::new(handle, *session, binding, generation, capabilities, resume.enable_sctp);
+                    let member = Member::new(handle, *session, binding, generation, capabilities, resume.enable_sctp);
                     registry.install(room, member);
                 }
             }

@@ -74,6 +74,7 @@ fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applied) {
         | Change::ProducerResumed { .. }
         | Change::DataProducerAdded { .. }
         | Change::Renamed { .. }
+        | Change::ChatSent { .. }
         | Change::VideoCodecsChanged { .. } => {}
     }
 }
@@ -110,6 +111,7 @@ fn notification(seq: u64, change: &Change) -> Option<Notification> {
         Change::DataProducerClosed { data_producer } => {
             Notification::DataProducerClosed { seq, data_producer_id: data_producer }
         }
+        Change::ChatSent { message } => Notification::ChatMessage { seq, message },
         Change::VideoCodecsChanged { video_codecs } => Notification::VideoCodecsChanged { seq, video_codecs },
         Change::Held { .. } | Change::Returned { .. } | Change::Ended => return None,
     })

@@ -69,6 +69,7 @@ impl Shared {
             Request::SetPriority { consumer_id, priority } => self.set_priority(caller, consumer_id, priority).await,
             Request::GetStats { transport_id } => self.transport_stats(caller, transport_id).await,
             Request::CloseConsumer { consumer_id } => self.close_consumer(caller, consumer_id),
+            Request::SendChatMessage { text } => self.send_chat_message(caller, n, &text).await,
             Request::ProduceData { transport_id, sctp_stream_parameters, label, protocol } => {
                 let channel = super::data::Wanted { transport_id, parameters: sctp_stream_parameters, label, protocol };
                 self.produce_data(caller, n, channel).await
@@ -91,6 +92,16 @@ impl Shared {
         let (room, binding) = (caller.room.clone(), Some(caller.binding));
         let proposal = Proposal { room, key: ProposalKey::Node, binding, event: RoomEvent::Left {} };
         self.rooms.propose(proposal).await.map(|_| Reply::Done {})
+    }
+
+    /// Trimmed here and not by the rules: what counts as white space differs between versions of Unicode.
+    async fn send_chat_message(&self, caller: &Caller, n: u64, text: &str) -> Result<Reply, ErrorBody> {
+        let (text, bytes_max) = (text.trim(), self.limits.chat_message_bytes_max);
+        if text.is_empty() || text.len() > bytes_max {
+            let message = format!("text: 1 to {bytes_max} bytes, but it has {}; shorten or split it", text.len());
+            return Err(ErrorBody::new(ErrorCode::BadRequest, message));
+        }
+        self.append(caller, n, RoomEvent::ChatSent { text: text.to_owned() }).await.map(|_| Reply::Done {})
     }
 
     /// Has the room's rules judge what a client asks.

@@ -84,7 +84,11 @@ impl Page {
     }
 
     async fn resume(conductor: &Conductor, token: &str) -> Result<Self, ErrorBody> {
-        let auth = ConnectAuth { token: token.to_owned(), join: None, resume: Some(Resume { seq: 0, rtp_capabilities: None, enable_sctp: false }) };
+        let auth = ConnectAuth {
+            token: token.to_owned(),
+            join: None,
+            resume: Some(Resume { seq: 0, rtp_capabilities: None, enable_sctp: false }),
+        };
         Self::connect(conductor, auth).await
     }
 
@@ -641,6 +645,32 @@ async fn die(conductor: &Conductor) {
     let worker = conductor.pool().workers().first().expect("a worker").clone();
     let died = worker.call::<(), _>(|_, _| panic!("a fault, for this test")).await;
     assert!(died.is_err());
+}
+
+#[tokio::test]
+async fn what_somebody_writes_everybody_reads_once_and_those_who_come_later_too() {
+    let conductor = conductor().await;
+    let mut anna = Page::join(&conductor, "daily", "Anna").await;
+    let mut ben = Page::join(&conductor, "daily", "Ben").await;
+    anna.hears(|n| matches!(n, Notification::ParticipantJoined { .. })).await;
+    let say = |text: &str| Request::SendChatMessage { text: text.to_owned() };
+    anna.request(say("  hello\nBen ")).await.expect("written");
+    anna.repeat(say("another text under the same number")).await.expect("the outcome of the first");
+    ben.request(say("hi")).await.expect("written");
+    for page in [&mut anna, &mut ben] {
+        for (number, name, text) in [(1, "Anna", "hello\nBen"), (2, "Ben", "hi")] {
+            let heard = page.hears(|n| matches!(n, Notification::ChatMessage { .. })).await;
+            let Notification::ChatMessage { message, .. } = heard else { panic!("{heard:?}") };
+            assert_eq!((message.number, &message.name[..], &message.text[..]), (number, name, text));
+        }
+    }
+    let cara = Page::join(&conductor, "daily", "Cara").await;
+    let texts: Vec<&str> = cara.welcome.room.chat.iter().map(|message| &message.text[..]).collect();
+    assert_eq!(texts, ["hello\nBen", "hi"]);
+    for text in ["", " \n ", &"x".repeat(4097)] {
+        let refused = ben.request(say(text)).await.expect_err("no message");
+        assert!(refused.message.contains("1 to 4096 bytes"), "{refused}");
+    }
 }
 
 #[tokio::test]

@@ -174,6 +174,7 @@ pub(super) const KEYS: &[Key] = &[
     number("limits.data_producers_per_participant_max", 1, 1_000, "Data producers of a participant."),
     number("limits.data_consumers_per_participant_max", 1, 1_024, "Data consumers of a participant."),
     number("limits.name_bytes_max", 1, 1_024, "Longest display name, in bytes."),
+    number("limits.chat_message_bytes_max", 1, 16_384, "Longest message of the chat, in bytes."),
     number(
         "limits.grace_ms",
         0,

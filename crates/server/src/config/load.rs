@@ -405,7 +405,8 @@ mod tests {
 
     #[test]
     fn a_node_of_a_cluster_needs_what_makes_several_of_them_one() {
-        let all = ["--redis=redis://127.0.0.1:6379", "--kafka=127.0.0.1:9092", "--node=node-1", "--cluster-secret-file=s"];
+        let all =
+            ["--redis=redis://127.0.0.1:6379", "--kafka=127.0.0.1:9092", "--node=node-1", "--cluster-secret-file=s"];
         assert!(run(&all, &[]).expect("valid").clustered());
         for (missing, key) in [(1, "kafka.brokers"), (2, "node"), (3, "cluster_secret_file")] {
             let args: Vec<&str> = all.iter().enumerate().filter(|(n, _)| *n != missing).map(|(_, arg)| *arg).collect();

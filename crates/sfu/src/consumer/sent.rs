@@ -8,6 +8,11 @@ use crate::ring::Ring;
 
 /// How many packets back a retransmission may be asked for; a power of two.
 const ENTRIES: usize = 512;
+/// A receiver that lacks a packet captured this long before the newest has seen nothing new since: all that it lacks
+/// takes longer to be sent again, with retransmissions bounded as they are, than a keyframe takes.
+const REPAIR_US_MAX: Micros = 500_000;
+/// But so many round trips it may ask for a packet in any case.
+const REPAIR_ROUND_TRIPS: Micros = 4;
 /// How many changes of the numbering are remembered.
 const EPOCHS_MAX: usize = 8;
 /// Bits of an entry's slot number; the rest of its 32 bits name the layer.
@@ -35,9 +40,31 @@ pub(crate) struct Found {
     pub(crate) capture_us: Micros,
 }
 
+/// What a packet is to its receiver who says that it lacks it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// To be sent again.
+    Again(Found),
+    /// On its way already, not there yet, or of no use any more: a newer keyframe was sent.
+    Settled,
+    /// Gone, or so old that only a keyframe helps.
+    TooLate,
+}
+
+/// What a consumer sent so far.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct UpTo {
+    /// The sequence number that follows.
+    pub(super) next: u64,
+    /// When the newest packet was captured.
+    pub(super) newest_us: Micros,
+    /// The sequence number with which the newest keyframe began.
+    pub(super) newest_keyframe: u64,
+}
+
 /// Why a packet is not found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NotFound {
+enum NotFound {
     /// It went out again less than a round trip ago.
     JustSent,
     /// It was never sent: lost on the publisher's way, of whom it is asked for.
@@ -104,13 +131,42 @@ impl SentPackets {
         }
     }
 
+    /// The packet that was looked up last under this number does not go out again.
+    pub(super) fn on_not_resent(&mut self, sequence: u64) {
+        if let Some(entry) = self.entries.get_mut(sequence as usize & (ENTRIES - 1))
+            && entry.sequence == sequence as u16
+        {
+            entry.resent_ms = 0;
+        }
+    }
+
     /// Forgets all packets: their rings are gone.
     pub(super) fn clear(&mut self) {
         self.entries.fill(Entry { place: UNUSED, ..Entry::default() });
     }
 
+    /// Looks up a packet that the receiver lacks at `now_us`.
+    pub(super) fn lost<'a>(
+        &mut self,
+        sequence: u16,
+        upto: UpTo,
+        now_us: Micros,
+        rtt_ms: u16,
+        ring_of: impl FnOnce(u8) -> Option<&'a Ring>,
+    ) -> Lost {
+        let repair_us = REPAIR_US_MAX.max(Micros::from(rtt_ms) * 1000 * REPAIR_ROUND_TRIPS);
+        match self.find(sequence, upto.next, now_us, rtt_ms, ring_of) {
+            Ok(found) if upto.newest_us - found.capture_us <= repair_us => Lost::Again(found),
+            Err(NotFound::JustSent | NotFound::NotSent) => Lost::Settled,
+            Ok(_) | Err(NotFound::Gone) => {
+                let newer = before(upto.next, sequence).is_none_or(|lost| lost < upto.newest_keyframe);
+                if newer { Lost::Settled } else { Lost::TooLate }
+            }
+        }
+    }
+
     /// Looks up a packet before `next` to be sent again at `now_us`.
-    pub(super) fn find<'a>(
+    fn find<'a>(
         &mut self,
         sequence: u16,
         next: u64,
@@ -153,7 +209,7 @@ impl SentPackets {
 }
 
 /// The newest extended sequence number before `next` that ends in these 16 bits.
-pub(super) fn before(next: u64, sequence: u16) -> Option<u64> {
+fn before(next: u64, sequence: u16) -> Option<u64> {
     let newest = next.checked_sub(1)?;
     newest.checked_sub(u64::from((newest as u16).wrapping_sub(sequence)))
 }

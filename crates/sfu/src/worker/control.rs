@@ -6,8 +6,9 @@ use protocol::rtp::{MediaKind, RtpCapabilities, RtpParameters};
 use protocol::transport::{DtlsParameters, IceParameters, TransportOptions};
 use protocol::{ConsumerId, ProducerId, TransportId};
 use rand::Rng;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
+use super::speakers::{LEVEL_MIN, SILENCE};
 use super::{Event, Router, RouterId, Worker};
 use crate::bandwidth::PROBATOR_SSRC;
 use crate::clock::SenderClock;
@@ -100,8 +101,7 @@ impl Worker {
         if self.routers.contains_key(&id) {
             return Err(RouterError::Exists);
         }
-        self.routers
-            .insert(id, Router { transports: FxHashSet::default(), speaker: None, producers: FxHashMap::default() });
+        self.routers.insert(id, Router::default());
         Ok(())
     }
 
@@ -137,14 +137,14 @@ impl Worker {
             return Err(CreateTransportError::Exists);
         }
         let members = self.routers.get_mut(&router).ok_or(CreateTransportError::RouterNotFound)?;
-        let ice = IceLite::new(Credentials::random(&mut self.rng));
+        let ice = Box::new(IceLite::new(Credentials::random(&mut self.rng)));
         let ice_parameters = ice_parameters(&ice);
         let ufrag = ice_parameters.username_fragment.clone();
         let key = TransportKey(self.transports.insert(Transport {
             id,
             router,
             ice,
-            dtls: DtlsServer::new(self.config.identity.clone()),
+            dtls: Box::new(DtlsServer::new(self.config.identity.clone())),
             open: None,
             egress: None,
             incoming: FxHashMap::default(),
@@ -318,10 +318,9 @@ impl Worker {
         let format = consumer_format(&producer.mapping, &parameters);
         let ssrc = format.ssrc;
         let (first, first_rtx) = (self.rng.random(), self.rng.random());
-        let mut consumer = Consumer::new(id, transport_key, producer_key, format, first, first_rtx);
         self.consumers_made += 1;
         let number = self.consumers_made;
-        consumer.number = number;
+        let consumer = Consumer::new(id, number, transport_key, producer_key, format, first, first_rtx);
         let key = ConsumerKey(self.consumers.insert(consumer));
         self.fan_out.reserve(self.consumers.len());
         producer.consumers.push(number, key);
@@ -371,14 +370,14 @@ impl Worker {
     ) -> ProducerKey {
         let key = ProducerKey(self.producers.insert(Producer {
             id,
-            router,
             kind,
             transport: None,
             mapping,
             streams: Vec::new(),
             consumers: ConsumerList::default(),
             paused: false,
-            level: i8::MIN + 1,
+            level: SILENCE,
+            level_told: LEVEL_MIN,
             speech: (kind == MediaKind::Audio).then(Box::default),
             layer_kept: 0,
             unwanted_since: None,

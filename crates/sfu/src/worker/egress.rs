@@ -45,7 +45,10 @@ impl Worker {
                 continue;
             }
             consumer.retransmissions = consumer.retransmissions.saturating_sub(1);
-            let (Some(stream), Some(egress)) = (stream, egress) else { continue };
+            let (Some(stream), Some(egress)) = (stream, egress) else {
+                consumer.on_not_resent(&original);
+                continue;
+            };
             let spare = batch.spare();
             match write_retransmission(consumer, &stream.ring, egress, time, &original, spare) {
                 Some(bytes) => {
@@ -103,7 +106,7 @@ impl Worker {
         true
     }
 
-    /// Whether a consumer reads from this stream and is not waiting for a tick; it goes over to the stream if it was
+    /// Whether a consumer flows from this stream and is not waiting for a tick; it goes over to the stream if it was
     /// to and now can.
     fn reads(&mut self, key: ConsumerKey, stream: StreamKey, time: SendTime) -> bool {
         let consumer = &mut self.consumers[key.0];
@@ -116,7 +119,7 @@ impl Worker {
             self.tell_layer(key);
         }
         let consumer = &self.consumers[key.0];
-        !consumer.held && consumer.source.is_some_and(|source| source.stream == stream)
+        !consumer.held && consumer.flows() && consumer.source.is_some_and(|source| source.stream == stream)
     }
 
     /// Writes what a consumer may be sent of the stream that it reads.

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use protocol::MediaKind;
+
 use super::Worker;
 use super::fan_out::Retransmission;
 use crate::consumer::Lost;
@@ -63,7 +65,12 @@ impl Worker {
                 }
                 RtcpPacket::Remb(remb) => {
                     let now_us = self.clock.micros(now);
-                    if let Some(bandwidth) = self.estimate_by_remb(now_us, key) {
+                    let is_video = |key: &ConsumerKey| self.consumers[key.0].format.codec.kind() == MediaKind::Video;
+                    if self.transports[key.0].consumers.iter().any(is_video) {
+                        // It may be all that this client tells of its path.
+                        self.watch_bandwidth(now, key);
+                    }
+                    if let Some(bandwidth) = self.bandwidth_mut(key) {
                         bandwidth.estimator.on_remb(now_us, remb.bitrate);
                         self.share_again(now, key);
                     }
@@ -137,5 +144,104 @@ impl Worker {
         self.stats.keyframe_requests_in += 1;
         self.consumers[key.0].stats.keyframe_requests += 1;
         self.request_keyframes(now, key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use protocol::rtp::RtpParameters;
+    use protocol::{ConsumerId, ParticipantId, ProducerId, Source, TransportId};
+    use serde_json::json;
+
+    use super::*;
+    use crate::dtls::Identity;
+    use crate::ortc::router_capabilities;
+    use crate::rtcp::RtcpWriter;
+    use crate::rtp::Extension;
+    use crate::srtp::{Profile, Role, derive_keys};
+    use crate::worker::paths::egress;
+    use crate::worker::{ListenAddr, RouterId, WorkerConfig};
+
+    const ROUTER: RouterId = RouterId(1);
+
+    /// A connected transport that receives somebody's microphone or camera; its client tells by REMB or by
+    /// transport-wide feedback what arrives.
+    fn receiver(now: Instant, source: Source, by_remb: bool) -> (Worker, TransportKey) {
+        let local = SocketAddr::from(([127, 0, 0, 1], 9));
+        let mut worker = Worker::new(
+            WorkerConfig {
+                listen: vec![ListenAddr { local, announced: Vec::new() }],
+                identity: Identity::generate().expect("a certificate"),
+                seed: [1; 32],
+                unix_time: Duration::ZERO,
+            },
+            now,
+        );
+        worker.create_router(ROUTER).expect("a new router");
+        for id in [0, 1] {
+            worker.create_transport(now, ROUTER, TransportId(id)).expect("a new transport");
+        }
+        let codec = match source.kind() {
+            MediaKind::Audio => {
+                json!({ "mimeType": "audio/opus", "payloadType": 111, "clockRate": 48000, "channels": 2 })
+            }
+            MediaKind::Video => json!({ "mimeType": "video/VP8", "payloadType": 96, "clockRate": 90000 }),
+        };
+        let parameters = json!({ "codecs": [codec], "encodings": [{ "ssrc": 1000 }] });
+        let parameters: RtpParameters = serde_json::from_value(parameters).expect("parameters");
+        let producer = ProducerId { participant: ParticipantId(1), source };
+        worker.produce(now, TransportId(0), producer, source.kind(), &parameters, false).expect("a producer");
+        let mut capabilities = router_capabilities();
+        let told_by = |uri: &str| !by_remb || uri != Extension::TransportCc.uri();
+        capabilities.header_extensions.retain(|extension| told_by(&extension.uri));
+        worker.consume(TransportId(1), ConsumerId(1), producer, &capabilities).expect("a consumer");
+
+        let key = worker.transport_ids[&TransportId(1)];
+        let (keys, _) = derive_keys(Profile::AeadAes256Gcm, &[7; 88], Role::Server).expect("keys");
+        worker.transports[key.0].egress = Some(egress(keys, None));
+        worker.resume_consumer(now, ConsumerId(1)).expect("it is there");
+        (worker, key)
+    }
+
+    /// Feedback that says of so many packets that none arrived.
+    fn nothing_arrived(packets: u16) -> Vec<u8> {
+        let [high, low] = packets.to_be_bytes();
+        vec![0x8f, 205, 0, 5, 0, 0, 0, 1, 0, 0, 0, 2, 0, 9, high, low, 0, 0, 0, 0, high, low, 0, 0]
+    }
+
+    /// The estimate after a REMB of 512 kbit/s.
+    fn after_remb(source: Source) -> Option<u64> {
+        let now = Instant::now();
+        let (mut worker, key) = receiver(now, source, true);
+        assert!(worker.bandwidth_mut(key).is_none());
+        let mut buffer = [0; 64];
+        let mut writer = RtcpWriter::new(&mut buffer);
+        assert!(writer.remb(1, 512_000, &[7]));
+        worker.handle_rtcp(now, key, writer.bytes());
+        worker.bandwidth_mut(key).map(|bandwidth| bandwidth.estimator.estimate())
+    }
+
+    #[test]
+    fn feedback_on_more_packets_than_could_be_remembered_is_left_unread() {
+        let now = Instant::now();
+        let (mut worker, key) = receiver(now, Source::Camera, false);
+        let mut looked_at = |compound: &[u8]| {
+            let unknown = |worker: &mut Worker| worker.bandwidth_mut(key).expect("video").estimator.stats().unknown;
+            let before = unknown(&mut worker);
+            worker.handle_rtcp(now, key, compound);
+            unknown(&mut worker) - before
+        };
+        assert_eq!(looked_at(&nothing_arrived(4_096)), 4_096);
+        assert_eq!(looked_at(&nothing_arrived(4_097)), 0);
+        assert_eq!(looked_at(&nothing_arrived(3_000).repeat(40)), 3_000, "of one datagram");
+        assert_eq!(looked_at(&nothing_arrived(3_000)), 3_000);
+    }
+
+    #[test]
+    fn a_client_that_has_nothing_but_remb_is_estimated_by_it() {
+        assert_eq!(after_remb(Source::Camera), Some(512_000));
+        assert_eq!(after_remb(Source::Mic), None, "sound has no choice of layers");
     }
 }

@@ -9,7 +9,7 @@ use std::num::NonZeroU8;
 use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
-use protocol::{ConsumerId, ProducerId, TransportId};
+use protocol::{ConsumerId, MediaKind, ProducerId, TransportId};
 
 use super::{EVENTS_MAX, Event, NotFound, Worker};
 use crate::consumer::Source;
@@ -46,11 +46,14 @@ impl Worker {
 
     /// Lets a consumer that is not paused begin, or begin anew, where a decoder can.
     pub(super) fn start_consumer(&mut self, now: Instant, key: ConsumerKey) {
-        if self.consumers[key.0].paused() {
+        let consumer = &self.consumers[key.0];
+        if consumer.paused() {
             return;
         }
-        self.watch_bandwidth(now, key);
-        let transport = self.consumers[key.0].transport;
+        let transport = consumer.transport;
+        if consumer.format.transport_cc && consumer.format.codec.kind() == MediaKind::Video {
+            self.watch_bandwidth(now, transport);
+        }
         if !self.consumers[key.0].has_begun() && self.bandwidth_mut(transport).is_some() {
             // Until the path is shared anew, which is within this turn.
             self.consumers[key.0].allowed_layer = 0;

@@ -8,6 +8,7 @@ use protocol::ProducerId;
 
 use super::speakers::LEVELS_INTERVAL;
 use super::{Event, Worker};
+use crate::bwe::next_tick;
 use crate::keys::{StreamKey, TransportKey};
 use crate::rtcp::{NtpTime, ReportBlock, RtcpWriter, SenderInfo};
 use crate::transmit::DATAGRAM_BYTES_MAX;
@@ -35,7 +36,7 @@ impl Worker {
         }
         if self.levels_at <= now {
             self.levels_at = now + LEVELS_INTERVAL;
-            self.emit_levels();
+            self.emit_levels(now);
             self.find_speakers(now);
             self.update_layers(now);
             self.go_on_telling();
@@ -54,7 +55,9 @@ impl Worker {
         self.handle_data_timeout(now, key);
         let Some(transport) = self.transports.get(key.0) else { return };
         if transport.reports_at <= now {
-            self.transports[key.0].reports_at = now + REPORT_INTERVAL;
+            // At a tick, so that the reports of many transports wake the worker together.
+            let next = next_tick(self.clock.micros(now + REPORT_INTERVAL));
+            self.transports[key.0].reports_at = self.clock.instant(next);
             self.send_sender_reports(now, key);
             self.send_receiver_report(now, key);
             self.look_at_consumers(now, key);

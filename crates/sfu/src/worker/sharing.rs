@@ -4,8 +4,6 @@
 
 use std::time::{Duration, Instant};
 
-use protocol::MediaKind;
-
 use super::Worker;
 use crate::bandwidth::{Bandwidth, write_probe};
 use crate::burst::{Egress, SendTime};
@@ -20,29 +18,21 @@ const PADDING_MAX: usize = 8;
 /// The timer is no finer.
 const TIMER_MIN: Duration = Duration::from_millis(1);
 /// Least time between two sharings for the sake of feedback alone; each looks at all that the transport consumes.
-const SHARE_INTERVAL_US: Micros = 100_000;
+/// Feedback that comes sooner is left to the next, which at low bitrates follows after 100 ms: a timer of its own would
+/// cost as much as the sharing.
+const SHARE_INTERVAL_US: Micros = 80_000;
 /// But an estimate that fell by one part in so many is followed at once.
 const FALLEN_PART: u64 = 20;
 /// Whoever sent nothing for this long is given no part of a path.
 const SILENT_AFTER: Duration = Duration::from_secs(2);
 
 impl Worker {
-    /// Begins to estimate what a transport carries, when it is about to send video that tells of its arrival.
-    pub(super) fn watch_bandwidth(&mut self, now: Instant, key: ConsumerKey) {
+    /// Begins to estimate what a transport carries, which sends video of whose arrival its client tells.
+    pub(super) fn watch_bandwidth(&mut self, now: Instant, key: TransportKey) {
         let now_us = self.clock.micros(now);
-        let consumer = &self.consumers[key.0];
-        let video = self.producers[consumer.producer.0].kind == MediaKind::Video;
-        if let (true, Some(egress)) =
-            (video && consumer.format.transport_cc, &mut self.transports[consumer.transport.0].egress)
-        {
+        if let Some(egress) = &mut self.transports[key.0].egress {
             egress.bandwidth.get_or_insert_with(|| Box::new(Bandwidth::new(now_us)));
         }
-    }
-
-    /// The estimation of a transport whose client tells of it by REMB alone, which begins with the first.
-    pub(super) fn estimate_by_remb(&mut self, now_us: Micros, key: TransportKey) -> Option<&mut Bandwidth> {
-        let egress = self.transports.get_mut(key.0)?.egress.as_mut()?;
-        Some(egress.bandwidth.get_or_insert_with(|| Box::new(Bandwidth::new(now_us))))
     }
 
     /// Has the path of a transport shared anew before this turn ends, however many of its consumers change.
@@ -59,11 +49,10 @@ impl Worker {
         let now_us = self.clock.micros(now);
         let Some(bandwidth) = self.bandwidth_mut(key) else { return };
         let (shared_us, shared_bps) = bandwidth.shared;
-        if bandwidth.estimator.estimate() < shared_bps - shared_bps / FALLEN_PART {
+        let fell = bandwidth.estimator.estimate() < shared_bps - shared_bps / FALLEN_PART;
+        if fell || now_us - shared_us >= SHARE_INTERVAL_US {
             bandwidth.share_at = Some(now_us);
         } else {
-            let due = (shared_us + SHARE_INTERVAL_US).max(now_us);
-            bandwidth.share_at = Some(bandwidth.share_at.map_or(due, |at| at.min(due)));
             bandwidth.follow_estimate(now_us);
         }
         self.poll_bandwidth(now, key);

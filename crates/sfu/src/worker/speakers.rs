@@ -2,36 +2,55 @@
 
 use std::time::{Duration, Instant};
 
-use protocol::ProducerId;
-
-use super::{EVENTS_MAX, Event, RouterId, Worker};
+use super::{EVENTS_MAX, Event, Worker};
+use crate::keys::ProducerKey;
 use crate::producer::Producer;
 use crate::speaker::{SpeechActivity, lead};
 
 /// Between two looks at the levels of all routers.
 pub(super) const LEVELS_INTERVAL: Duration = Duration::from_millis(200);
+/// Between two times that they are told of one router. In a large room everybody who is told costs more than the sound
+/// that they get meanwhile.
+const TOLD_INTERVAL: Duration = Duration::from_millis(400);
+/// But who is louder by so many dB than was told last is told of at once: they begin to speak.
+const LOUDER_MIN: i8 = 10;
 /// What counts as silence, in dBov.
-const SILENCE: i8 = -127;
+pub(super) const SILENCE: i8 = -127;
 /// Quieter than this is not worth telling, in dBov.
-const LEVEL_MIN: i8 = -70;
+pub(super) const LEVEL_MIN: i8 = -70;
 /// Most levels in one event.
 const LEVELS_MAX: usize = 16;
 
 impl Worker {
-    /// Tells how loud everybody was since the last call.
-    pub(super) fn emit_levels(&mut self) {
-        let mut loud: Vec<(RouterId, ProducerId, i8)> = Vec::new();
-        for (_, producer) in &mut self.producers {
-            let level = std::mem::replace(&mut producer.level, SILENCE);
-            if level >= LEVEL_MIN && !producer.paused {
-                loud.push((producer.router, producer.id, level));
+    /// Tells how loud everybody was since that was told last, where it is time or somebody is much louder now.
+    pub(super) fn emit_levels(&mut self, now: Instant) {
+        let mut events = Vec::new();
+        for (&id, router) in &mut self.routers {
+            let begins = |key: &ProducerKey| {
+                let producer = &self.producers[key.0];
+                !producer.paused && producer.level > producer.level_told.saturating_add(LOUDER_MIN)
+            };
+            let waits = router.levels_told.is_some_and(|told| now.saturating_duration_since(told) < TOLD_INTERVAL);
+            if waits && !router.producers.values().any(begins) {
+                continue;
+            }
+            router.levels_told = Some(now);
+            let mut levels = Vec::new();
+            for (&id, key) in &router.producers {
+                let producer = &mut self.producers[key.0];
+                let level = std::mem::replace(&mut producer.level, SILENCE);
+                producer.level_told = level.max(LEVEL_MIN);
+                if level >= LEVEL_MIN && !producer.paused {
+                    levels.push((id, level));
+                }
+            }
+            if !levels.is_empty() {
+                levels.sort_unstable_by_key(|&(id, level)| (-i16::from(level), id));
+                levels.truncate(LEVELS_MAX);
+                events.push(Event::AudioLevels { router: id, levels });
             }
         }
-        loud.sort_unstable_by_key(|&(router, id, level)| (router, -i16::from(level), id));
-        for chunk in loud.chunk_by(|a, b| a.0 == b.0) {
-            let levels = chunk.iter().take(LEVELS_MAX).map(|&(_, id, level)| (id, level)).collect();
-            self.emit(Event::AudioLevels { router: chunk[0].0, levels });
-        }
+        events.into_iter().for_each(|event| self.emit(event));
     }
 
     /// Tells of each router in which somebody else speaks most now.
@@ -72,12 +91,12 @@ mod tests {
     use std::net::SocketAddr;
 
     use protocol::rtp::RtpParameters;
-    use protocol::{MediaKind, ParticipantId, Source, TransportId};
+    use protocol::{MediaKind, ParticipantId, ProducerId, Source, TransportId};
     use serde_json::json;
 
     use super::*;
     use crate::dtls::Identity;
-    use crate::worker::{ListenAddr, WorkerConfig};
+    use crate::worker::{ListenAddr, RouterId, WorkerConfig};
 
     const ROUTER: RouterId = RouterId(1);
 
@@ -141,6 +160,25 @@ mod tests {
         worker.find_speakers(then);
         worker.find_speakers(then);
         assert_eq!(speakers(&mut worker), [people[1]]);
+    }
+
+    #[test]
+    fn levels_are_told_now_and_then_and_at_once_where_somebody_begins_to_speak() {
+        let start = Instant::now();
+        let (mut worker, people) = room(start, 2);
+        let mut told = Vec::new();
+        for look in 0..12 {
+            let key = |person: usize| worker.routers[&ROUTER].producers[&people[person]].0;
+            let (quiet, other) = (key(0), key(1));
+            worker.producers[quiet].level = -40;
+            worker.producers[other].level = if look == 7 { -25 } else { SILENCE };
+            worker.emit_levels(start + look * LEVELS_INTERVAL);
+            if let Some(Event::AudioLevels { levels, .. }) = worker.poll_event() {
+                told.push((look, levels.len(), levels[0].1));
+            }
+        }
+        let quiet = |look| (look, 1, -40);
+        assert_eq!(told, [quiet(0), quiet(2), quiet(4), quiet(6), (7, 2, -25), quiet(9), quiet(11)]);
     }
 
     #[test]

@@ -83,6 +83,7 @@ impl Handler for Room {
             seq: 7,
             participants: Vec::new(),
             video_codecs: Vec::new(),
+            chat: Vec::new(),
         };
         let welcome = Welcome {
             participant_id: ParticipantId(session.0),

@@ -15,7 +15,7 @@ fn the_loudest_are_told_first_and_silence_is_not() {
     call.run(seconds(1));
     let microphone = |person: usize| call.people[person].producers[0];
     let levels: Vec<_> = call.events.iter().filter(|(_, event)| matches!(event, Event::AudioLevels { .. })).collect();
-    assert!((4..=7).contains(&levels.len()), "five times a second: {levels:?}");
+    assert!((2..=4).contains(&levels.len()), "at once, and two or three times a second: {levels:?}");
     let expected = Event::AudioLevels { router: ROUTER, levels: vec![(microphone(1), -12), (microphone(0), -40)] };
     assert!(levels.iter().skip(1).all(|(_, event)| *event == expected), "{levels:?}");
 }

@@ -84,7 +84,9 @@ fn who_lags_skips_to_a_keyframe_and_is_not_shown_the_past() {
     let before = call.worker.stats();
     call.run(seconds(20));
     let stats = call.worker.stats();
-    assert!(stats.skipped > before.skipped);
+    let skipped = stats.skipped - before.skipped;
+    assert!((1..=10).contains(&skipped), "{skipped} in 20 s");
+    // Some are asked for again, or for what came too late to be repaired.
     let asked = stats.keyframe_requests_out - before.keyframe_requests_out;
-    assert!(asked <= 10, "{asked} keyframes in 20 s would cost all other viewers");
+    assert!(asked <= 13, "{asked} keyframes in 20 s would cost all other viewers");
 }

@@ -60,6 +60,13 @@ fn a_clean_network_has_the_best_score_and_true_figures() {
 }
 
 #[test]
+fn the_round_trip_of_who_only_publishes_is_known_from_the_handshake() {
+    let call = stage(1);
+    let rtt = stats(&call, call.people[0].publisher).round_trip_time.expect("the handshake is through");
+    assert!((39.0..60.0).contains(&rtt), "{rtt} ms");
+}
+
+#[test]
 fn loss_on_the_way_to_a_receiver_lowers_the_score_of_what_it_receives_alone() {
     let mut call = stage(2);
     let receiver = call.people[1].receiver;

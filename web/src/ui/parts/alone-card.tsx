@@ -2,27 +2,41 @@ import { X } from 'lucide-react';
 import { useState } from 'react';
 import { isLoopback } from '../../state/browser';
 import { texts } from '../texts';
+import { useFocusKept } from '../use-focus';
 import { CopyLinkField } from './copy-link';
+
+const DEFAULT_PORT = '4400';
 
 /** For who waits alone: the link to send. */
 export function AloneCard({ room }: { room: string }) {
   const [dismissed, setDismissed] = useState(false);
-  if (dismissed) return null;
+  return dismissed ? null : <Card room={room} onDismiss={() => setDismissed(true)} />;
+}
+
+function Card({ room, onDismiss }: { room: string; onDismiss: () => void }) {
+  const ref = useFocusKept<HTMLElement>();
   return (
-    <section className="card alone" aria-labelledby="alone-title">
+    <section ref={ref} className="card alone" aria-labelledby="alone-title">
       <div className="card-head">
         <h2 id="alone-title">{texts.meeting.aloneTitle}</h2>
-        <button
-          type="button"
-          className="icon-button"
-          aria-label={texts.meeting.dismiss}
-          onClick={() => setDismissed(true)}
-        >
+        <button type="button" className="icon-button" aria-label={texts.meeting.dismiss} onClick={onDismiss}>
           <X aria-hidden="true" />
         </button>
       </div>
-      <p>{isLoopback() ? texts.meeting.aloneOnLoopback : texts.meeting.alone}</p>
+      <p>{isLoopback() ? <OnLoopback /> : texts.meeting.alone}</p>
       <CopyLinkField room={room} />
     </section>
+  );
+}
+
+function OnLoopback() {
+  const flags = `--listen 0.0.0.0:${location.port || DEFAULT_PORT} --open`;
+  const [before, after] = texts.meeting.aloneOnLoopback('\n').split('\n');
+  return (
+    <>
+      {before}
+      <code>{flags}</code>
+      {after}
+    </>
   );
 }

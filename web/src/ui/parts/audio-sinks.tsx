@@ -2,6 +2,7 @@ import { Volume2 } from 'lucide-react';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { playThrough } from '../../state/audio-tools';
 import { texts } from '../texts';
+import { Banner } from './banner';
 
 interface Sound {
   /** Unique to the track's source. */
@@ -31,13 +32,13 @@ export function AudioSinks({ sounds, speaker }: { sounds: readonly Sound[]; spea
         ))}
       </div>
       {blocked && (
-        <div className="banner" role="alert">
+        <Banner role="alert" testId="sound-blocked">
           <Volume2 aria-hidden="true" />
-          <span>{texts.meeting.soundBlocked}</span>
+          <p>{texts.meeting.soundBlocked}</p>
           <button type="button" className="button small primary" onClick={playAll}>
             {texts.meeting.turnOnSound}
           </button>
-        </div>
+        </Banner>
       )}
     </>
   );

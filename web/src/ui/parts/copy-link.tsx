@@ -1,18 +1,26 @@
-import { Check, Link } from 'lucide-react';
-import { useEffect, useState } from 'react';
+import { Check, Link, TriangleAlert } from 'lucide-react';
+import { useEffect, useRef, useState } from 'react';
 import { roomPath } from '../../state/room-name';
 import { texts } from '../texts';
+import { MiddleCut } from './middle-cut';
 
-const COPIED_MS = 2_000;
+const SHOWN_MS = 2_000;
 
-function useCopy(text: string): [boolean, () => void] {
-  const [copied, setCopied] = useState(false);
+type Copied = 'no' | 'yes' | 'failed';
+
+function useCopy(text: string, onCopy?: (copied: boolean) => void): [Copied, () => void] {
+  const [copied, setCopied] = useState<Copied>('no');
   useEffect(() => {
-    if (!copied) return;
-    const timer = setTimeout(() => setCopied(false), COPIED_MS);
+    if (copied !== 'yes') return;
+    const timer = setTimeout(() => setCopied('no'), SHOWN_MS);
     return () => clearTimeout(timer);
   }, [copied]);
-  return [copied, () => void copyText(text).then(setCopied)];
+  const copy = async () => {
+    const done = await copyText(text);
+    setCopied(done ? 'yes' : 'failed');
+    onCopy?.(done);
+  };
+  return [copied, () => void copy()];
 }
 
 /** False where the browser has no clipboard for this page; the link is then still in the address bar. */
@@ -30,18 +38,24 @@ export function roomLink(room: string): string {
   return new URL(roomPath(room), location.origin).href;
 }
 
+interface CopyLinkButtonProps {
+  room: string;
+  /** Says what came of it. */
+  onCopy: (copied: boolean) => void;
+}
+
 /** As a round button of the meeting's bar. */
-export function CopyLinkButton({ room }: { room: string }) {
-  const [copied, copy] = useCopy(roomLink(room));
+export function CopyLinkButton({ room, onCopy }: CopyLinkButtonProps) {
+  const [copied, copy] = useCopy(roomLink(room), onCopy);
   return (
     <button
       type="button"
       className="round-button tip"
-      aria-label={copied ? texts.controls.copied : texts.controls.copyLink}
+      aria-label={texts.controls.copyLink}
       data-testid="copy-link"
       onClick={copy}
     >
-      {copied ? <Check aria-hidden="true" /> : <Link aria-hidden="true" />}
+      {copied === 'yes' ? <Check aria-hidden="true" /> : <Link aria-hidden="true" />}
     </button>
   );
 }
@@ -50,12 +64,26 @@ export function CopyLinkButton({ room }: { room: string }) {
 export function CopyLinkField({ room }: { room: string }) {
   const link = roomLink(room);
   const [copied, copy] = useCopy(link);
+  const written = useRef<HTMLSpanElement>(null);
+
+  useEffect(() => {
+    if (copied === 'failed' && written.current) getSelection()?.selectAllChildren(written.current);
+  }, [copied]);
+
+  const Icon = { no: Link, yes: Check, failed: TriangleAlert }[copied];
+  const { copyLink, copied: done, notCopied } = texts.controls;
   return (
-    <div className="copy-field">
-      <span className="copy-field-link">{link.replace(/^https?:\/\//, '')}</span>
+    <div className={`copy-field ${copied === 'failed' ? 'whole' : ''}`}>
+      {copied === 'failed' ? (
+        <span ref={written} className="copy-field-link">
+          {link}
+        </span>
+      ) : (
+        <MiddleCut className="copy-field-link" text={link.replace(/^https?:\/\//, '')} />
+      )}
       <button type="button" className="button small" onClick={copy}>
-        {copied ? <Check aria-hidden="true" /> : <Link aria-hidden="true" />}
-        <span aria-live="polite">{copied ? texts.controls.copied : texts.controls.copyLink}</span>
+        <Icon aria-hidden="true" />
+        <span aria-live="polite">{{ no: copyLink, yes: done, failed: notCopied }[copied]}</span>
       </button>
     </div>
   );

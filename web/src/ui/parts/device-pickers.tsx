@@ -2,6 +2,7 @@ import { Camera, ChevronDown, Mic, Volume2 } from 'lucide-react';
 import { type ReactNode, useId, useState } from 'react';
 import { playTestSound } from '../../state/audio-tools';
 import type { DeviceChoice } from '../../state/devices';
+import type { LocalDevice } from '../../state/local-media';
 import type { DeviceKind, RoomSession } from '../../state/room-session';
 import { texts } from '../texts';
 import { useStore } from '../use-store';
@@ -54,12 +55,9 @@ function Picker({ session, kind, label, icon, choices, children }: PickerProps) 
   const id = useId();
   const preferred = useStore(session.preferences)[kind];
   const media = useStore(session.media);
-  const used = kind === 'speaker' ? undefined : media[kind].track?.getSettings().deviceId;
+  const device = kind === 'speaker' ? undefined : media[kind];
+  const used = device?.track?.getSettings().deviceId;
   const value = choices.find((choice) => choice.id === (used ?? preferred))?.id ?? choices[0]?.id ?? '';
-  const problem = kind === 'speaker' ? undefined : media[kind].problem;
-  const refused = problem === 'denied' || problem === 'deniedBySystem';
-  // Speakers are often not listed; sound goes to the system's own choice then.
-  const none = kind === 'speaker' ? texts.devices.systemDefault : refused ? texts.devices.refused : texts.devices.none;
   return (
     <div className="picker">
       <label className="visually-hidden" htmlFor={id}>
@@ -73,7 +71,7 @@ function Picker({ session, kind, label, icon, choices, children }: PickerProps) 
           disabled={choices.length === 0}
           onChange={({ target }) => session.choose(kind, target.value)}
         >
-          {choices.length === 0 && <option value="">{none}</option>}
+          {choices.length === 0 && <option value="">{instead(device)}</option>}
           {choices.map((choice, index) => (
             <option key={choice.id} value={choice.id}>
               {choice.label || texts.devices.unnamed(label, index + 1)}
@@ -85,4 +83,13 @@ function Picker({ session, kind, label, icon, choices, children }: PickerProps) 
       {children}
     </div>
   );
+}
+
+/** What stands where there is nothing to choose from. */
+function instead(device: LocalDevice | undefined): string {
+  // Speakers are often not listed; sound goes to the system's own choice then.
+  if (!device) return texts.devices.systemDefault;
+  if (device.problem === 'denied' || device.problem === 'deniedBySystem') return texts.devices.refused;
+  if (device.starting) return texts.devices.starting;
+  return device.track?.label || texts.devices.none;
 }

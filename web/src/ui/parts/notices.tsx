@@ -1,5 +1,9 @@
 import type { News, Notice } from '../../state/meeting-view';
+import { shortenName } from '../../state/names';
 import { texts } from '../texts';
+
+/** The end of a notice says what happened, and is to be read at a glance. */
+const NAME_LENGTH_MAX = 40;
 
 /** Who came and who went: seen for a moment, and said once by screen readers. */
 export function Notices({ notices }: { notices: readonly Notice[] }) {
@@ -17,12 +21,12 @@ export function Notices({ notices }: { notices: readonly Notice[] }) {
 function textOf(news: News): string {
   switch (news.kind) {
     case 'joined':
-      return texts.meeting.joined(news.name);
+      return texts.meeting.joined(shortenName(news.name, NAME_LENGTH_MAX));
     case 'left':
-      return texts.meeting.left(news.name);
-    case 'micNotSent':
-      return texts.meeting.micNotSent;
-    case 'cameraNotSent':
-      return texts.meeting.cameraNotSent;
+      return texts.meeting.left(shortenName(news.name, NAME_LENGTH_MAX));
+    case 'copied':
+      return texts.meeting.linkCopied;
+    case 'notCopied':
+      return texts.meeting.linkNotCopied;
   }
 }

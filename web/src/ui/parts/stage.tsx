@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import type { Participant } from '../../client';
 import { layOutGrid } from '../../state/grid';
+import { isLive } from '../../state/local-media';
 import type { MeetingState } from '../../state/meeting-view';
 import type { RoomSession } from '../../state/room-session';
 import { viewLayer } from '../../state/view-layer';
@@ -19,7 +20,8 @@ const PORTRAIT = { gap: GAP, aspectMin: 0.7, aspectMax: 1.6 };
 export function Stage({ state, session }: { state: MeetingState; session: RoomSession }) {
   const { ref, width, height } = useSize();
   const local = useStore(session.media);
-  const { participants, selfId, names, speaking, weak } = state;
+  const { participants, selfId, names, speaking, weak, notSent } = state;
+  const heard = isLive(local.mic) && notSent.mic === undefined;
 
   const shown = participants.length > TILES_MAX ? TILES_MAX - 1 : participants.length;
   const hidden = participants.length - shown;
@@ -47,8 +49,8 @@ export function Stage({ state, session }: { state: MeetingState; session: RoomSe
         isSelf={isSelf}
         track={isSelf ? local.camera.track : camera}
         unsupported={!isSelf && media.camera?.paused === false && media.camera.unsupported}
-        muted={isSelf ? !local.mic.on : (media.mic?.paused ?? true)}
-        speaking={speaking.has(id) && (!isSelf || local.mic.on)}
+        muted={isSelf ? !heard : (media.mic?.paused ?? true)}
+        speaking={speaking.has(id) && (!isSelf || heard)}
         weak={weak.has(id)}
       />
     );

@@ -1,6 +1,7 @@
 import { Mic, MicOff, TriangleAlert, Video, VideoOff } from 'lucide-react';
 import { isApple } from '../../state/browser';
-import type { LocalKind } from '../../state/local-media';
+import { isLive, type LocalKind } from '../../state/local-media';
+import type { MeetingState } from '../../state/meeting-view';
 import type { RoomSession } from '../../state/room-session';
 import { texts } from '../texts';
 import { useStore } from '../use-store';
@@ -14,6 +15,7 @@ const looks = {
     on: texts.controls.micOn(`${key}D`),
     off: texts.controls.micOff(`${key}D`),
     problem: texts.controls.micProblem,
+    notSent: texts.controls.notHeard,
   },
   camera: {
     On: Video,
@@ -21,6 +23,7 @@ const looks = {
     on: texts.controls.cameraOn(`${key}E`),
     off: texts.controls.cameraOff(`${key}E`),
     problem: texts.controls.cameraProblem,
+    notSent: texts.controls.notSeen,
   },
 };
 
@@ -28,6 +31,8 @@ interface ToggleButtonsProps {
   session: RoomSession;
   /** Shows what is wrong with a device; without it the page does anyway, and a click tries the device again. */
   onProblem?: () => void;
+  /** What others do not get although it is on. */
+  notSent?: MeetingState['notSent'];
 }
 
 /** Microphone and camera on and off. */
@@ -40,10 +45,14 @@ export function ToggleButtons(props: ToggleButtonsProps) {
   );
 }
 
-function ToggleButton({ session, kind, onProblem }: ToggleButtonsProps & { kind: LocalKind }) {
-  const { on, problem } = useStore(session.media)[kind];
+function ToggleButton({ session, kind, onProblem, notSent }: ToggleButtonsProps & { kind: LocalKind }) {
+  const device = useStore(session.media)[kind];
+  const { on, problem } = device;
+  const live = isLive(device);
+  const starts = device.starting && !live;
   const look = looks[kind];
-  const Icon = on ? look.On : look.Off;
+  const Icon = live ? look.On : look.Off;
+  const lacking = live && notSent?.[kind] !== undefined;
   const explains = problem !== undefined && onProblem !== undefined;
 
   const click = async () => {
@@ -51,18 +60,20 @@ function ToggleButton({ session, kind, onProblem }: ToggleButtonsProps & { kind:
     if (session.media.get()[kind].problem) onProblem?.();
   };
 
-  const label = on ? look.on : look.off;
+  const action = on ? look.on : look.off;
+  const label = lacking ? look.notSent(action) : action;
   return (
     <button
       type="button"
-      className={`round-button tip ${on ? '' : 'off'}`}
+      className={`round-button tip ${live || starts ? '' : 'off'}`}
       aria-label={explains ? look.problem : label}
       data-testid={`toggle-${kind}`}
-      data-on={on}
+      aria-busy={starts}
+      data-on={live}
       onClick={click}
     >
-      <Icon aria-hidden="true" />
-      {problem && <TriangleAlert className="round-button-mark" aria-hidden="true" />}
+      {starts ? <span className="spinner" aria-hidden="true" /> : <Icon aria-hidden="true" />}
+      {(problem || lacking) && <TriangleAlert className="round-button-mark" aria-hidden="true" />}
     </button>
   );
 }

@@ -22,6 +22,8 @@ interface DeviceWords {
   it: string;
   missing: string;
   another: string;
+  /** After it stopped in the middle of a meeting. */
+  lost: string;
 }
 
 const microphone: DeviceWords = {
@@ -29,27 +31,30 @@ const microphone: DeviceWords = {
   some: 'a microphone',
   is: 'is',
   it: 'it',
-  missing: 'No microphone was found. Plug one in, or choose another below.',
+  missing: 'No microphone was found. Plug one in, or choose another.',
   another: 'another',
+  lost: 'Your microphone stopped: others cannot hear you.',
 };
 const camera: DeviceWords = {
   name: 'camera',
   some: 'a camera',
   is: 'is',
   it: 'it',
-  missing: 'No camera was found. Plug one in, or choose another below.',
+  missing: 'No camera was found. Plug one in, or choose another.',
   another: 'another',
+  lost: 'Your camera stopped: others cannot see you.',
 };
 const both: DeviceWords = {
   name: 'camera and microphone',
   some: 'camera and microphone',
   is: 'are',
   it: 'them',
-  missing: 'No camera and no microphone were found. Plug them in, or choose others below.',
+  missing: 'No camera and no microphone were found. Plug them in, or choose others.',
   another: 'others',
+  lost: 'Your camera and microphone stopped: others can neither see nor hear you.',
 };
 
-const problems = ({ name, some, is, it, missing, another }: DeviceWords) => ({
+const problems = ({ name, some, is, it, missing, another, lost }: DeviceWords) => ({
   of: (problem: Problem, browser: BrowserFamily): string => {
     switch (problem) {
       case 'denied':
@@ -67,6 +72,9 @@ const problems = ({ name, some, is, it, missing, another }: DeviceWords) => ({
     }
   },
   joinAnyway: `You can join without ${it}.`,
+  lost,
+  /** While the browser waits for an answer. */
+  allow: `Allow ${name} in your browser’s question.`,
 });
 
 const otherEnd: EndText = {
@@ -120,10 +128,12 @@ export const en = {
     roomLabel: 'Meeting name or link',
     roomPlaceholder: 'Enter a name or link',
     join: 'Join',
-    badRoom: 'Use letters, digits, hyphens and underscores, or paste the whole link.',
+    badRoom: 'Use the letters a to z, digits, hyphens and underscores, or paste the whole link.',
     longRoom: 'A meeting’s name has at most 64 characters.',
     elsewhere: (host: string) => `That link leads to another server, ${host}. Open it in the address bar.`,
     badLink: 'That link does not lead to a meeting. Check that it was copied completely.',
+    badName:
+      'That link does not lead to a meeting. A name has only the letters a to z, digits, hyphens and underscores, at most 64 of them.',
     recent: 'Recent meetings',
     recentHint: 'Kept in this browser only',
     forget: (room: string) => `Remove ${room} from this list`,
@@ -136,6 +146,8 @@ export const en = {
     nameMissing: 'Enter a name so that others know who you are.',
     join: 'Join now',
     joining: 'Joining…',
+    slow: 'This takes longer than usual.',
+    cancel: 'Cancel',
     preview: 'Your camera',
     cameraOff: 'Camera is off',
     cameraStarting: 'Camera is starting…',
@@ -149,6 +161,7 @@ export const en = {
     systemDefault: 'System default',
     unnamed: (kind: string, number: number) => `${kind} ${number}`,
     none: 'None found',
+    starting: 'Starting…',
     refused: 'Access was refused',
     test: 'Test',
     testLabel: 'Play a test sound',
@@ -162,12 +175,15 @@ export const en = {
     micOff: (shortcut: string) => `Turn on microphone (${shortcut})`,
     cameraOn: (shortcut: string) => `Turn off camera (${shortcut})`,
     cameraOff: (shortcut: string) => `Turn on camera (${shortcut})`,
+    notHeard: (label: string) => `${label}. Others cannot hear you`,
+    notSeen: (label: string) => `${label}. Others cannot see you`,
     micProblem: 'Microphone does not work. Show why',
     cameraProblem: 'Camera does not work. Show why',
     settings: 'Audio and video settings',
     leave: 'Leave meeting',
     copyLink: 'Copy link',
     copied: 'Link copied',
+    notCopied: 'Copy it by hand',
     commandKey: '⌘',
     controlKey: 'Ctrl+',
   },
@@ -186,12 +202,18 @@ export const en = {
     moreLabel: (count: number) => `and ${count} more`,
     joined: (name: string) => `${name} joined`,
     left: (name: string) => `${name} left`,
+    linkCopied: 'The link was copied.',
+    linkNotCopied: 'This browser does not let the page copy. Take the link from the address bar.',
     micNotSent: 'Others cannot hear you: your microphone could not be sent.',
     cameraNotSent: 'Others cannot see you: your camera could not be sent.',
+    nothingSent: 'Others can neither see nor hear you: camera and microphone could not be sent.',
+    tryAgain: 'Try again',
+    tryingAgain: 'Trying again…',
     reconnecting: 'Connection lost. Reconnecting…',
     aloneTitle: 'You are the only one here',
     alone: 'Send this link to the people you want to meet.',
-    aloneOnLoopback: 'This link opens on this computer only. The README says how others reach the server: --listen.',
+    aloneOnLoopback: (flags: string) =>
+      `This link opens on this computer only. For others to join, start the server with ${flags}.`,
     dismiss: 'Dismiss',
     soundBlocked: 'Your browser keeps the sound off until you click.',
     turnOnSound: 'Turn on sound',
@@ -204,6 +226,8 @@ export const en = {
     tryAgain: 'Try again',
     joinHere: 'Join here instead',
     home: 'Back to start',
+    comeBackWith: 'You come back with:',
+    turnedOff: 'Camera and microphone were turned off meanwhile.',
     retryIn: (seconds: number) => (seconds === 0 ? 'Trying again…' : `Trying again in ${seconds} s`),
     of: (code: FailureCode): EndText => ends[code] ?? otherEnd,
   },

@@ -57,7 +57,10 @@ fn a_host_that_is_gone_is_lost_and_its_people_are_held() {
     assert_eq!(bench.under_way(), [RoomEvent::NodeLost { incarnation: OTHER }]);
     bench.deliver_all();
     let changes = bench.changes();
-    assert!(matches!(changes[..], [Change::Held { binding }] if binding.participant == ParticipantId(2)), "{changes:?}");
+    assert!(
+        matches!(changes[..], [Change::Held { binding }] if binding.participant == ParticipantId(2)),
+        "{changes:?}"
+    );
     bench.beats(2, &[]);
     assert_eq!(bench.under_way(), [], "once is enough");
 }

@@ -127,7 +127,9 @@ async fn channels_are_limited_and_asked_for() {
     anna.receive(id).await.expect("consumed");
     assert_eq!(anna.receive(id).await.expect_err("one too many").code, ErrorCode::LimitReached);
 
-    let place = conductor.join_place("daily".parse().expect("a name"), JoinPlace { resume_token: None, avoid: Vec::new() }).await;
+    let place = conductor
+        .join_place("daily".parse().expect("a name"), JoinPlace { resume_token: None, avoid: Vec::new() })
+        .await;
     let place = place.expect("a place");
     let join =
         Join { name: "Ben".into(), rtp_capabilities: place.router_rtp_capabilities.into_owned(), enable_sctp: false };
