@@ -202,12 +202,17 @@ impl RoomService {
         self.gauges.beat.notify_one();
     }
 
-    /// Waits until other nodes have declared this one dead. Nothing that it says counts any more: it has to send its
-    /// people away and start anew.
+    /// Waits until other nodes have declared this one dead, or the log cannot be read on. It has to send its people
+    /// away and start anew.
     pub async fn fenced(&self) {
         self.fenced.notified().await;
         // For whoever else waits.
         self.fenced.notify_one();
+    }
+
+    /// Whether the registry of nodes answered last.
+    pub fn registry_reachable(&self) -> bool {
+        self.gauges.registry_reachable()
     }
 
     /// Whether rooms can change now.
@@ -286,6 +291,8 @@ impl Driver {
             if tail.is_caught_up() && !std::mem::replace(&mut self.caught_up, true) {
                 self.gauges.caught_up.store(true, Ordering::Relaxed);
                 self.node.handle(now(), Input::CaughtUp);
+                // The others learn at once that people may be sent here.
+                self.gauges.beat.notify_one();
                 tracing::debug!(rooms = self.node.rooms(), "the log is read");
             }
             let wake = tokio::select! {
@@ -298,20 +305,26 @@ impl Driver {
             match wake {
                 Wake::Entry(Ok(entry)) => self.node.handle(now(), Input::Entry(entry)),
                 Wake::Entry(Err(error)) => {
-                    tracing::error!(%error, "the log cannot be read any more; this node's rooms stop");
+                    tracing::error!(%error, "the log cannot be read any more; this node has to start anew");
+                    self.fenced.notify_one();
                     return;
                 }
-                Wake::Timeout => self.node.handle_timeout(now()),
+                Wake::Timeout => {
+                    if !self.log.status().reachable {
+                        self.node.log_is_away(now());
+                    }
+                    self.node.handle_timeout(now());
+                }
                 Wake::Command(Some(Command::Propose(proposal, reply))) => self.propose(proposal, reply),
                 Wake::Command(Some(Command::Snapshot(room, reply))) => {
                     // Who asked may have stopped waiting.
                     let _ = reply.send(self.node.snapshot(&room));
                 }
                 Wake::Command(Some(Command::Place { room, returning, avoid, reply })) => {
-                    let _ = reply.send(self.node.place(&room, returning, &avoid));
+                    let _ = reply.send(self.node.place(now(), &room, returning, &avoid));
                 }
                 Wake::Command(Some(Command::Seat(room, participant, reply))) => {
-                    let _ = reply.send(self.node.seat(&room, participant));
+                    let _ = reply.send(self.node.seat(now(), &room, participant));
                 }
                 Wake::Command(Some(Command::Registry(answer))) => {
                     self.node.handle(now(), Input::Registry(answer));
@@ -397,7 +410,7 @@ impl Driver {
                     self.gauges.set_aside.fetch_add(1, Ordering::Relaxed);
                 }
                 Output::Diverged { room, offset } => {
-                    tracing::error!(%room, offset, "a room was not as another node wrote it down; it is now");
+                    tracing::error!(%room, offset, "a room is not as another node wrote it down; the one that knows of more events is believed");
                     self.gauges.diverged.fetch_add(1, Ordering::Relaxed);
                 }
                 Output::TooLarge { room } => {

@@ -103,6 +103,9 @@ pub enum Change {
         /// What others read.
         name: String,
     },
+    /// The room is another than everything that was told of it before: a host adopted what the others have. No rule
+    /// makes this; crate `cluster` does.
+    Replaced,
     /// Somebody wrote to the room.
     ChatSent {
         /// What.

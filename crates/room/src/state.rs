@@ -30,7 +30,9 @@ pub struct Room {
     /// What everybody in the room can receive.
     pub(crate) video_codecs: Vec<String>,
     /// The newest messages, oldest first, and how many there were.
+    #[serde(default)]
     pub(crate) chat: VecDeque<ChatMessage>,
+    #[serde(default)]
     pub(crate) chat_count: u64,
 }
 
@@ -47,6 +49,7 @@ pub struct Participant {
     pub(crate) name: String,
     pub(crate) session: SessionId,
     /// The number of the session's newest token.
+    #[serde(default)]
     pub(crate) generation: u32,
     pub(crate) binding: Binding,
     /// The number of their first binding, which gives the order of joining.

@@ -4,6 +4,7 @@ mod allocator;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use hyperion::config::{self, Config, LoadError, Loaded, Log, LogFormat};
@@ -12,6 +13,8 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+/// Between two lives of a node.
+const START_ANEW_PAUSE: Duration = Duration::from_secs(1);
 /// The exit code of a configuration that cannot be used; nothing was started.
 const BAD_CONFIGURATION: u8 = 2;
 
@@ -93,6 +96,8 @@ fn run(config: &Config) -> anyhow::Result<()> {
             if !again {
                 return Ok(());
             }
+            // Should it come to this over and over, not in a hurry.
+            tokio::time::sleep(START_ANEW_PAUSE).await;
         }
     })
 }

@@ -3,18 +3,19 @@
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use axum::Router;
 use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use cluster::log::MemoryLogConfig;
+use cluster::store::{HEARTBEAT, LEASE};
 use cluster::{
     EventLog, KafkaConfig, KafkaLog, MemoryLog, MemoryStore, NodeConfig, RedisStore, RoomService, ServiceConfig,
     StateStore,
 };
-use protocol::Incarnation;
+use protocol::{Incarnation, NodeId};
 use sfu::dtls::Identity;
 use sfu_io::{PoolConfig, StartError, WorkerPool};
 use signaling::{SignalingConfig, SignalingMetrics};
@@ -31,6 +32,8 @@ use crate::{addresses, banner, http, origins, proxies, secret, tcp};
 
 /// How long a client may take to send a request's head, TLS handshake apart.
 const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often the registry is asked whether the node's name is free.
+const NAME_POLL: Duration = Duration::from_millis(200);
 /// How long sockets have, on the way down, to take their last words.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -69,8 +72,11 @@ impl Server {
 
         let name = config.node.clone().map_or_else(|| "single".parse().context("the node's name"), Ok)?;
         let tokens = tokens(&config)?;
-        let node = ServiceConfig::new(NodeConfig::new(name, &config.limits));
         let (log, store) = (log(&config)?, store(&config)?);
+        if config.clustered() {
+            wait_for_the_name(&name, &store).await?;
+        }
+        let node = ServiceConfig::new(NodeConfig::new(name, &config.limits));
         let (rooms, changes) = RoomService::start(Incarnation(rand::random()), node, log, store).await?;
 
         let phase = Arc::new(PhaseCell::default());
@@ -161,6 +167,23 @@ fn store(config: &Config) -> anyhow::Result<StateStore> {
         None => Ok(MemoryStore::new(unix_millis).into()),
         Some(url) => Ok(RedisStore::new(url, "hyperion:node:").context("cannot use Redis (--redis)")?.into()),
     }
+}
+
+/// Waits while the registry knows another life of this node, which after a crash it does for a lease. One that goes on
+/// is another node of the same name, and the two would end each other again and again.
+async fn wait_for_the_name(name: &NodeId, store: &StateStore) -> anyhow::Result<()> {
+    let deadline = Instant::now() + LEASE + HEARTBEAT;
+    // A registry that does not answer says nothing of anybody.
+    while let Ok(entries) = store.list().await
+        && entries.iter().any(|entry| entry.node == *name)
+    {
+        anyhow::ensure!(
+            Instant::now() < deadline,
+            "a node named {name} runs already in this cluster; give this one another name (--node)"
+        );
+        tokio::time::sleep(NAME_POLL).await;
+    }
+    Ok(())
 }
 
 /// With a secret of this process alone if there is none to share: then nobody comes back after a restart.

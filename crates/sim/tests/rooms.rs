@@ -377,6 +377,7 @@ fn follow(RoomSnapshot { participants: view, video_codecs, chat, .. }: &mut Room
             assert_ne!(video_codecs, agreed, "only what is different is told");
             video_codecs.clone_from(agreed);
         }
+        Change::Replaced => panic!("no rule makes this"),
         Change::ChatSent { message } => {
             assert!(chat.last().is_none_or(|last| last.number + 1 == message.number), "without gaps");
             chat.push(message.clone());
@@ -407,6 +408,7 @@ fn name(change: &Change) -> &'static str {
         Change::DataProducerClosed { .. } => "dataClosed",
         Change::Renamed { .. } => "renamed",
         Change::ChatSent { .. } => "chat",
+        Change::Replaced => panic!("no rule makes this"),
         Change::VideoCodecsChanged { .. } => "codecs",
         Change::Ended => "ended",
     }

@@ -57,8 +57,9 @@ const RECONNECT_DELAYS_MS = [0, 250, 500, 1_000, 2_000];
 const SESSION_GONE: FailureCode[] = ['session_expired', 'unauthorized', 'not_joined', 'not_found'];
 /** Reasons of `sessionEnded` after which this connection does not come back. */
 const FINAL_REASONS: FailureCode[] = ['superseded', 'forbidden', 'room_full'];
-/** How often the session is refused while a node that may hold it does not answer, until that is believed. */
-const DOUBTS_MAX = 2;
+/** For how long a refusal is doubted while a node that may hold the session does not answer: until then the others
+ *  have declared that node lost, and any of them takes the session back. */
+const DOUBT_MS_MAX = 13_000;
 
 /** One stay in a room, over any number of sockets: it notices a dead one within two seconds and comes back. */
 export class Connection extends Emitter<ConnectionEvents> {
@@ -71,7 +72,7 @@ export class Connection extends Emitter<ConnectionEvents> {
   #snapshotSeq = 0;
   #state: ConnectionState = 'connecting';
   #attempts = 0;
-  #doubts = 0;
+  #doubtedAt: number | undefined;
   #wake: () => void = () => {};
 
   constructor(options: ConnectionOptions) {
@@ -129,7 +130,7 @@ export class Connection extends Emitter<ConnectionEvents> {
     this.#seq = welcome.room.seq;
     this.#snapshotSeq = welcome.room.seq;
     this.#attempts = 0;
-    this.#doubts = 0;
+    this.#doubtedAt = undefined;
     this.emit('welcome', { welcome, resumed, iceServers });
     this.#setState('connected');
     this.#requests.open(socket.send);
@@ -216,8 +217,8 @@ export class Connection extends Emitter<ConnectionEvents> {
     }
     // That one of these is worth another attempt means that it is in doubt.
     const refused = SESSION_GONE.includes(code) || FINAL_REASONS.includes(code);
-    if (refused) this.#doubts += 1;
-    if (retryable && !(refused && this.#doubts >= DOUBTS_MAX)) return;
+    if (refused) this.#doubtedAt ??= Date.now();
+    if (retryable && !(refused && Date.now() - (this.#doubtedAt ?? 0) >= DOUBT_MS_MAX)) return;
     const resuming = this.#session !== undefined;
     if (code === 'superseded' || !resuming) {
       // A fresh token can be too old when the machine slept between the two requests.
@@ -233,7 +234,7 @@ export class Connection extends Emitter<ConnectionEvents> {
   #forgetSession(): void {
     this.#session = undefined;
     this.#seq = 0;
-    this.#doubts = 0;
+    this.#doubtedAt = undefined;
     this.#requests.reset(new Failure('closed', 'the session expired'));
   }
 

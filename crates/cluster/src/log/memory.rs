@@ -19,9 +19,9 @@ pub struct MemoryLogConfig {
 }
 
 impl Default for MemoryLogConfig {
-    /// 4,096 records are a second of a busy node, 64 KiB a hundred times the largest record of today.
+    /// 4,096 records are a second of a busy node, 640 KiB more than the snapshot of any room.
     fn default() -> Self {
-        Self { entries_max: 4096, entry_bytes_max: 64 * 1024 }
+        Self { entries_max: 4096, entry_bytes_max: 640 * 1024 }
     }
 }
 

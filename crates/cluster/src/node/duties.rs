@@ -72,7 +72,9 @@ impl Node {
         let held = |participant: &&Participant| participant.held_until_ms().is_some();
         let Some(participant) = self.participant(&room, id).filter(held) else { return };
         let binding = participant.binding();
-        self.append_own(&room, Some(binding), RoomEvent::GraceExpired {});
+        if self.no_grace_ends_until.is_none_or(|until| until <= now) {
+            self.append_own(&room, Some(binding), RoomEvent::GraceExpired {});
+        }
         self.timers.set(now + self.config.answer_timeout, Timer::Grace(room, id));
     }
 

@@ -14,6 +14,8 @@ pub(super) struct Hosted {
     pub(super) room: Room,
     /// Records below it were applied.
     pub(super) next_offset: u64,
+    /// A newer node's event was set aside: others know more of the room, and this node writes nothing down.
+    pub(super) lacks_events: bool,
     /// `RoomCreated` and `HostAdded` are on their way.
     pub(super) announced: bool,
     pub(super) pending: BTreeMap<RequestKey, Pending>,
@@ -44,6 +46,7 @@ impl Hosted {
         Self {
             room: Room::new(id),
             next_offset: 0,
+            lacks_events: false,
             announced: false,
             pending: BTreeMap::new(),
             broken: BTreeMap::new(),

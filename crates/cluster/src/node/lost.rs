@@ -14,11 +14,16 @@ use crate::store::NodeEntry;
 impl Node {
     /// Looks once a heartbeat who is gone. What was appended and did not come back is appended again then.
     pub(super) fn registry(&mut self, now: Instant, answer: Option<Vec<NodeEntry>>) {
+        let is_unheard = answer.is_none();
         self.membership.registry(now, answer);
+        self.forget_unknown(now);
         if !self.caught_up || self.draining {
             return;
         }
-        let mut lost = Vec::<(RoomId, Incarnation)>::new();
+        if is_unheard {
+            self.show_life();
+        }
+        let (mut lost, mut abandoned) = (Vec::<(RoomId, Incarnation)>::new(), Vec::new());
         for (id, hosted) in &self.rooms {
             let mut alive = 0;
             let mut gone = Vec::new();
@@ -31,9 +36,17 @@ impl Node {
                     alive += 1;
                 }
             }
+            let nobodys = alive == 0 && gone.is_empty() && hosted.room.limits().is_some();
+            if nobodys && hosted.room.participants().len() == 0 && self.is_first_for(id) {
+                // Its creator died over it. Whoever hosts it ends it.
+                abandoned.push(id.clone());
+            }
             if !gone.is_empty() && (hosted.room.is_host(self.incarnation) || (alive == 0 && self.is_first_for(id))) {
                 lost.extend(gone.into_iter().map(|life| (id.clone(), life)));
             }
+        }
+        for room in abandoned {
+            self.announce(&room);
         }
         for (room, incarnation) in lost {
             if let Some(hosted) = self.rooms.get_mut(&room) {
@@ -42,6 +55,16 @@ impl Node {
             }
             self.announce(&room);
             self.append_own(&room, None, RoomEvent::NodeLost { incarnation });
+        }
+    }
+
+    /// To others, who may still reach the registry, this node is as good as dead: it writes something to the log that
+    /// changes nothing.
+    fn show_life(&mut self) {
+        let hosted = self.rooms.iter().find(|(_, hosted)| hosted.room.is_host(self.incarnation));
+        if let Some(room) = hosted.map(|(id, _)| id.clone()) {
+            let (incarnation, node) = (self.incarnation, self.config.node.clone());
+            self.append_own(&room, None, RoomEvent::HostAdded { incarnation, node });
         }
     }
 

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use protocol::Incarnation;
 
-use crate::store::{HEARTBEAT, LEASE, NodeEntry, NodeState};
+use crate::store::{LEASE, NodeEntry, NodeState};
 
 /// Lives that are remembered beyond those in the registry: of hosts of rooms that died. Over it those that were not
 /// seen for longest are forgotten, and noticed anew.
 const SEEN_MAX: usize = 1024;
 /// Two answers further apart have a gap in between: the registry was away, or this node slept.
-const GAP: Duration = HEARTBEAT.saturating_mul(2);
+const GAP: Duration = LEASE;
 
 #[derive(Debug, Default)]
 pub(super) struct Membership {
@@ -64,6 +64,14 @@ impl Membership {
         now.saturating_duration_since(since.max(seen)) >= LEASE
     }
 
+    /// Whether a life of a node that the registry does not list may be there all the same: it was seen less than a
+    /// lease ago, or nobody ever looked.
+    pub(super) fn may_live_unlisted(&self, now: Instant, incarnation: Incarnation) -> bool {
+        let listed = self.entries.iter().any(|entry| entry.incarnation == incarnation);
+        let seen = self.seen.get(&incarnation);
+        !listed && seen.is_none_or(|seen| now.saturating_duration_since(*seen) < LEASE)
+    }
+
     /// The nodes that may be chosen for people. Without the registry, those of its last answer.
     pub(super) fn ready(&self) -> impl Iterator<Item = &NodeEntry> {
         self.entries.iter().filter(|entry| entry.state == NodeState::Ready)
@@ -73,6 +81,7 @@ impl Membership {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::HEARTBEAT;
     use crate::store::contract::entry;
 
     const OTHER: Incarnation = Incarnation(7);

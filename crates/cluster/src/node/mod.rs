@@ -96,7 +96,8 @@ pub enum Output {
         /// Where it stands.
         offset: u64,
     },
-    /// A room here was not as another host wrote it down; it is now. An operator should know: this is a fault.
+    /// A room here is not as another host wrote it down. An operator should know: one of the two did not read all of
+    /// it. The one that knows of fewer events takes what the other has ([`Change::Replaced`]).
     Diverged {
         /// Which room.
         room: RoomId,
@@ -131,8 +132,10 @@ pub struct Seat {
     pub session: SessionId,
     /// The number of its newest token.
     pub generation: u32,
-    /// The node that they are bound to.
-    pub incarnation: Incarnation,
+    /// Whether they have no socket, as far as is known, so that the newest token may never have reached them.
+    pub welcome_may_be_lost: bool,
+    /// Whether the room's other people are on another node that lives, so that they would be alone here.
+    pub belongs_elsewhere: bool,
 }
 
 /// A node of the cluster.
@@ -151,9 +154,11 @@ pub struct Node {
     draining: bool,
     caught_up: bool,
     fenced: bool,
+    /// Until then nobody's grace time ends: the log was away, and people could not come back.
+    no_grace_ends_until: Option<Instant>,
     hosts_lost: u64,
     membership: Membership,
-    /// Rooms whose beginning was not read, while the past is being read.
+    /// Rooms whose beginning was not read.
     unknown: BTreeMap<RoomId, Kept>,
 }
 
@@ -172,6 +177,7 @@ impl Node {
             draining: false,
             caught_up: false,
             fenced: false,
+            no_grace_ends_until: None,
             hosts_lost: 0,
             membership: Membership::default(),
             unknown: BTreeMap::new(),
@@ -201,6 +207,11 @@ impl Node {
                 Timer::Snapshot(room) => self.snapshot_due(now, &room),
             }
         }
+    }
+
+    /// Notes that the log cannot be reached now. Nobody can come back meanwhile, nor for a moment after it.
+    pub fn log_is_away(&mut self, now: Instant) {
+        self.no_grace_ends_until = Some(now + 2 * self.config.answer_timeout);
     }
 
     /// When [`Node::handle_timeout`] is to be called; at once if it is in the past.
@@ -234,10 +245,17 @@ impl Node {
     }
 
     /// Who may speak for a participant, if they are in the room.
-    pub fn seat(&self, room: &RoomId, participant: ParticipantId) -> Option<Seat> {
+    pub fn seat(&self, now: Instant, room: &RoomId, participant: ParticipantId) -> Option<Seat> {
+        let belongs_elsewhere = self.belongs_elsewhere(now, room, participant);
         let participant = self.room(room)?.participant(participant)?;
-        let incarnation = participant.binding().incarnation;
-        Some(Seat { session: participant.session(), generation: participant.generation(), incarnation })
+        let bound_to = participant.binding().incarnation;
+        let is_there = self.ready().any(|(life, _)| life == bound_to);
+        Some(Seat {
+            session: participant.session(),
+            generation: participant.generation(),
+            welcome_may_be_lost: participant.held_until_ms().is_some() || !is_there,
+            belongs_elsewhere,
+        })
     }
 
     /// People who are bound to this node, the held ones included.

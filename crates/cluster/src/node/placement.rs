@@ -4,6 +4,8 @@
 //! relays between nodes yet). So a room's people follow each other, and where nobody is yet, every node comes to the
 //! same choice by itself: the highest rendezvous hash among those that are ready.
 
+use std::time::Instant;
+
 use protocol::{Incarnation, NodeId, ParticipantId, RoomId};
 
 use super::Node;
@@ -11,22 +13,48 @@ use super::Node;
 impl Node {
     /// The node for somebody who enters `room`, or comes back to it as `returning`. None of `avoid`, unless there is
     /// no other.
-    pub fn place(&self, room: &RoomId, returning: Option<ParticipantId>, avoid: &[NodeId]) -> NodeId {
-        let mut candidates: Vec<(Incarnation, &NodeId)> = self.ready().collect();
+    pub fn place(&self, now: Instant, room: &RoomId, returning: Option<ParticipantId>, avoid: &[NodeId]) -> NodeId {
+        let mut candidates = self.candidates(now, room);
         if candidates.iter().any(|(_, node)| !avoid.contains(node)) {
             candidates.retain(|(_, node)| !avoid.contains(node));
         }
-        let is_candidate = |life: Incarnation| candidates.iter().find(|(candidate, _)| *candidate == life);
-        let known = self.room(room);
-        let own = known.zip(returning).and_then(|(room, id)| room.participant(id)).map(|p| p.binding().incarnation);
-        if let Some((_, node)) = own.and_then(is_candidate) {
-            return (*node).clone();
-        }
-        let people_on = |life: Incarnation| {
-            known.map_or(0, |room| room.participants().filter(|p| p.binding().incarnation == life).count())
-        };
-        let chosen = candidates.iter().max_by_key(|(life, node)| (people_on(*life), rendezvous(room, node.as_str())));
+        let own = self.room(room).zip(returning).and_then(|(room, id)| room.participant(id));
+        let own = own.map(|participant| participant.binding().incarnation);
+        let chosen = candidates.iter().max_by_key(|(life, node)| {
+            let others = self.others_on(room, returning, *life);
+            (others, own == Some(*life), rendezvous(room, node.as_str()))
+        });
         chosen.map_or_else(|| self.config.node.clone(), |(_, node)| (*node).clone())
+    }
+
+    /// Whether somebody who came here on their own would be alone here, while others of the room are on a node that
+    /// lives; not counting the one that they come from, which may be dead without anybody knowing.
+    pub(super) fn belongs_elsewhere(&self, now: Instant, room: &RoomId, returning: ParticipantId) -> bool {
+        let own = self.room(room).and_then(|room| room.participant(returning)).map(|p| p.binding().incarnation);
+        let others_on = |life| self.others_on(room, Some(returning), life) > 0;
+        let mut elsewhere = self.candidates(now, room).into_iter().map(|(life, _)| life);
+        !others_on(self.incarnation)
+            && elsewhere.any(|life| life != self.incarnation && Some(life) != own && others_on(life))
+    }
+
+    /// People of a room, but one, who are connected to a node.
+    fn others_on(&self, room: &RoomId, but: Option<ParticipantId>, life: Incarnation) -> usize {
+        let people = self.room(room).into_iter().flat_map(room::Room::participants);
+        let others = people.filter(|other| Some(other.id()) != but && other.held_until_ms().is_none());
+        others.filter(|other| other.binding().incarnation == life).count()
+    }
+
+    /// The nodes that may be chosen: the ready ones, and hosts of the room that the registry does not know (yet, or
+    /// any more, or because it is away) but that were noticed a moment ago.
+    fn candidates<'a>(&'a self, now: Instant, room: &RoomId) -> Vec<(Incarnation, &'a NodeId)> {
+        let mut candidates: Vec<(Incarnation, &NodeId)> = self.ready().collect();
+        for (life, node) in self.room(room).into_iter().flat_map(room::Room::hosts) {
+            let is_listed = candidates.iter().any(|(_, listed)| *listed == node);
+            if !is_listed && *node != self.config.node && self.membership.may_live_unlisted(now, life) {
+                candidates.push((life, node));
+            }
+        }
+        candidates
     }
 
     /// The ready nodes with their lives, this one included as long as it takes people: it knows that better than the

@@ -134,7 +134,11 @@ impl Node {
             return Err(ErrorCode::LogUnavailable);
         }
         let known = self.rooms.get(&proposal.room);
-        let is_full = known.is_none() && self.rooms.len() >= self.config.rooms_max;
+        // Rooms of other nodes count for those; they are looked through only where there are many.
+        let hosts = |hosted: &&Hosted| hosted.announced || hosted.room.is_host(self.incarnation);
+        let is_full = known.is_none()
+            && self.rooms.len() >= self.config.rooms_max
+            && self.rooms.values().filter(hosts).count() >= self.config.rooms_max;
         let is_live = known.is_some_and(|hosted| hosted.room.limits().is_some());
         match proposal.event {
             RoomEvent::Joined { .. } if is_full => Err(ErrorCode::ServerFull),

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use protocol::event::{Logged, Record, RoomEvent};
+use protocol::event::{Logged, Record, RequestKey, RoomEvent};
 use protocol::{ErrorCode, RoomId};
 use room::{Change, Outcome};
 
@@ -24,13 +24,20 @@ impl Node {
             return;
         };
         self.membership.spoke(now, record.origin);
-        if !self.caught_up && !self.rooms.contains_key(room) && !self.keep(now, entry, &record) {
+        // What this node wrote itself somebody waits for.
+        let foreign = record.origin != self.incarnation;
+        if foreign && !self.rooms.contains_key(room) && !self.keep(now, entry, &record) {
             return;
         }
+        // Of a room that is followed nothing is missing, and what came before it is over.
+        self.unknown.remove(room);
         self.compare(entry, &record);
         let logged = Logged { offset: *offset, time_ms: *time_ms, record };
         let outcome = self.apply(now, room, &logged);
         if outcome == Outcome::SetAside {
+            if let Some(hosted) = self.rooms.get_mut(room) {
+                hosted.lacks_events = true;
+            }
             self.outputs.push_back(Output::SetAside { room: room.clone(), offset: *offset });
         }
         if matches!(logged.record.event, RoomEvent::Snapshot { .. }) && self.is_host(room) {
@@ -71,7 +78,7 @@ impl Node {
         }
         if is_host && !was_host {
             self.follow_all(now, room);
-            self.write_down_later(now, room);
+            self.write_down_soon(now, room);
         }
         outcome
     }
@@ -145,8 +152,13 @@ impl Node {
         };
         if again && pending.attempts < ATTEMPTS_MAX {
             self.announce(room);
-            self.append(room, &pending.record);
-            self.wait(room.clone(), Pending { attempts: pending.attempts + 1, ..pending });
+            let mut record = pending.record;
+            if let RequestKey::Node { .. } = record.key {
+                // Numbers of other rooms may have left the old one behind.
+                record.key = self.own_key();
+            }
+            self.append(room, &record);
+            self.wait(room.clone(), Pending { record, attempts: pending.attempts + 1, ..pending });
         } else {
             self.resolve(pending.ticket, Err(if again { ErrorCode::Draining } else { error }));
         }
@@ -164,6 +176,7 @@ impl Node {
             | Change::ProducerClosed { .. }
             | Change::Renamed { .. }
             | Change::ChatSent { .. }
+            | Change::Replaced
             | Change::DataProducerAdded { .. }
             | Change::DataProducerClosed { .. }
             | Change::VideoCodecsChanged { .. }

@@ -16,10 +16,10 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use protocol::RoomId;
 use protocol::event::{Record, RoomEvent};
-use room::Room;
+use room::{Change, Room};
 
 use super::timers::Timer;
-use super::{Node, Output};
+use super::{Applied, Node, Output};
 use crate::log::Entry;
 
 /// Largest state that is written, packed. A room of 1,000 people has less than half of it.
@@ -27,19 +27,29 @@ const STATE_BYTES_MAX: usize = 512 * 1024;
 /// Largest state that is unpacked.
 const UNPACKED_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// Records of one room that are kept until there is a snapshot: more than are written between two.
-const KEPT_MAX: usize = 100_000;
+const KEPT_MAX: usize = 20_000;
 
 /// Records of a room whose beginning was not read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Kept {
     entries: VecDeque<Entry>,
+    /// When the newest came.
+    newest: Instant,
     /// The time of the newest snapshot among them, or of the first one.
     written_down_ms: u64,
+    /// Where the newest snapshot stands.
+    snapshot_offset: Option<u64>,
+}
+
+impl Kept {
+    fn new(now: Instant) -> Self {
+        Self { entries: VecDeque::new(), newest: now, written_down_ms: 0, snapshot_offset: None }
+    }
 }
 
 impl Node {
-    /// Takes a record of a room that is not known, while the log's past is being read. Returns it if it is to be
-    /// applied: where the room begins, or begins again for this node, with a snapshot.
+    /// Takes another node's record of a room that is not known. Says whether it is to be applied: where the room
+    /// begins, or begins for this node, with a snapshot.
     pub(super) fn keep(&mut self, now: Instant, entry: &Entry, record: &Record) -> bool {
         let id = &entry.room;
         match &record.event {
@@ -50,16 +60,27 @@ impl Node {
             RoomEvent::Snapshot { as_of, state } => {
                 let read_it =
                     self.unknown.get(id).and_then(|kept| kept.entries.front()).is_some_and(|e| e.offset <= *as_of);
-                if read_it && let Some(room) = unpack(id, state).filter(|room| room.is_host(record.origin)) {
+                let room = unpack(id, state);
+                if room.is_none() {
+                    self.outputs.push_back(Output::SetAside { room: id.clone(), offset: entry.offset });
+                }
+                if read_it && let Some(room) = room.filter(|room| room.is_host(record.origin)) {
                     self.adopt(now, room, *as_of);
                     return true;
                 }
             }
             _ => {}
         }
-        let kept = self.unknown.entry(id.clone()).or_default();
-        if kept.entries.is_empty() || matches!(record.event, RoomEvent::Snapshot { .. }) {
+        let kept = self.unknown.entry(id.clone()).or_insert_with(|| Kept::new(now));
+        kept.newest = now;
+        let is_snapshot = matches!(record.event, RoomEvent::Snapshot { .. });
+        if kept.entries.is_empty() || is_snapshot {
             kept.written_down_ms = entry.time_ms;
+        }
+        if is_snapshot {
+            // The next one holds everything before this one, or, where a slow host makes it, before the one before.
+            let before = kept.snapshot_offset.replace(entry.offset).unwrap_or(0);
+            kept.entries.retain(|entry| entry.offset >= before);
         }
         kept.entries.push_back(entry.clone());
         if kept.entries.len() > KEPT_MAX {
@@ -71,7 +92,8 @@ impl Node {
     /// Whether a `RoomCreated` is the first of its room, and not of a host that came to a room that lives. A room that
     /// lives is written down again and again.
     fn begins(&self, entry: &Entry) -> bool {
-        let Some(kept) = self.unknown.get(&entry.room) else { return true };
+        // Who has read the past would know of a room that lives.
+        let Some(kept) = self.unknown.get(&entry.room).filter(|_| !self.caught_up) else { return true };
         let silent = Duration::from_millis(entry.time_ms.saturating_sub(kept.written_down_ms));
         silent >= 2 * self.config.snapshot_every
     }
@@ -79,29 +101,43 @@ impl Node {
     /// Begins a room with a snapshot, and goes on with what was kept.
     fn adopt(&mut self, now: Instant, room: Room, as_of: u64) {
         let id = room.id().clone();
-        let kept = self.unknown.remove(&id).unwrap_or_default();
+        let kept = self.unknown.remove(&id).map(|kept| kept.entries).unwrap_or_default();
         self.insert(room);
-        for entry in kept.entries.iter().filter(|entry| entry.offset > as_of) {
+        for entry in kept.iter().filter(|entry| entry.offset > as_of) {
             self.entry(now, entry);
         }
     }
 
-    /// Compares a room with a snapshot of it that nothing came after. Where they differ, this node is wrong as much
-    /// as the other: all take what is on the log.
+    /// Forgets records of rooms that nobody wrote about for so long that there is nobody in them.
+    pub(super) fn forget_unknown(&mut self, now: Instant) {
+        let silence_max = self.config.snapshot_every * 3;
+        self.unknown.retain(|_, kept| now.saturating_duration_since(kept.newest) < silence_max);
+    }
+
+    /// Compares a room with a snapshot of it that nothing came after. Where they differ, one of the two nodes did not
+    /// read all of the room's life, and the one that knows of more events is right.
     pub(super) fn compare(&mut self, entry: &Entry, record: &Record) {
         let RoomEvent::Snapshot { as_of, state } = &record.event else { return };
         let Some(hosted) = self.rooms.get(&entry.room) else { return };
-        if hosted.room.limits().is_none() || hosted.room.offset() != *as_of || !hosted.room.is_host(record.origin) {
+        if hosted.room.limits().is_none() || hosted.room.offset() != *as_of || hosted.lacks_events {
             return;
         }
-        match unpack(&entry.room, state) {
-            Some(room) if room == hosted.room => {}
-            Some(room) => {
-                self.outputs.push_back(Output::Diverged { room: entry.room.clone(), offset: entry.offset });
-                self.insert(room);
-            }
-            None => {}
+        let Some(room) = unpack(&entry.room, state).filter(|room| room.is_host(record.origin)) else { return };
+        if room == hosted.room {
+            return;
         }
+        let (id, seq, is_right) = (entry.room.clone(), room.seq(), room.seq() > hosted.room.seq());
+        self.outputs.push_back(Output::Diverged { room: id.clone(), offset: entry.offset });
+        if is_right {
+            self.insert(room);
+            self.outputs.push_back(Output::Changed(Applied { room: id, seq, change: Change::Replaced }));
+        }
+    }
+
+    /// Sees to it that a room is written down soon after this node became a host of it: until then, who begins to
+    /// read knows it by its first record only.
+    pub(super) fn write_down_soon(&mut self, now: Instant, room: &RoomId) {
+        self.timers.set(now + self.config.snapshot_every / 30, Timer::Snapshot(room.clone()));
     }
 
     /// Sees to it that a room that this node hosts is written down in time.
@@ -115,6 +151,7 @@ impl Node {
         let Some(hosted) = self.rooms.get(id).filter(|hosted| hosted.room.is_host(self.incarnation)) else { return };
         let (as_of, packed) = (hosted.room.offset(), pack(&hosted.room));
         match packed {
+            _ if hosted.lacks_events => {}
             Some(state) => self.append_own(id, None, RoomEvent::Snapshot { as_of, state }),
             None => self.outputs.push_back(Output::TooLarge { room: id.clone() }),
         }

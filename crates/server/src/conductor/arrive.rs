@@ -22,7 +22,7 @@ use super::media::{Closing, Media, call_failed, create_transport};
 use super::person::{Arrival, Member};
 use super::registry::Registry;
 use super::turn::Turn;
-use super::{RoomsCondition, Shared, unauthorized, unix_time};
+use super::{Shared, unauthorized, unix_time};
 use crate::tokens::{PlaceToken, SessionToken};
 
 /// Following the log takes microseconds; only a fault takes longer.
@@ -37,18 +37,19 @@ impl Shared {
         if token.room != *room {
             return Err(ErrorBody::new(ErrorCode::Unauthorized, "the token is for another room"));
         }
-        if self.rooms.condition() == RoomsCondition::Starting {
-            return Err(ErrorBody::new(ErrorCode::LogUnavailable, "the server has not read its rooms yet; try again"));
-        }
+        self.check_starting()?;
         let seat = self.rooms.seat(room.clone(), token.participant).await.ok_or_else(session_expired)?;
-        // Nobody used a newer token yet, or nobody but the one who may not have heard of it.
-        let is_newest = token.generation.saturating_add(1) >= seat.generation;
-        let found = match find(&mut self.registry(), &token) {
-            // Whoever was taken over may come in again, but as somebody new.
-            Err(error) => error.code == ErrorCode::SessionExpired,
+        let is_good = match find(&mut self.registry(), &token) {
             Ok(_) => true,
+            // Known to another node: the newest, or the one before it if whoever got the newest may not have heard of it.
+            Err(error) if error.code == ErrorCode::SessionExpired => {
+                let oldest_good = seat.generation.saturating_sub(u32::from(seat.welcome_may_be_lost));
+                token.session == seat.session && token.generation >= oldest_good
+            }
+            Err(_) => false,
         };
-        if found && is_newest && token.session == seat.session { Ok(token.participant) } else { Err(session_expired()) }
+        // Whoever was taken over may come in again, but as somebody new.
+        if is_good { Ok(token.participant) } else { Err(session_expired()) }
     }
 
     /// Enters a room with a place token; as the same participant, if they are in it already.
@@ -99,12 +100,20 @@ impl Shared {
         let SessionToken { room, participant, session, .. } = &token;
         resume.rtp_capabilities.as_ref().map_or(Ok(()), check_bounds)?;
         let turn = Turn::take(self, room, *participant).await;
-        let generation = match find(&mut self.registry(), &token) {
-            Ok(member) => member.generation.max(token.generation.saturating_add(1)),
+        let known = find(&mut self.registry(), &token).map(|member| member.generation);
+        let generation = match known {
+            Ok(generation) => generation.max(token.generation.saturating_add(1)),
             Err(error) if error.code != ErrorCode::SessionExpired || resume.rtp_capabilities.is_none() => {
                 return Err(error);
             }
-            Err(_) => token.generation.saturating_add(1),
+            Err(error) => {
+                let seat = self.rooms.seat(room.clone(), *participant).await.ok_or(error)?;
+                if seat.belongs_elsewhere {
+                    let message = "the room is on another node; ask where to come back";
+                    return Err(ErrorBody::new(ErrorCode::Draining, message));
+                }
+                token.generation.saturating_add(1)
+            }
         };
         let event = RoomEvent::Resumed { participant: *participant, session: *session, generation };
         let (binding, snapshot) = self.enter(&turn, ProposalKey::Node, event).await?;

@@ -63,6 +63,14 @@ fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applied) {
             let Some(media) = registry.media(&room, || None) else { return };
             shared.close(&media, vec![Closing::DataProducer(data_producer)]);
         }
+        // Who is here has to look again: a resume brings the room as it is, or says that they are not in it.
+        Change::Replaced => {
+            registry.people(&room).filter_map(|(_, person)| person.member.as_ref()?.outbox.as_ref()).for_each(
+                |outbox| {
+                    outbox.close(ErrorCode::Internal);
+                },
+            );
+        }
         Change::Ended => {
             let Some(media) = registry.take_media(&room) else { return };
             tracing::info!(%room, "ended");
@@ -113,6 +121,6 @@ fn notification(seq: u64, change: &Change) -> Option<Notification> {
         }
         Change::ChatSent { message } => Notification::ChatMessage { seq, message },
         Change::VideoCodecsChanged { video_codecs } => Notification::VideoCodecsChanged { seq, video_codecs },
-        Change::Held { .. } | Change::Returned { .. } | Change::Ended => return None,
+        Change::Held { .. } | Change::Returned { .. } | Change::Replaced | Change::Ended => return None,
     })
 }

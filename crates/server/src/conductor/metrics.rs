@@ -79,6 +79,11 @@ impl Shared {
             ("hyperion_rooms", rooms.rooms as u64, "Rooms known to this node."),
             ("hyperion_participants", rooms.participants as u64, "People in them, the held ones included."),
             ("hyperion_own_participants", rooms.own_participants as u64, "Of those, the people of this node."),
+            (
+                "hyperion_registry_reachable",
+                u64::from(self.rooms.registry_reachable()),
+                "1 while the registry of nodes answers.",
+            ),
             ("hyperion_nodes_ready", rooms.nodes_ready as u64, "Nodes that people may be sent to, this one included."),
             ("hyperion_room_proposals_pending", rooms.pending as u64, "Room events on their way through the log."),
             ("hyperion_local_rooms", here.rooms as u64, "Rooms with people of this node, or on their way."),

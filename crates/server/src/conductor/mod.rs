@@ -168,6 +168,7 @@ impl Conductor {
 impl Handler for Conductor {
     async fn join_place(&self, room: RoomId, body: JoinPlace) -> Result<JoinPlaceReply, ErrorBody> {
         self.0.check_draining()?;
+        self.0.check_starting()?;
         let returning = match body.resume_token {
             Some(token) => Some(self.0.returning(&room, &token).await?),
             None => None,
@@ -248,6 +249,14 @@ impl Shared {
     fn check_draining(&self) -> Result<(), ErrorBody> {
         if self.is_draining() {
             return Err(ErrorBody::new(ErrorCode::Draining, "the server is going down; join another node"));
+        }
+        Ok(())
+    }
+
+    /// A node that has not read its rooms yet knows nobody; others do.
+    fn check_starting(&self) -> Result<(), ErrorBody> {
+        if self.rooms.condition() == RoomsCondition::Starting {
+            return Err(ErrorBody::new(ErrorCode::LogUnavailable, "the server has not read its rooms yet; try again"));
         }
         Ok(())
     }

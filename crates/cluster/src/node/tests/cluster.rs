@@ -117,10 +117,11 @@ fn people_follow_each_other_and_avoid_who_does_not_answer() {
     let (me, other, third) = (node("node-1"), entry("node-2", OTHER), entry("node-3", Incarnation(3)));
     bench.beats(1, &[other.clone(), third.clone()]);
     let place = |bench: &Bench, returning: Option<u64>, avoid: &[NodeId]| {
-        bench.node.place(&room(), returning.map(ParticipantId), avoid)
+        bench.node.place(bench.now, &room(), returning.map(ParticipantId), avoid)
     };
     assert_eq!(place(&bench, None, &[]), other.node, "where most are");
-    assert_eq!(place(&bench, Some(1), &[]), me, "who comes back stays where they were");
+    assert_eq!(place(&bench, Some(1), &[]), other.node, "who comes back too");
+    assert!(bench.node.seat(bench.now, &room(), ParticipantId(2)).is_some_and(|seat| !seat.belongs_elsewhere));
     assert_eq!(place(&bench, Some(2), std::slice::from_ref(&other.node)), me, "the others of the room");
     assert_eq!(place(&bench, None, &[other.node.clone(), me.clone()]), third.node);
     assert_eq!(place(&bench, None, &[other.node.clone(), me, third.node.clone()]), other.node, "it is only a wish");
@@ -128,6 +129,60 @@ fn people_follow_each_other_and_avoid_who_does_not_answer() {
     assert_ne!(place(&bench, None, &[]), node("node-2"));
     bench.handle(Input::Registry(None));
     assert_ne!(place(&bench, None, &[]), node("node-2"), "the last answer counts as long as there is no other");
+}
+
+#[test]
+fn who_comes_back_on_their_own_is_told_that_the_others_are_elsewhere() {
+    let mut bench = Bench::new();
+    let a = bench.joined(1).binding.expect("a binding");
+    bench.other_hosts();
+    bench.other_joined(2);
+    bench.other_joined(3);
+    bench.beats(1, &[entry("node-2", OTHER)]);
+    let belongs_elsewhere =
+        |bench: &Bench, id| bench.node.seat(bench.now, &room(), ParticipantId(id)).expect("a seat").belongs_elsewhere;
+    assert!(belongs_elsewhere(&bench, 1), "from this node's earlier life, or alone here");
+    assert!(!belongs_elsewhere(&bench, 2), "they come from where the others are, which may be dead");
+    bench.say(a, RoomEvent::Held { closing: false }).expect("held");
+    bench.handle(Input::Registry(Some(vec![entry("node-3", Incarnation(3))])));
+    bench.advance(7 * SECOND);
+    assert!(!belongs_elsewhere(&bench, 1), "nobody knows of the other node any more");
+}
+
+#[test]
+fn a_host_that_the_registry_does_not_know_yet_is_where_its_people_are() {
+    let mut bench = Bench::new();
+    bench.joined(1);
+    bench.other_hosts();
+    bench.other_joined(2);
+    bench.other_joined(3);
+    bench.handle(Input::Registry(None));
+    assert_eq!(bench.node.place(bench.now, &room(), None, &[]), node("node-2"));
+    bench.beats(4, &[]);
+    assert_eq!(bench.node.place(bench.now, &room(), None, &[]), node("node-1"), "a lease without it");
+}
+
+#[test]
+fn a_room_that_another_host_knows_more_of_is_taken_over_and_not_the_other_way_round() {
+    let mut bench = Bench::with(|config| config.snapshot_every = 10 * SECOND);
+    bench.joined(1);
+    bench.joined(2);
+    let knows_more = bench.node.room(&room()).cloned().expect("a room");
+    // A node that did not read the room's beginning founds it anew.
+    let mut ignorant = Bench::with(|config| config.snapshot_every = 10 * SECOND);
+    ignorant.next_offset = bench.next_offset - 2;
+    ignorant.other(0, RoomEvent::RoomCreated { rules: room::RULES, limits: RoomLimits::default() });
+    ignorant.other_hosts();
+    assert_ne!(ignorant.node.room(&room()), Some(&knows_more));
+
+    bench.advance(11 * SECOND);
+    let snapshot = bench.log.pop_front().expect("a snapshot");
+    ignorant.now = bench.now;
+    ignorant.diverged_is_expected = true;
+    ignorant.entry(snapshot.0.clone(), snapshot.1);
+    assert_eq!(ignorant.changes().last(), Some(&Change::Replaced));
+    let people = |bench: &Bench| bench.node.room(&room()).map(|room| room.participants().len());
+    assert_eq!((people(&ignorant), people(&bench)), (Some(2), Some(2)));
 }
 
 /// A node that begins to read at `from`, and has read everything.
