@@ -3,6 +3,7 @@
 mod codecs;
 mod crowds;
 mod data;
+mod nodes;
 
 use std::num::NonZeroU8;
 use std::time::Duration;
@@ -26,23 +27,28 @@ use crate::http::Monitor as _;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn conductor_with(workers: usize, limits: Limits) -> Conductor {
+    let log = MemoryLog::new(MemoryLogConfig::default(), || {
+        u64::try_from(unix_time().as_millis()).expect("milliseconds fit")
+    });
+    node("test", 1, log, MemoryStore::new(|| 0), workers, limits).await
+}
+
+/// A node beside others, if they share its log and its store.
+async fn node(name: &str, life: u128, log: MemoryLog, store: MemoryStore, workers: usize, limits: Limits) -> Conductor {
     let listen = ListenAddr { local: "127.0.0.1:0".parse().expect("an address"), announced: Vec::new() };
     let mut config = PoolConfig::new(vec![listen], Identity::generate().expect("a certificate"), [7; 32]);
     config.workers = workers.try_into().ok();
     config.pin = false;
     let (pool, events) = WorkerPool::start(&config).expect("workers");
-    let node = ServiceConfig::new(NodeConfig::new("test".parse().expect("a name"), &limits));
-    let log = MemoryLog::new(MemoryLogConfig::default(), || {
-        u64::try_from(unix_time().as_millis()).expect("milliseconds fit")
-    });
-    let (rooms, changes) = RoomService::start(Incarnation(1), node, log, MemoryStore::new(|| 0)).await.expect("a log");
+    let node = ServiceConfig::new(NodeConfig::new(name.parse().expect("a name"), &limits));
+    let (rooms, changes) = RoomService::start(Incarnation(life), node, log, store).await.expect("a log");
     Conductor::start(Parts {
         rooms,
         changes,
         pool,
         events,
         tokens: Tokens::new([b"a secret for tests only, as long as it has to be".as_slice()]),
-        clustered: false,
+        clustered: name != "test",
         limits,
         phase: Arc::default(),
         signaling: Arc::default(),

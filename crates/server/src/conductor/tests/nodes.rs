@@ -1,0 +1,94 @@
+//! Two nodes that share a log and a registry.
+
+use protocol::request::ResumePlace;
+
+use super::*;
+
+async fn two_nodes() -> [Conductor; 2] {
+    let log = MemoryLog::new(MemoryLogConfig::default(), || {
+        u64::try_from(unix_time().as_millis()).expect("milliseconds fit")
+    });
+    let store = MemoryStore::new(|| 0);
+    let node = |name, life| node(name, life, log.clone(), store.clone(), 1, Limits::default());
+    let nodes = [node("node-1", 1).await, node("node-2", 2).await];
+    let all_known = || nodes.iter().all(|conductor| conductor.0.rooms.counts().nodes_ready == 2);
+    while !all_known() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    nodes
+}
+
+/// Comes back at any node with what a page knows.
+async fn resume_at(conductor: &Conductor, token: &str) -> Result<Page, ErrorBody> {
+    let rtp_capabilities = Some(ROUTER_CAPABILITIES.clone());
+    let resume = Some(Resume { seq: 0, rtp_capabilities, enable_sctp: true });
+    Page::connect(conductor, ConnectAuth { token: token.to_owned(), join: None, resume }).await
+}
+
+#[tokio::test]
+async fn a_session_goes_on_at_another_node_and_its_socket_at_the_first_is_closed() {
+    let [first, second] = two_nodes().await;
+    let mut anna = Page::join(&first, "daily", "Anna").await;
+    let mic = anna.produce(Source::Mic).await;
+    anna.hears(|n| matches!(n, Notification::ProducerAdded { .. })).await;
+    let mut moved = resume_at(&second, &anna.welcome.session_token).await.expect("resumed");
+    assert_eq!(moved.id(), anna.id());
+    assert_eq!(moved.welcome.room.participants[0].producers[0].id, mic, "what is published stays published");
+    assert!(matches!(anna.next().await, Outgoing::Close(ErrorCode::Superseded)));
+    // The request numbers go on, so that what had no answer can be sent again.
+    let say = Request::SendChatMessage { text: "here I am".to_owned() };
+    moved.n = 1;
+    moved.request(say).await.expect("written");
+    moved.hears(|n| matches!(n, Notification::ChatMessage { .. })).await;
+    assert_eq!(moved.produce(Source::Mic).await, mic);
+}
+
+#[tokio::test]
+async fn of_two_nodes_that_take_one_token_the_first_has_the_session() {
+    let [first, second] = two_nodes().await;
+    let anna = Page::join(&first, "daily", "Anna").await;
+    let token = anna.welcome.session_token.clone();
+    let _moved = resume_at(&second, &token).await.expect("resumed");
+    let late = resume_at(&first, &token).await.err().expect("too late");
+    assert_eq!(late.code, ErrorCode::Superseded);
+}
+
+#[tokio::test]
+async fn a_token_that_a_newer_one_followed_is_good_at_no_node() {
+    let [first, second] = two_nodes().await;
+    let anna = Page::join(&first, "daily", "Anna").await;
+    let old = anna.welcome.session_token.clone();
+    let mut anna = Page::resume(&first, &old).await.expect("resumed");
+    anna.request(Request::SendChatMessage { text: "it arrived".to_owned() }).await.expect("written");
+    let room: RoomId = "daily".parse().expect("a name");
+    for conductor in [&first, &second] {
+        let asked = ResumePlace { token: old.clone(), avoid: Vec::new() };
+        let refused = conductor.resume_place(room.clone(), asked).await.expect_err("an old token");
+        assert_eq!(refused.code, ErrorCode::SessionExpired);
+        let asked = JoinPlace { resume_token: Some(old.clone()), avoid: Vec::new() };
+        conductor.join_place(room.clone(), asked).await.expect_err("an old token");
+    }
+    let refused = resume_at(&second, &old).await.err().expect("an old token");
+    assert_eq!(refused.code, ErrorCode::Superseded);
+    let asked = ResumePlace { token: anna.welcome.session_token.clone(), avoid: Vec::new() };
+    second.resume_place(room, asked).await.expect("the newest");
+}
+
+#[tokio::test]
+async fn a_place_names_the_node_where_the_people_are_whichever_is_asked() {
+    let [first, second] = two_nodes().await;
+    let _anna = Page::join(&second, "daily", "Anna").await;
+    let _ben = Page::join(&second, "daily", "Ben").await;
+    let room: RoomId = "daily".parse().expect("a name");
+    for conductor in [&first, &second] {
+        let place = conductor.join_place(room.clone(), JoinPlace { resume_token: None, avoid: Vec::new() }).await;
+        let place = place.expect("a place");
+        assert_eq!((place.node.as_str(), &place.path[..]), ("node-2", "/nodes/node-2/socket.io/"));
+    }
+    let elsewhere = JoinPlace { resume_token: None, avoid: vec!["node-2".parse().expect("a name")] };
+    let place = first.join_place(room.clone(), elsewhere).await.expect("a place");
+    assert_eq!(place.node.as_str(), "node-1");
+    let too_many = vec!["node-2".parse().expect("a name"); 17];
+    let refused = first.join_place(room, JoinPlace { resume_token: None, avoid: too_many }).await;
+    assert_eq!(refused.expect_err("too many").code, ErrorCode::BadRequest);
+}
