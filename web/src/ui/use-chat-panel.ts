@@ -4,7 +4,7 @@ import type { ChatView } from '../state/chat-view';
 import { useStore } from './use-store';
 
 /** Where the panel covers the page; the same width as in chat.css. */
-const SHEET = '(max-width: 839px)';
+const SHEET = '(max-width: 959px)';
 
 /** Opens and closes the chat, by its key too unless a dialog is in front, and gives the focus back. */
 export function useChatPanel(chat: ChatView, inFront: boolean) {
