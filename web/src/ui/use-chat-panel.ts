@@ -8,7 +8,8 @@ const SHEET = '(max-width: 959px)';
 
 /** Opens and closes the chat, by its key too unless a dialog is in front, and gives the focus back. */
 export function useChatPanel(chat: ChatView, inFront: boolean) {
-  const { open } = useStore(chat);
+  const { open, underWay } = useStore(chat);
+  const unsent = underWay.some(({ state }) => state === 'sending');
   const button = useRef<HTMLButtonElement>(null);
   const opener = useRef<Element>(null);
   const isSheet = useMedia(SHEET);
@@ -38,6 +39,14 @@ export function useChatPanel(chat: ChatView, inFront: boolean) {
     window.addEventListener('keydown', pressed);
     return () => window.removeEventListener('keydown', pressed);
   }, [inFront, toggle]);
+
+  // A reload would lose it; the browser asks.
+  useEffect(() => {
+    if (!unsent) return;
+    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
+    window.addEventListener('beforeunload', ask);
+    return () => window.removeEventListener('beforeunload', ask);
+  }, [unsent]);
 
   return { open, covers: open && isSheet, button, toggle };
 }

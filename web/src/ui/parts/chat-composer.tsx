@@ -73,8 +73,12 @@ export function ChatComposer({ chat, onSend }: { chat: ChatView; onSend: () => v
       <span id="chat-hint" className="visually-hidden">
         {texts.chat.sendHint}
       </span>
-      <p id="chat-left" className={`chat-left ${problem ? 'over' : ''}`} role="status" data-testid="chat-left">
+      <p id="chat-left" className={`chat-left ${problem ? 'over' : ''}`} data-testid="chat-left">
         {problem ?? (left <= LEFT_SHOWN_MAX ? texts.chat.left(left) : '')}
+      </p>
+      {/* Said once, and not with each key. */}
+      <p className="visually-hidden" role="status">
+        {left < 0 ? texts.chat.tooLong : isFull ? texts.chat.full : ''}
       </p>
     </form>
   );

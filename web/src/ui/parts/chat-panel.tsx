@@ -82,12 +82,20 @@ export function ChatPanel({ chat, names, onClose }: ChatPanelProps) {
               ))}
             </div>
             {underWay.map((own) => (
-              <UnderWay key={own.key} own={own} chat={chat} />
+              <UnderWay key={own.key} own={own} chat={chat} onSettled={() => list.current?.focus()} />
             ))}
           </div>
         </section>
         {state.unread > 0 && !atEnd.current && (
-          <button type="button" className="button primary small chat-new" data-testid="chat-new" onClick={goToEnd}>
+          <button
+            type="button"
+            className="button primary small chat-new"
+            data-testid="chat-new"
+            onClick={() => {
+              goToEnd();
+              list.current?.focus();
+            }}
+          >
             {texts.chat.newMessages}
           </button>
         )}
@@ -174,8 +182,13 @@ const MessageText = memo(({ text, number }: { text: string; number?: number }) =
 ));
 
 /** What one wrote oneself and the room does not have yet. */
-function UnderWay({ own, chat }: { own: OwnMessage; chat: ChatView }) {
+function UnderWay({ own, chat, onSettled }: { own: OwnMessage; chat: ChatView; onSettled: () => void }) {
   const { key, text, state, failure } = own;
+  // The button is gone then, and the focus would be with it.
+  const settle = (how: 'retry' | 'remove') => {
+    chat[how](key);
+    onSettled();
+  };
   return (
     <article className={`chat-group own ${state}`} data-testid="chat-own" data-state={state}>
       <MessageText text={text} />
@@ -183,10 +196,10 @@ function UnderWay({ own, chat }: { own: OwnMessage; chat: ChatView }) {
       {failure && (
         <div className="chat-state" role="alert">
           <p>{texts.chat.notSent(texts.chat.reason(failure.code, failure.message))}</p>
-          <button type="button" className="link-button" onClick={() => chat.retry(key)}>
+          <button type="button" className="link-button" onClick={() => settle('retry')}>
             {texts.chat.tryAgain}
           </button>
-          <button type="button" className="link-button" onClick={() => chat.remove(key)}>
+          <button type="button" className="link-button" onClick={() => settle('remove')}>
             {texts.chat.remove}
           </button>
         </div>
