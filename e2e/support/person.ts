@@ -315,6 +315,30 @@ export class Person {
     return () => this.page.evaluate(() => (globalThis as unknown as { standstill(): number }).standstill());
   }
 
+  /** Opens the chat if it is closed. */
+  async openChat(): Promise<void> {
+    const toggle = this.page.getByTestId('toggle-chat');
+    if ((await toggle.getAttribute('aria-expanded')) === 'false') await toggle.click();
+    await expect(this.page.getByTestId('chat-panel')).toBeVisible();
+  }
+
+  /** Writes to everybody in the room. */
+  async write(text: string): Promise<void> {
+    await this.openChat();
+    await this.page.getByTestId('chat-input').fill(text);
+    await this.page.getByTestId('chat-input').press('Enter');
+  }
+
+  /** What the chat shows of what the room has, in its order. */
+  get messages(): Locator {
+    return this.page.getByTestId('chat-message');
+  }
+
+  /** One's own messages that the room has not yet. */
+  get messagesUnderWay(): Locator {
+    return this.page.getByTestId('chat-own');
+  }
+
   async leave(): Promise<void> {
     await this.page.getByTestId('leave').click();
     await expect(this.page.getByTestId('rejoin')).toBeVisible();

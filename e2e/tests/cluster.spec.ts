@@ -14,7 +14,25 @@ test('people on a node that dies, freezes or stops go on at another, without a c
     const departures = await Promise.all(people.map((person) => person.departures()));
     const first = await nodeOf(cluster, people);
 
-    const killed = await standstillOver(people, () => cluster.kill(first));
+    const [anna, ben] = people;
+    await anna.write('before');
+    for (const person of people) {
+      await person.openChat();
+      await expect(person.messages).toHaveText(['before']);
+    }
+    const killed = await standstillOver(people, async () => {
+      await cluster.kill(first);
+      await anna.write('during');
+      await ben.write('during too');
+    });
+    for (const person of people) {
+      await expect(person.messages).toHaveCount(3);
+      await expect(person.messagesUnderWay).toHaveCount(0);
+    }
+    const order = await anna.messages.allTextContents();
+    expect([...order].sort()).toEqual(['before', 'during', 'during too']);
+    expect(order[0]).toBe('before');
+    for (const person of people) await expect(person.messages).toHaveText(order);
     const second = await nodeOf(cluster, people);
     expect(second).not.toBe(first);
 
@@ -40,6 +58,7 @@ test('people on a node that dies, freezes or stops go on at another, without a c
 
     for (const seen of departures) expect(await seen()).toEqual([]);
     for (const person of people) await expect(person.page.getByTestId('tile')).toHaveCount(3);
+    for (const person of people) await expect(person.messages).toHaveText(order);
     await meet(people[0], people[2]);
     expect(Math.max(killed, frozen)).toBeLessThan(STANDSTILL_MS_MAX);
     for (const { context } of people) await context.close();

@@ -16,7 +16,7 @@ import type {
   ResumePlaceReply,
   Welcome,
 } from './protocol';
-import { RequestQueue } from './request-queue';
+import { type RequestOptions, RequestQueue } from './request-queue';
 import { type OpenSocket, openSocket } from './socket';
 
 export type ConnectionState = 'connecting' | 'connected' | 'reconnecting' | 'ended';
@@ -104,9 +104,9 @@ export class Connection extends Emitter<ConnectionEvents> {
     globalThis.addEventListener?.('pagehide', this.#pageHides);
   }
 
-  request<E extends RequestEvent>(event: E, data: RequestData<E>): Promise<RequestReply<E>> {
+  request<E extends RequestEvent>(event: E, data: RequestData<E>, options?: RequestOptions): Promise<RequestReply<E>> {
     if (this.#state === 'ended') return Promise.reject(new Failure('closed', 'the meeting is over'));
-    return this.#requests.request(event, data);
+    return this.#requests.request(event, data, options);
   }
 
   /** Closes for good, without telling the server; `leave` is a request. */

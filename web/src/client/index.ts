@@ -1,4 +1,5 @@
 /** The client library: joins rooms, sends and receives tracks, knows no user interface. */
+export { CHAT_UNDER_WAY_MAX, type ChatState, type Message, type OwnMessage } from './chat';
 export type { ConnectionState } from './connection';
 export { Failure, type FailureCode } from './failure';
 export { type JoinOptions, joinMeeting, type Meeting, type MeetingEvents } from './meeting';

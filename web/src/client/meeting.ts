@@ -1,4 +1,5 @@
 import { Device, type types } from 'mediasoup-client';
+import { Chat, type ChatState } from './chat';
 import { Connection, type ConnectionEvents, type ConnectionState } from './connection';
 import { Emitter } from './emitter';
 import { Failure } from './failure';
@@ -40,6 +41,8 @@ export interface MeetingEvents {
   audioLevels: readonly AudioLevel[];
   /** Those whose network is weak now, perhaps oneself. */
   weak: ReadonlySet<ParticipantId>;
+  /** Somebody wrote, or what one wrote oneself was sent or refused. */
+  chat: ChatState;
   connection: ConnectionState;
   /** Changes with each connection; keep it where a reload finds it. */
   sessionToken: string;
@@ -87,6 +90,7 @@ export class Meeting extends Emitter<MeetingEvents> {
   readonly #device: Device;
   readonly #connection: Connection;
   readonly #roster = new Roster();
+  readonly #chat: Chat;
   readonly #publisher: Publisher;
   readonly #subscriber: Subscriber;
   #selfId: ParticipantId = '';
@@ -124,6 +128,10 @@ export class Meeting extends Emitter<MeetingEvents> {
         this.emit('participants', this.participants);
       },
     );
+    this.#chat = new Chat(
+      (text) => connection.request('sendChatMessage', { text }, { patient: true }),
+      (chat) => this.emit('chat', chat),
+    );
     connection.on('welcome', (welcome) => this.#welcomed(welcome));
     connection.on('notification', ({ event, data }) => {
       if (event === 'audioLevels') this.emit('audioLevels', data.levels);
@@ -133,6 +141,7 @@ export class Meeting extends Emitter<MeetingEvents> {
         this.#tellWeak();
       } else if (event === 'consumerClosed') this.#subscriber.closed(data.consumerId);
       else if (event === 'wantedLayers') this.#publisher.limitLayers(data.producerId, data.spatialLayer);
+      else if (event === 'chatMessage') this.#chat.received(data.message);
       else if (event === 'videoCodecsChanged') this.#publisher.roomReceives(data.videoCodecs);
       else if (event === 'transportClosed') this.#transportClosed(data);
       else {
@@ -161,6 +170,11 @@ export class Meeting extends Emitter<MeetingEvents> {
   /** Everybody in the room, oneself included, in the order in which they joined. */
   get participants(): readonly Participant[] {
     return this.#roster.participants;
+  }
+
+  /** What is written in the room; the same object until something changes. */
+  get chat(): ChatState {
+    return this.#chat.state;
   }
 
   get connection(): ConnectionState {
@@ -219,6 +233,24 @@ export class Meeting extends Emitter<MeetingEvents> {
     this.#subscriber.view(producerId, view);
   }
 
+  /**
+   * Writes to the room: plain text of at most 4,096 bytes. It is in `chat` at once, and repeated until the room has it.
+   * False if it is empty, or while 50 are under way.
+   */
+  sendChat(text: string): boolean {
+    return this.#chat.send(text);
+  }
+
+  /** Sends again what could not be sent. */
+  retryChat(key: number): void {
+    this.#chat.retry(key);
+  }
+
+  /** Forgets what could not be sent. */
+  removeChat(key: number): void {
+    this.#chat.remove(key);
+  }
+
   /** Leaves for good. */
   leave(): void {
     this.#connection.request('leave', {}).then(
@@ -235,6 +267,7 @@ export class Meeting extends Emitter<MeetingEvents> {
     this.#selfId = welcome.participantId;
     this.#iceServers = iceServers;
     this.#rosterChanged(() => this.#roster.reset(welcome.room), selfIdBefore);
+    this.#chat.welcomed(welcome.participantId, welcome.room.chat);
     this.#publisher.roomReceives(welcome.room.videoCodecs);
     // What was published anew while the socket was away nobody told.
     for (const { producers } of welcome.room.participants) {

@@ -91,6 +91,40 @@ describe('RequestQueue', () => {
     expect(sent).toHaveLength(2);
   });
 
+  it('repeats for as long as it takes, with the same number, what is asked for patiently', async () => {
+    const queue = new RequestQueue();
+    const { sent, send } = wire();
+    queue.open(send);
+    const request = queue.request('sendChatMessage', { text: 'hello' }, { patient: true });
+    for (let tries = 1; tries <= 40; tries += 1) {
+      expect(sent).toHaveLength(tries);
+      if (tries % 8 !== 0) sent[tries - 1]?.acknowledge(error('log_unavailable', true));
+      await vi.advanceTimersByTimeAsync(tries % 8 === 0 ? 10_000 : 2_000);
+    }
+    sent.at(-1)?.acknowledge(done);
+    await expect(request).resolves.toEqual({});
+    expect(new Set(sent.map(({ n }) => n))).toEqual(new Set([1]));
+    const refused = queue.request('sendChatMessage', { text: '' }, { patient: true });
+    sent.at(-1)?.acknowledge(error('bad_request', false));
+    await expect(refused).rejects.toMatchObject({ code: 'bad_request' });
+  });
+
+  it('does not go further from the oldest request than the server remembers', () => {
+    const queue = new RequestQueue();
+    const { sent, send } = wire();
+    queue.open(send);
+    void queue.request('sendChatMessage', { text: 'hello' }, { patient: true });
+    for (let i = 0; i < 70; i += 1) {
+      void queue.request('resumeConsumer', { consumerId: 'c' });
+      sent.find(({ n }) => n === i + 2)?.acknowledge(done);
+    }
+    expect(sent.at(-1)?.n).toBe(56);
+    void queue.request('leave', {});
+    expect(sent.at(-1)?.event).toBe('leave');
+    sent[0]?.acknowledge(done);
+    expect(sent.at(-1)).toMatchObject({ event: 'resumeConsumer', n: 71 });
+  });
+
   it('keeps at most 32 requests unanswered, fewer than the server remembers', () => {
     const queue = new RequestQueue();
     const { sent, send } = wire();

@@ -1,4 +1,4 @@
-import { Failure, isErrorBody } from './failure';
+import { Failure, type FailureCode, isErrorBody } from './failure';
 import type { Ack, Envelope, RequestData, RequestEvent, RequestReply } from './protocol';
 
 /** Puts one request on the wire and calls `acknowledge` with whatever comes back. */
@@ -10,14 +10,25 @@ interface Pending {
   readonly data: unknown;
   readonly resolve: (data: never) => void;
   readonly reject: (failure: Failure) => void;
+  readonly patient: boolean;
   attempts: number;
   timer: ReturnType<typeof setTimeout> | undefined;
 }
 
 const TIMEOUT_MS = 10_000;
 const RETRY_DELAYS_MS = [300, 700, 1500, 3000, 5000];
-/** The server remembers the outcomes of the last 64 requests of a session; what is repeated must be among them. */
+/** What the server says while it cannot do it, however long that is. */
+const PASSING: FailureCode[] = ['log_unavailable', 'draining', 'rate_limited', 'server_full'];
+/** With it, what is asked for patiently succeeds within 5 s of the log's return. */
+const PATIENT_DELAY_MS_MAX = 2_000;
 const IN_FLIGHT_MAX = 32;
+/** The server remembers the outcomes of the last 64 requests of a session; what is repeated must be among them. */
+const NUMBERS_IN_FLIGHT_MAX = 56;
+
+export interface RequestOptions {
+  /** Asks for as long as the session lasts, for what must not be lost and not be done twice. */
+  patient?: boolean;
+}
 
 /**
  * The requests of one session. Each keeps its number from first to last try, so the server carries it out once,
@@ -29,11 +40,21 @@ export class RequestQueue {
   readonly #waiting: Pending[] = [];
   readonly #sent = new Map<number, Pending>();
 
-  /** Rejects with the server's error, `timeout` after 10 s without an answer on a living socket, or `closed`. */
-  request<E extends RequestEvent>(event: E, data: RequestData<E>): Promise<RequestReply<E>> {
+  /**
+   * Rejects with the server's error, `timeout` after 10 s without an answer on a living socket, or `closed`. What is
+   * asked for with `patient` is repeated instead after a timeout, and after errors that pass by themselves.
+   */
+  request<E extends RequestEvent>(
+    event: E,
+    data: RequestData<E>,
+    { patient = false }: RequestOptions = {},
+  ): Promise<RequestReply<E>> {
     return new Promise((resolve, reject) => {
       this.#n += 1;
-      this.#waiting.push({ n: this.#n, event, data, resolve, reject, attempts: 0, timer: undefined });
+      const pending = { n: this.#n, event, data, resolve, reject, patient, attempts: 0, timer: undefined };
+      // Whoever leaves wants nothing else any more.
+      if (event === 'leave') this.#waiting.unshift(pending);
+      else this.#waiting.push(pending);
       this.#pump();
     });
   }
@@ -64,8 +85,13 @@ export class RequestQueue {
 
   #pump(): void {
     while (this.#send && this.#sent.size < IN_FLIGHT_MAX) {
-      const pending = this.#waiting.shift();
+      const pending = this.#waiting[0];
       if (!pending) return;
+      const [oldest = pending.n] = this.#sent.keys();
+      const isFar = pending.n - oldest >= NUMBERS_IN_FLIGHT_MAX;
+      // It is carried out whatever its number.
+      if (isFar && pending.event !== 'leave') return;
+      this.#waiting.shift();
       this.#sent.set(pending.n, pending);
       this.#transmit(pending);
     }
@@ -76,7 +102,8 @@ export class RequestQueue {
     if (!send) return;
     clearTimeout(pending.timer);
     pending.timer = setTimeout(() => {
-      this.#settle(pending, () => pending.reject(new Failure('timeout', `${pending.event} got no answer`, true)));
+      if (pending.patient) this.#transmit(pending);
+      else this.#settle(pending, () => pending.reject(new Failure('timeout', `${pending.event} got no answer`, true)));
     }, TIMEOUT_MS);
     send(pending.event, { n: pending.n, data: pending.data }, (answer) => {
       // An answer that comes by a socket that was given up still counts: the number makes it the same request.
@@ -93,7 +120,7 @@ export class RequestQueue {
     const failure = isErrorBody(answer?.error)
       ? Failure.of(answer.error)
       : new Failure('internal', `${pending.event} got an answer of an unknown shape`);
-    const delay = RETRY_DELAYS_MS[pending.attempts];
+    const delay = delayBeforeRetry(pending, failure);
     if (!failure.retryable || delay === undefined) {
       this.#settle(pending, () => pending.reject(failure));
       return;
@@ -110,4 +137,11 @@ export class RequestQueue {
     finish();
     this.#pump();
   }
+}
+
+/** `undefined` where it was tried often enough. */
+function delayBeforeRetry({ attempts, patient }: Pending, { code }: Failure): number | undefined {
+  const delay = RETRY_DELAYS_MS[attempts];
+  if (!patient || !PASSING.includes(code)) return delay;
+  return Math.min(delay ?? PATIENT_DELAY_MS_MAX, PATIENT_DELAY_MS_MAX);
 }

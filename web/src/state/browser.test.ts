@@ -15,6 +15,7 @@ it('leaves the keys of text fields alone', () => {
   const command = { ...pressed, ctrlKey: false, metaKey: true };
   expect(shortcut(pressed, false)).toBe('camera');
   expect(shortcut(pressed, true), 'the end of the line').toBeUndefined();
+  expect(shortcut({ ...pressed, key: 'k' }, false)).toBe('chat');
   expect(shortcut({ ...command, key: 'D' }, true)).toBe('mic');
   expect(shortcut(command, false)).toBeUndefined();
   expect(shortcut({ ...pressed, repeat: true }, false)).toBeUndefined();

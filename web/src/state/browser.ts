@@ -11,15 +11,16 @@ export function isApple(userAgent: string = globalThis.navigator?.userAgent ?? '
   return /Mac|iPhone|iPad/.test(userAgent);
 }
 
+const SHORTCUTS: Record<string, 'mic' | 'camera' | 'chat'> = { d: 'mic', e: 'camera', k: 'chat' };
+
 type Pressed = Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'shiftKey' | 'altKey' | 'repeat'>;
 
-/** What a key press turns on or off. On a Mac, Ctrl with a letter moves the caret in a text. */
-export function shortcut(pressed: Pressed, apple = isApple()): 'mic' | 'camera' | undefined {
+/** What a key press turns on or off, or opens and closes. On a Mac, Ctrl with a letter moves the caret in a text. */
+export function shortcut(pressed: Pressed, apple = isApple()): 'mic' | 'camera' | 'chat' | undefined {
   const { key, ctrlKey, metaKey, shiftKey, altKey, repeat } = pressed;
   const held = apple ? metaKey && !ctrlKey : ctrlKey && !metaKey;
   if (!held || shiftKey || altKey || repeat) return undefined;
-  if (key.toLowerCase() === 'd') return 'mic';
-  return key.toLowerCase() === 'e' ? 'camera' : undefined;
+  return SHORTCUTS[key.toLowerCase()];
 }
 
 /** Whether an address is this computer's for whoever opens it. */

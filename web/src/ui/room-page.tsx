@@ -20,7 +20,8 @@ export function RoomPage({ session, go }: { session: RoomSession; go: (path: str
   useEffect(() => {
     const pressed = (event: KeyboardEvent) => {
       const kind = shortcut(event);
-      if (!kind || phase.name === 'left' || (phase.name === 'ended' && !isWaiting(phase))) return;
+      // The chat is the meeting's page's.
+      if (!kind || kind === 'chat' || phase.name === 'left' || (phase.name === 'ended' && !isWaiting(phase))) return;
       event.preventDefault();
       void session.toggle(kind);
     };

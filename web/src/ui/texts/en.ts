@@ -118,6 +118,13 @@ const ends: Partial<Record<FailureCode, EndText>> = {
   },
 };
 
+/** Where the server's own words are about what people do not see. */
+const notSentReasons: Partial<Record<FailureCode, string>> = {
+  closed: 'the connection was lost for too long, and it may or may not have arrived.',
+  request_expired: 'it waited for too long, and it may or may not have arrived.',
+  internal: 'the server could not take it.',
+};
+
 /** Every text that people see or hear. Another language is another object of the same type. */
 export const en = {
   product: 'Hyperion',
@@ -217,6 +224,36 @@ export const en = {
     dismiss: 'Dismiss',
     soundBlocked: 'Your browser keeps the sound off until you click.',
     turnOnSound: 'Turn on sound',
+  },
+  chat: {
+    title: 'Chat',
+    open: (shortcut: string) => `Open chat (${shortcut})`,
+    openUnread: (shortcut: string, unread: number) => `Open chat (${shortcut}), ${unread} unread`,
+    hide: (shortcut: string) => `Close chat (${shortcut})`,
+    close: 'Close chat',
+    unread: (count: number) => (count === 1 ? '1 unread chat message' : `${count} unread chat messages`),
+    manyUnread: '99+',
+    messages: 'Messages',
+    emptyTitle: 'No messages yet',
+    empty: 'Everybody in this meeting can read what is written here, and so can those who join later.',
+    gap: 'Some messages in between are not shown here.',
+    inputLabel: 'Message to everybody',
+    placeholder: 'Message to everybody',
+    send: 'Send',
+    sendHint: 'Enter sends, Shift+Enter starts a new line.',
+    left: (bytes: number) => `${bytes} bytes left`,
+    over: (bytes: number) => `${bytes} bytes too long`,
+    tooLong: 'The message is too long.',
+    full: 'Too many messages wait to be sent.',
+    openNotSent: (shortcut: string) => `Open chat (${shortcut}). A message was not sent`,
+    someNotSent: 'A chat message was not sent.',
+    newMessages: 'New messages',
+    sending: 'Sending…',
+    notSent: (reason: string) => `Not sent: ${reason}`,
+    /** What the server says, or else its code. */
+    reason: (code: FailureCode, said: string) => notSentReasons[code] ?? (said === '' ? code : said),
+    tryAgain: 'Try again',
+    remove: 'Remove',
   },
   end: {
     leftTitle: 'You left the meeting',

@@ -1,0 +1,217 @@
+import '../styles/chat.css';
+import { MessageSquare, X } from 'lucide-react';
+import { memo, useEffect, useLayoutEffect, useMemo, useRef } from 'react';
+import type { OwnMessage } from '../../client';
+import { groupMessages, type MessageGroup } from '../../state/chat-groups';
+import { textParts } from '../../state/chat-text';
+import type { ChatView } from '../../state/chat-view';
+import { cleanName } from '../../state/names';
+import { texts } from '../texts';
+import { useStore } from '../use-store';
+import { ChatComposer } from './chat-composer';
+
+/** How far from its end, in pixels, a list counts as at its end. */
+const AT_END_MAX = 24;
+
+interface ChatPanelProps {
+  chat: ChatView;
+  /** What those who are here are called. */
+  names: ReadonlyMap<string, string>;
+  onClose: () => void;
+}
+
+/** What people write to each other: beside the pictures, or over them where the window is narrow. */
+export function ChatPanel({ chat, names, onClose }: ChatPanelProps) {
+  const state = useStore(chat);
+  const { messages, underWay } = state;
+  const panel = useRef<HTMLElement>(null);
+  const { list, content, atEnd, goToEnd } = useEndKept(chat, underWay);
+  const groups = useMemo(() => groupMessages(messages), [messages]);
+  const isEmpty = messages.length === 0 && underWay.length === 0;
+
+  // On a touch screen the keyboard would cover what is to be read.
+  useEffect(() => {
+    const typing = matchMedia('(pointer: coarse)').matches ? null : panel.current?.querySelector('textarea');
+    (typing ?? panel.current)?.focus({ preventScroll: true });
+  }, []);
+
+  return (
+    <aside
+      ref={panel}
+      id="chat"
+      className="chat"
+      tabIndex={-1}
+      aria-labelledby="chat-title"
+      data-testid="chat-panel"
+      onKeyDown={(event) => {
+        if (event.key !== 'Escape' || event.nativeEvent.isComposing) return;
+        event.stopPropagation();
+        onClose();
+      }}
+    >
+      <div className="chat-head">
+        <h2 id="chat-title">{texts.chat.title}</h2>
+        <button
+          type="button"
+          className="icon-button"
+          aria-label={texts.chat.close}
+          data-testid="chat-close"
+          onClick={onClose}
+        >
+          <X aria-hidden="true" />
+        </button>
+      </div>
+      <div className="chat-middle">
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: keyboards scroll it. */}
+        <section ref={list} className="chat-list" tabIndex={0} aria-label={texts.chat.messages}>
+          <div ref={content} className="chat-content">
+            {isEmpty && (
+              <div className="chat-empty">
+                <MessageSquare aria-hidden="true" />
+                <h3>{texts.chat.emptyTitle}</h3>
+                <p>{texts.chat.empty}</p>
+              </div>
+            )}
+            <div role="log" aria-label={texts.chat.messages} data-testid="chat-log">
+              {groups.map((group) => (
+                <Group
+                  key={group.messages[0]?.number}
+                  group={group}
+                  name={names.get(group.participantId) ?? cleanName(group.name)}
+                />
+              ))}
+            </div>
+            {underWay.map((own) => (
+              <UnderWay key={own.key} own={own} chat={chat} onSettled={() => list.current?.focus()} />
+            ))}
+          </div>
+        </section>
+        {state.unread > 0 && !atEnd.current && (
+          <button
+            type="button"
+            className="button primary small chat-new"
+            data-testid="chat-new"
+            onClick={() => {
+              goToEnd();
+              list.current?.focus();
+            }}
+          >
+            {texts.chat.newMessages}
+          </button>
+        )}
+      </div>
+      <ChatComposer chat={chat} onSend={goToEnd} />
+    </aside>
+  );
+}
+
+/** Keeps a list at its end while it is there, whatever is added and however the window changes. */
+function useEndKept(chat: ChatView, underWay: readonly OwnMessage[]) {
+  const list = useRef<HTMLElement>(null);
+  const content = useRef<HTMLDivElement>(null);
+  const atEnd = useRef(true);
+
+  const goToEnd = () => {
+    atEnd.current = true;
+    if (list.current) list.current.scrollTop = list.current.scrollHeight;
+    chat.scrolled(true);
+  };
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what one wrote oneself is at the end.
+  useLayoutEffect(() => {
+    if (atEnd.current && list.current) list.current.scrollTop = list.current.scrollHeight;
+  }, [underWay]);
+
+  useLayoutEffect(() => {
+    const element = list.current;
+    if (!element || !content.current) return;
+    const follow = () => {
+      if (atEnd.current) element.scrollTop = element.scrollHeight;
+    };
+    const scrolled = () => {
+      const now = element.scrollHeight - element.scrollTop - element.clientHeight <= AT_END_MAX;
+      if (now === atEnd.current) return;
+      atEnd.current = now;
+      chat.scrolled(now);
+    };
+    follow();
+    const observer = new ResizeObserver(follow);
+    observer.observe(element);
+    observer.observe(content.current);
+    element.addEventListener('scroll', scrolled, { passive: true });
+    return () => {
+      observer.disconnect();
+      element.removeEventListener('scroll', scrolled);
+    };
+  }, [chat]);
+
+  return { list, content, atEnd, goToEnd };
+}
+
+function Group({ group, name }: { group: MessageGroup; name: string }) {
+  const { own, timeMs, afterGap, messages } = group;
+  return (
+    <>
+      {afterGap && <p className="chat-gap">{texts.chat.gap}</p>}
+      <article className={`chat-group ${own ? 'own' : ''}`} data-own={own}>
+        <p className="chat-by">
+          <bdi className="chat-name">{own ? texts.meeting.you : name}</bdi>{' '}
+          <time dateTime={new Date(timeMs).toISOString()}>{timeOf(timeMs)}</time>
+        </p>
+        {messages.map(({ number, text }) => (
+          <MessageText key={number} text={text} number={number} />
+        ))}
+      </article>
+    </>
+  );
+}
+
+const MessageText = memo(({ text, number }: { text: string; number?: number }) => (
+  <p className="chat-text" dir="auto" data-testid={number ? 'chat-message' : undefined} data-number={number}>
+    {textParts(text).map(({ text: part, href }, place) =>
+      href ? (
+        // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a message never change.
+        <a key={place} href={href} target="_blank" rel="noopener noreferrer">
+          {part}
+        </a>
+      ) : (
+        part
+      ),
+    )}
+  </p>
+));
+
+/** What one wrote oneself and the room does not have yet. */
+function UnderWay({ own, chat, onSettled }: { own: OwnMessage; chat: ChatView; onSettled: () => void }) {
+  const { key, text, state, failure } = own;
+  // The button is gone then, and the focus would be with it.
+  const settle = (how: 'retry' | 'remove') => {
+    chat[how](key);
+    onSettled();
+  };
+  return (
+    <article className={`chat-group own ${state}`} data-testid="chat-own" data-state={state}>
+      <MessageText text={text} />
+      {state === 'sending' && <p className="chat-state">{texts.chat.sending}</p>}
+      {failure && (
+        <div className="chat-state" role="alert">
+          <p>{texts.chat.notSent(texts.chat.reason(failure.code, failure.message))}</p>
+          <button type="button" className="link-button" onClick={() => settle('retry')}>
+            {texts.chat.tryAgain}
+          </button>
+          <button type="button" className="link-button" onClick={() => settle('remove')}>
+            {texts.chat.remove}
+          </button>
+        </div>
+      )}
+    </article>
+  );
+}
+
+const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
+const DATE_AND_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+
+function timeOf(timeMs: number): string {
+  const isToday = new Date(timeMs).toDateString() === new Date().toDateString();
+  return (isToday ? TIME : DATE_AND_TIME).format(timeMs);
+}
