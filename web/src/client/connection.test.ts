@@ -253,13 +253,12 @@ describe('Connection', () => {
       await vi.advanceTimersByTimeAsync(0);
       expect(server.nodes).toEqual(['a', 'a', 'b']);
       expect(connection.state).toBe('reconnecting');
-      for (let n = 0; n < 40; n += 1) server.answers.push('unreachable');
       await vi.advanceTimersByTimeAsync(10_000);
       expect(connection.state).toBe('reconnecting');
       await vi.advanceTimersByTimeAsync(8_000);
-      expect(ended).toEqual(code === 'superseded' ? [code] : []);
+      if (code === 'superseded') expect(ended).toEqual([code]);
       // As somebody new.
-      if (code === 'session_expired') expect(server.attempts.at(-1)).toMatchObject({ join: { name: 'Anna' } });
+      else expect(server.attempts.slice(1).some(({ join }) => join?.name === 'Anna')).toBe(true);
     }
   });
 
