@@ -13,7 +13,8 @@ async fn a_client_is_welcomed() {
     let welcome = client.welcome().await;
     assert_eq!(welcome["ok"], true);
     assert_eq!(welcome["data"]["participantId"], "0000000000000000");
-    assert_eq!(welcome["data"]["room"], json!({ "roomId": "r", "seq": 7, "participants": [], "videoCodecs": [] }));
+    let room = json!({ "roomId": "r", "seq": 7, "participants": [], "videoCodecs": [], "chat": [] });
+    assert_eq!(welcome["data"]["room"], room);
     assert_eq!(server.seen().await, Seen::Connect("t".to_owned()));
     assert_eq!((server.counted("sockets_open"), server.counted("sessions_open")), (1, 1));
 }
