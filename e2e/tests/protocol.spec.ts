@@ -47,6 +47,7 @@ test('the join call says where to go and what to bring', async () => {
     const { status, body: place } = await askForPlace(origin, roomOf(), body);
     expect(status).toBe(200);
     expect(place).toEqual({
+      node: 'single',
       path: '/socket.io/',
       token: expect.any(String),
       iceServers: [],
@@ -100,6 +101,7 @@ for (const by of ['websocket', 'polling'] as const) {
         seq: expect.any(Number),
         participants: [{ id: me, name: 'Anna', producers: [], dataProducers: [] }],
         videoCodecs: ['video/VP8', 'video/H264', 'video/VP9', 'video/AV1'],
+        chat: [],
       },
       sendTransport: TRANSPORT,
       recvTransport: TRANSPORT,
