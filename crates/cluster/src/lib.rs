@@ -7,6 +7,7 @@
 //!
 //! A request is answered only after its own event was read back from the log and judged by crate `room`.
 
+mod hash;
 mod heartbeat;
 pub mod log;
 pub mod node;

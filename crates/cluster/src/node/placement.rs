@@ -9,6 +9,7 @@ use std::time::Instant;
 use protocol::{Incarnation, NodeId, ParticipantId, RoomId};
 
 use super::Node;
+use crate::hash::fnv1a;
 
 impl Node {
     /// The node for somebody who enters `room`, or comes back to it as `returning`. None of `avoid`, unless there is
@@ -75,8 +76,7 @@ impl Node {
 /// How much a node is a room's: FNV-1a with a final mix, the same on every node and in every version.
 fn rendezvous(room: &RoomId, node: &str) -> u64 {
     let bytes = room.as_str().bytes().chain([0]).chain(node.bytes());
-    let hash = bytes
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    let hash = fnv1a(bytes);
     // The last bytes of FNV move the low bits only; names differ in their last.
     let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     hash ^ (hash >> 33)

@@ -17,6 +17,7 @@ use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 
 use super::{AppendError, LogStatus, Start, TailError};
+use crate::hash::fnv1a;
 use context::Counters;
 use producer::Producer;
 
@@ -125,12 +126,9 @@ impl fmt::Debug for KafkaLog {
     }
 }
 
-/// FNV-1a, because it has to be the same on every node and in every version for as long as there are rooms.
+/// By a hash that never changes, as the place of a room never does.
 fn partition(room: &RoomId, partitions: u16) -> u16 {
-    let hash = room
-        .as_str()
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    let hash = fnv1a(room.as_str().bytes());
     u16::try_from(hash % u64::from(partitions.max(1))).expect("it is less than a u16")
 }
 
