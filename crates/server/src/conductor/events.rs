@@ -109,7 +109,7 @@ pub(super) fn pass_on(shared: &Arc<Shared>, event: Event) {
                 member.data_consumer_ended(data_consumer, reason);
             }
         }
-        Event::DataProducerClosed { .. } => {}
+        Event::DataProducerClosed { .. } | Event::PipeLayers { .. } => {}
         Event::ActiveSpeaker { router, producer } => {
             registry.set_speaker(router, producer);
             let news = News::from(Notification::ActiveSpeaker { producer_id: producer });
