@@ -3,6 +3,7 @@
 //! - [`log`]: the ordered records of all rooms, `Memory` for one process, `Kafka` for many;
 //! - [`store`]: which nodes are alive, `Memory` for one process, `Redis` for many;
 //! - [`node`]: what a node does with records, proposals and time, sans-IO;
+//! - [`relay`]: which streams cross between nodes, sans-IO;
 //! - [`service`]: the thin asynchronous front of a node that the server uses.
 //!
 //! A request is answered only after its own event was read back from the log and judged by crate `room`.
@@ -11,6 +12,7 @@ mod hash;
 mod heartbeat;
 pub mod log;
 pub mod node;
+pub mod relay;
 pub mod service;
 pub mod store;
 
