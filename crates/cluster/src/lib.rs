@@ -11,6 +11,7 @@ mod hash;
 mod heartbeat;
 pub mod log;
 pub mod node;
+pub mod secret;
 pub mod service;
 pub mod store;
 
