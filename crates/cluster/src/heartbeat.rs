@@ -1,5 +1,6 @@
 //! Tells the registry of this node, and the node of the registry.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use protocol::{Incarnation, NodeId};
@@ -14,6 +15,7 @@ pub(crate) struct Heartbeat {
     pub(crate) node: NodeId,
     pub(crate) incarnation: Incarnation,
     pub(crate) version: String,
+    pub(crate) link: Option<SocketAddr>,
     pub(crate) commands: mpsc::WeakSender<Command>,
     pub(crate) gauges: Arc<Gauges>,
 }
@@ -43,6 +45,7 @@ impl Heartbeat {
             version: self.version.clone(),
             state: self.gauges.state(),
             participants: u32::try_from(self.gauges.own_participants()).unwrap_or(u32::MAX),
+            link: self.link,
         };
         self.store.put(entry, LEASE).await?;
         self.store.list().await

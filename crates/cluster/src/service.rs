@@ -1,6 +1,7 @@
 //! The asynchronous front of a [`Node`]: one task that owns it, and handles to ask it.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -29,12 +30,15 @@ pub struct ServiceConfig {
     pub applied_max: usize,
     /// The version of the binary, for the registry.
     pub version: String,
+    /// Where the link to the other nodes listens, for the registry.
+    pub link: Option<SocketAddr>,
 }
 
 impl ServiceConfig {
-    /// The defaults: a queue of 1,024 each way.
+    /// The defaults: a queue of 1,024 each way, no link.
     pub fn new(node: NodeConfig) -> Self {
-        Self { node, queue_max: 1024, applied_max: 1024, version: env!("CARGO_PKG_VERSION").to_owned() }
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        Self { node, queue_max: 1024, applied_max: 1024, version, link: None }
     }
 }
 
@@ -128,6 +132,7 @@ impl RoomService {
             node: name.clone(),
             incarnation,
             version: config.version,
+            link: config.link,
             commands: commands.downgrade(),
             gauges: Arc::clone(&gauges),
         };

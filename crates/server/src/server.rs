@@ -76,7 +76,8 @@ impl Server {
         if config.clustered() {
             wait_for_the_name(&name, &store).await?;
         }
-        let node = ServiceConfig::new(NodeConfig::new(name, &config.limits));
+        let link = config.link_listen.filter(|address| address.port() != 0);
+        let node = ServiceConfig { link, ..ServiceConfig::new(NodeConfig::new(name, &config.limits)) };
         let (rooms, changes) = RoomService::start(Incarnation(rand::random()), node, log, store).await?;
 
         let phase = Arc::new(PhaseCell::default());

@@ -391,6 +391,7 @@ impl World {
             version: String::new(),
             state: NodeState::Ready,
             participants: 0,
+            link: None,
         };
         let mut entries: Vec<NodeEntry> = Vec::new();
         for (index, other) in self.nodes.iter().enumerate().filter(|(_, other)| alive(other)) {

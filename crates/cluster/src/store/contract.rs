@@ -21,6 +21,7 @@ pub(crate) fn entry(incarnation: u128) -> NodeEntry {
         version: "0.1.0".to_owned(),
         state: NodeState::Ready,
         participants: 0,
+        link: None,
     }
 }
 
@@ -35,7 +36,8 @@ async fn a_node_is_known_for_its_lease(store: &StateStore, lease: Duration, adva
 async fn a_renewal_replaces_what_was_known(store: &StateStore, lease: Duration, advance: &impl AsyncFn(Duration)) {
     store.put(entry(1), lease).await.expect("a store");
     advance(lease * 2 / 3).await;
-    let draining = NodeEntry { state: NodeState::Draining, participants: 7, ..entry(1) };
+    let draining =
+        NodeEntry { state: NodeState::Draining, participants: 7, link: "127.0.0.1:4600".parse().ok(), ..entry(1) };
     store.put(draining.clone(), lease).await.expect("a store");
     advance(lease * 2 / 3).await;
     assert_eq!(store.list().await.expect("a store"), [draining]);

@@ -9,6 +9,7 @@ mod redis;
 #[cfg(test)]
 pub(crate) mod contract;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use protocol::{Incarnation, NodeId};
@@ -86,6 +87,9 @@ pub struct NodeEntry {
     pub state: NodeState,
     /// People connected to it.
     pub participants: u32,
+    /// Where its link to the other nodes listens (UDP); `None` if it has none, or is of a version without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<SocketAddr>,
 }
 
 /// Whether a node may be chosen for new people.
@@ -109,4 +113,21 @@ pub enum StoreError {
     /// The store cannot be reached. It may or may not have done it.
     #[error("the store does not answer: {0}")]
     Unavailable(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_of_a_node_without_a_link_is_read_and_written_as_before() {
+        let text = r#"{"node":"node-1","incarnation":"00000000000000000000000000000001","version":"0.1.0","state":"ready","participants":3}"#;
+        let entry: NodeEntry = serde_json::from_str(text).expect("an entry");
+        assert_eq!(entry.link, None);
+        assert_eq!(serde_json::to_string(&entry).expect("plain data"), text);
+        let linked = NodeEntry { link: Some("[::1]:4600".parse().expect("an address")), ..entry };
+        let text = serde_json::to_string(&linked).expect("plain data");
+        assert!(text.ends_with(r#","link":"[::1]:4600"}"#), "{text}");
+        assert_eq!(serde_json::from_str::<NodeEntry>(&text).expect("an entry"), linked);
+    }
 }

@@ -119,6 +119,13 @@ pub(super) const KEYS: &[Key] = &[
          all are believed, so that a secret can be replaced. Without a cluster: so that people who are in a meeting can\n\
          come back to it after a restart (with `kafka`).",
     ),
+    text(
+        "link_listen",
+        "an IP address and a port, such as 10.0.0.2:4600 or [fd00::2]:4600",
+        "Where the other nodes of the cluster reach this one for what nodes tell each other (UDP; QUIC, with certificates\n\
+         made of the cluster's secret): an address of this machine, which the others are told. Port 0 takes any free one.\n\
+         Media does not go over it.",
+    ),
     list(
         "trusted_proxies",
         "IP addresses, such as 127.0.0.1",

@@ -13,7 +13,14 @@ fn node(name: &str) -> NodeId {
 }
 
 fn entry(name: &str, incarnation: Incarnation) -> NodeEntry {
-    NodeEntry { node: node(name), incarnation, version: String::new(), state: NodeState::Ready, participants: 0 }
+    NodeEntry {
+        node: node(name),
+        incarnation,
+        version: String::new(),
+        state: NodeState::Ready,
+        participants: 0,
+        link: None,
+    }
 }
 
 impl Bench {
