@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::service::{Command, Gauges};
-use crate::store::{HEARTBEAT, LEASE, NodeEntry, StateStore, StoreError};
+use crate::store::{HEARTBEAT, LEASE, Listing, NodeEntry, StateStore, StoreError};
 
 pub(crate) struct Heartbeat {
     pub(crate) store: StateStore,
@@ -36,7 +36,7 @@ impl Heartbeat {
         }
     }
 
-    async fn beat(&self) -> Result<Vec<NodeEntry>, StoreError> {
+    async fn beat(&self) -> Result<Listing, StoreError> {
         let entry = NodeEntry {
             node: self.node.clone(),
             incarnation: self.incarnation,
@@ -49,12 +49,12 @@ impl Heartbeat {
     }
 
     /// Says when the answer changed.
-    fn tell(&self, answer: &Result<Vec<NodeEntry>, StoreError>) {
+    fn tell(&self, answer: &Result<Listing, StoreError>) {
         match (self.gauges.set_registry_reachable(answer.is_ok()), answer) {
             (true, Err(error)) => {
                 tracing::warn!(%error, "the registry of nodes does not answer; meetings go on, lost nodes are not noticed");
             }
-            (false, Ok(entries)) => tracing::info!(nodes = entries.len(), "the registry of nodes answers"),
+            (false, Ok(listing)) => tracing::info!(nodes = listing.nodes.len(), "the registry of nodes answers"),
             _ => {}
         }
     }

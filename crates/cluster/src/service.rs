@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::heartbeat::Heartbeat;
 use crate::log::{Entry, EventLog, LogStatus, Start, Tail, TailError};
 use crate::node::{Accepted, Applied, Input, Node, NodeConfig, Output, Proposal, Seat, Ticket};
-use crate::store::{NodeEntry, NodeState, StateStore};
+use crate::store::{Listing, NodeState, StateStore};
 
 /// How long the node waits before it tries again to open a log that does not answer.
 const OPEN_AGAIN: Duration = Duration::from_millis(500);
@@ -250,7 +250,7 @@ pub(crate) enum Command {
     Snapshot(RoomId, oneshot::Sender<Option<RoomSnapshot>>),
     Place { room: RoomId, returning: Option<ParticipantId>, avoid: Vec<NodeId>, reply: oneshot::Sender<NodeId> },
     Seat(RoomId, ParticipantId, oneshot::Sender<Option<Seat>>),
-    Registry(Option<Vec<NodeEntry>>),
+    Registry(Option<Listing>),
     Shutdown,
 }
 

@@ -174,8 +174,8 @@ fn store(config: &Config) -> anyhow::Result<StateStore> {
 async fn wait_for_the_name(name: &NodeId, store: &StateStore) -> anyhow::Result<()> {
     let deadline = Instant::now() + LEASE + HEARTBEAT;
     // A registry that does not answer says nothing of anybody.
-    while let Ok(entries) = store.list().await
-        && entries.iter().any(|entry| entry.node == *name)
+    while let Ok(listing) = store.list().await
+        && listing.nodes.iter().any(|entry| entry.node == *name)
     {
         anyhow::ensure!(
             Instant::now() < deadline,

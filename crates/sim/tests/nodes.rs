@@ -396,7 +396,7 @@ impl World {
         for (index, other) in self.nodes.iter().enumerate().filter(|(_, other)| alive(other)) {
             entries.push(NodeEntry { node: config(index).node, ..entry(other) });
         }
-        self.nodes[site].node.handle(self.now, Input::Registry(answers.then_some(entries)));
+        self.nodes[site].node.handle(self.now, Input::Registry(answers.then(|| entries.into())));
         self.drain(site);
     }
 

@@ -9,11 +9,11 @@ use protocol::event::RoomEvent;
 use protocol::{Incarnation, RoomId};
 
 use super::{Node, Output};
-use crate::store::NodeEntry;
+use crate::store::Listing;
 
 impl Node {
     /// Looks once a heartbeat who is gone. What was appended and did not come back is appended again then.
-    pub(super) fn registry(&mut self, now: Instant, answer: Option<Vec<NodeEntry>>) {
+    pub(super) fn registry(&mut self, now: Instant, answer: Option<Listing>) {
         let is_unheard = answer.is_none();
         self.membership.registry(now, answer);
         self.forget_unknown(now);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use protocol::Incarnation;
 
-use crate::store::{LEASE, NodeEntry, NodeState};
+use crate::store::{LEASE, Listing, NodeEntry, NodeState};
 
 /// Lives that are remembered beyond those in the registry: of hosts of rooms that died. Over it those that were not
 /// seen for longest are forgotten, and noticed anew.
@@ -28,8 +28,8 @@ pub(super) struct Membership {
 
 impl Membership {
     /// Takes an answer of the registry, or that there was none.
-    pub(super) fn registry(&mut self, now: Instant, answer: Option<Vec<NodeEntry>>) {
-        let Some(entries) = answer else {
+    pub(super) fn registry(&mut self, now: Instant, answer: Option<Listing>) {
+        let Some(Listing { nodes, unreadable }) = answer else {
             self.answering = None;
             return;
         };
@@ -38,10 +38,10 @@ impl Membership {
             _ => now,
         };
         self.answering = Some((since, now));
-        for entry in &entries {
-            self.seen.insert(entry.incarnation, now);
+        for life in nodes.iter().map(|entry| entry.incarnation).chain(unreadable) {
+            self.seen.insert(life, now);
         }
-        self.entries = entries;
+        self.entries = nodes;
         if self.seen.len() > SEEN_MAX {
             let mut times: Vec<Instant> = self.seen.values().copied().collect();
             times.sort_unstable();
@@ -87,7 +87,7 @@ mod tests {
     const OTHER: Incarnation = Incarnation(7);
 
     fn answered(membership: &mut Membership, now: Instant, lives: &[u128]) {
-        membership.registry(now, Some(lives.iter().map(|life| entry(*life)).collect()));
+        membership.registry(now, Some(lives.iter().map(|life| entry(*life)).collect::<Vec<_>>().into()));
     }
 
     #[test]
@@ -99,6 +99,18 @@ mod tests {
             answered(&mut membership, now, &[]);
             assert_eq!(membership.is_gone(now, OTHER), beat == 3, "{beat}");
         }
+    }
+
+    #[test]
+    fn a_node_whose_entry_cannot_be_read_is_there_all_the_same() {
+        let (mut membership, start) = (Membership::default(), Instant::now());
+        answered(&mut membership, start, &[7]);
+        for beat in 1..=9 {
+            let now = start + HEARTBEAT * beat;
+            membership.registry(now, Some(Listing { nodes: Vec::new(), unreadable: vec![OTHER] }));
+            assert!(!membership.is_gone(now, OTHER));
+        }
+        assert_eq!(membership.ready().count(), 0, "nothing is known of it but that");
     }
 
     #[test]

@@ -30,7 +30,7 @@ use protocol::{ErrorCode, Incarnation, ParticipantId, RoomId, SessionId};
 use room::Change;
 
 use crate::log::Entry;
-use crate::store::NodeEntry;
+use crate::store::Listing;
 use hosted::Hosted;
 use membership::Membership;
 use snapshots::Kept;
@@ -58,7 +58,7 @@ pub enum Input {
     /// Everything was read that was on the log when it was opened. Before that no proposal is taken.
     CaughtUp,
     /// The registry's answer, each heartbeat; `None` if it does not answer.
-    Registry(Option<Vec<NodeEntry>>),
+    Registry(Option<Listing>),
     /// The log did not take an [`Output::Append`].
     AppendRefused {
         /// Its room.

@@ -20,7 +20,7 @@ impl Bench {
     /// The registry answers, each heartbeat.
     fn beats(&mut self, beats: u32, entries: &[NodeEntry]) {
         for _ in 0..beats {
-            self.handle(Input::Registry(Some(entries.to_vec())));
+            self.handle(Input::Registry(Some(entries.to_vec().into())));
             self.advance(HEARTBEAT);
         }
     }
@@ -144,7 +144,7 @@ fn who_comes_back_on_their_own_is_told_that_the_others_are_elsewhere() {
     assert!(belongs_elsewhere(&bench, 1), "from this node's earlier life, or alone here");
     assert!(!belongs_elsewhere(&bench, 2), "they come from where the others are, which may be dead");
     bench.say(a, RoomEvent::Held { closing: false }).expect("held");
-    bench.handle(Input::Registry(Some(vec![entry("node-3", Incarnation(3))])));
+    bench.handle(Input::Registry(Some(vec![entry("node-3", Incarnation(3))].into())));
     bench.advance(7 * SECOND);
     assert!(!belongs_elsewhere(&bench, 1), "nobody knows of the other node any more");
 }
