@@ -51,7 +51,7 @@ pub struct Counts {
     pub nodes_ready: usize,
     /// Hosts of rooms that were declared lost; a node counts once for each of its rooms.
     pub hosts_lost: u64,
-    /// Rooms that were not as another host wrote them down. Each is a fault.
+    /// Rooms that were not as other hosts have them. Each is a fault.
     pub diverged: u64,
     /// Proposals whose record is not back yet.
     pub pending: usize,
@@ -180,20 +180,31 @@ impl RoomService {
     }
 
     /// The node for somebody who enters a room, or comes back to it as `returning`; none of `avoid` unless there is
-    /// no other. This one if it cannot tell.
-    pub async fn place(&self, room: RoomId, returning: Option<ParticipantId>, avoid: Vec<NodeId>) -> NodeId {
+    /// no other. This one if the log did not answer yet.
+    ///
+    /// Errors: `log_unavailable` if another node has to be asked, because this one does not read what they do.
+    pub async fn place(
+        &self,
+        room: RoomId,
+        returning: Option<ParticipantId>,
+        avoid: Vec<NodeId>,
+    ) -> Result<NodeId, ErrorBody> {
         let (reply, answer) = oneshot::channel();
         if self.commands.send(Command::Place { room, returning, avoid, reply }).await.is_err() {
-            return self.node.clone();
+            return Ok(self.node.clone());
         }
-        answer.await.unwrap_or_else(|_| self.node.clone())
+        answer.await.unwrap_or_else(|_| Some(self.node.clone())).ok_or_else(ask_elsewhere)
     }
 
     /// Who may speak for a participant, as far as this node has read; `None` if they are not in the room.
-    pub async fn seat(&self, room: RoomId, participant: ParticipantId) -> Option<Seat> {
+    ///
+    /// Errors: as [`RoomService::place`].
+    pub async fn seat(&self, room: RoomId, participant: ParticipantId) -> Result<Option<Seat>, ErrorBody> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(Command::Seat(room, participant, reply)).await.ok()?;
-        answer.await.ok()?
+        if self.commands.send(Command::Seat(room, participant, reply)).await.is_err() {
+            return Ok(None);
+        }
+        answer.await.unwrap_or(Some(None)).ok_or_else(ask_elsewhere)
     }
 
     /// Tells the other nodes that this one takes nobody any more.
@@ -248,8 +259,14 @@ impl RoomService {
 pub(crate) enum Command {
     Propose(Proposal, oneshot::Sender<Result<Accepted, ErrorCode>>),
     Snapshot(RoomId, oneshot::Sender<Option<RoomSnapshot>>),
-    Place { room: RoomId, returning: Option<ParticipantId>, avoid: Vec<NodeId>, reply: oneshot::Sender<NodeId> },
-    Seat(RoomId, ParticipantId, oneshot::Sender<Option<Seat>>),
+    Place {
+        room: RoomId,
+        returning: Option<ParticipantId>,
+        avoid: Vec<NodeId>,
+        reply: oneshot::Sender<Option<NodeId>>,
+    },
+    /// Without an answer in the answer another node has to be asked.
+    Seat(RoomId, ParticipantId, oneshot::Sender<Option<Option<Seat>>>),
     Registry(Option<Listing>),
     Shutdown,
 }
@@ -321,10 +338,12 @@ impl Driver {
                     let _ = reply.send(self.node.snapshot(&room));
                 }
                 Wake::Command(Some(Command::Place { room, returning, avoid, reply })) => {
-                    let _ = reply.send(self.node.place(now(), &room, returning, &avoid));
+                    let place = || self.node.place(now(), &room, returning, &avoid);
+                    let _ = reply.send(self.node.knows_about(now(), &room).then(place));
                 }
                 Wake::Command(Some(Command::Seat(room, participant, reply))) => {
-                    let _ = reply.send(self.node.seat(now(), &room, participant));
+                    let seat = || self.node.seat(now(), &room, participant);
+                    let _ = reply.send(self.node.knows_about(now(), &room).then(seat));
                 }
                 Wake::Command(Some(Command::Registry(answer))) => {
                     self.node.handle(now(), Input::Registry(answer));
@@ -374,7 +393,7 @@ impl Driver {
                 Some(Command::Propose(_, reply)) => _ = reply.send(Err(ErrorCode::LogUnavailable)),
                 Some(Command::Snapshot(_, reply)) => _ = reply.send(None),
                 Some(Command::Place { reply, .. }) => drop(reply),
-                Some(Command::Seat(_, _, reply)) => _ = reply.send(None),
+                Some(Command::Seat(_, _, reply)) => _ = reply.send(Some(None)),
                 Some(Command::Registry(answer)) => self.node.handle(now(), Input::Registry(answer)),
                 Some(Command::Shutdown) | None => return None,
             }
@@ -411,6 +430,10 @@ impl Driver {
                 }
                 Output::Diverged { room, offset } => {
                     tracing::error!(%room, offset, "a room is not as another node wrote it down; the one that knows of more events is believed");
+                    self.gauges.diverged.fetch_add(1, Ordering::Relaxed);
+                }
+                Output::Ignorant { room, offset } => {
+                    tracing::error!(%room, offset, "this node founded a room that others have been holding; its people here are sent to look again");
                     self.gauges.diverged.fetch_add(1, Ordering::Relaxed);
                 }
                 Output::TooLarge { room } => {
@@ -510,6 +533,10 @@ impl Gauges {
             set_aside: self.set_aside.load(Ordering::Relaxed),
         }
     }
+}
+
+fn ask_elsewhere() -> ErrorBody {
+    ErrorBody::new(ErrorCode::LogUnavailable, "this node does not know the room as others do; ask another, or again")
 }
 
 /// The sentence for people that goes with a refusal of the rules or of the node.

@@ -59,9 +59,13 @@ impl Membership {
 
     /// Whether a life of a node is over, as far as anybody can know.
     pub(super) fn is_gone(&mut self, now: Instant, incarnation: Incarnation) -> bool {
+        self.unseen(now, incarnation) >= LEASE
+    }
+
+    /// For how long a life of a node was looked for in vain.
+    pub(super) fn unseen(&mut self, now: Instant, incarnation: Incarnation) -> Duration {
         let seen = *self.seen.entry(incarnation).or_insert(now);
-        let Some((since, _)) = self.answering else { return false };
-        now.saturating_duration_since(since.max(seen)) >= LEASE
+        self.answering.map_or(Duration::ZERO, |(since, _)| now.saturating_duration_since(since.max(seen)))
     }
 
     /// Whether a life of a node that the registry does not list may be there all the same: it was seen less than a

@@ -9,6 +9,7 @@
 
 mod config;
 mod duties;
+mod founding;
 mod hosted;
 mod lost;
 mod membership;
@@ -102,6 +103,14 @@ pub enum Output {
         /// Which room.
         room: RoomId,
         /// Where the snapshot stands.
+        offset: u64,
+    },
+    /// A room that this node founded, or knows from its founder, is not the one that others have been holding under
+    /// this name since before: it is given up. An operator should know: this node did not read what it should have.
+    Ignorant {
+        /// Which room.
+        room: RoomId,
+        /// Where it was told so.
         offset: u64,
     },
     /// A room is too large to be written down; a node that starts later will not know it.
@@ -212,6 +221,12 @@ impl Node {
     /// Notes that the log cannot be reached now. Nobody can come back meanwhile, nor for a moment after it.
     pub fn log_is_away(&mut self, now: Instant) {
         self.no_grace_ends_until = Some(now + 2 * self.config.answer_timeout);
+    }
+
+    /// Whether this node can say who is in a room. If not, others may: it has just found out that there is more to the
+    /// room than it read.
+    pub fn knows_about(&self, now: Instant, room: &RoomId) -> bool {
+        !self.is_ignorant_of(now, room)
     }
 
     /// When [`Node::handle_timeout`] is to be called; at once if it is in the past.

@@ -39,21 +39,28 @@ pub(super) struct Kept {
     written_down_ms: u64,
     /// Where the newest snapshot stands.
     snapshot_offset: Option<u64>,
+    /// When this node gave up a room of its own for this one.
+    pub(super) gave_up: Option<Instant>,
 }
 
 impl Kept {
     fn new(now: Instant) -> Self {
-        Self { entries: VecDeque::new(), newest: now, written_down_ms: 0, snapshot_offset: None }
+        Self { entries: VecDeque::new(), newest: now, written_down_ms: 0, snapshot_offset: None, gave_up: None }
+    }
+
+    /// Of the room for which another one is given up now.
+    pub(super) fn instead(now: Instant) -> Self {
+        Self { gave_up: Some(now), ..Self::new(now) }
     }
 }
 
 impl Node {
-    /// Takes another node's record of a room that is not known. Says whether it is to be applied: where the room
+    /// Takes a record of a room that is not known. Says whether it is to be applied: where the room
     /// begins, or begins for this node, with a snapshot.
     pub(super) fn keep(&mut self, now: Instant, entry: &Entry, record: &Record) -> bool {
         let id = &entry.room;
         match &record.event {
-            RoomEvent::RoomCreated { .. } if self.begins(entry) => {
+            RoomEvent::RoomCreated { .. } if self.begins(now, entry) => {
                 self.unknown.remove(id);
                 return true;
             }
@@ -91,7 +98,10 @@ impl Node {
 
     /// Whether a `RoomCreated` is the first of its room, and not of a host that came to a room that lives. A room that
     /// lives is written down again and again.
-    fn begins(&self, entry: &Entry) -> bool {
+    fn begins(&self, now: Instant, entry: &Entry) -> bool {
+        if self.is_ignorant_of(now, &entry.room) {
+            return false;
+        }
         // Who has read the past would know of a room that lives.
         let Some(kept) = self.unknown.get(&entry.room).filter(|_| !self.caught_up) else { return true };
         let silent = Duration::from_millis(entry.time_ms.saturating_sub(kept.written_down_ms));
@@ -116,14 +126,9 @@ impl Node {
 
     /// Compares a room with a snapshot of it that nothing came after. Where they differ, one of the two nodes did not
     /// read all of the room's life, and the one that knows of more events is right.
-    pub(super) fn compare(&mut self, entry: &Entry, record: &Record) {
-        let RoomEvent::Snapshot { as_of, state } = &record.event else { return };
+    pub(super) fn compare(&mut self, entry: &Entry, room: Room, as_of: u64) {
         let Some(hosted) = self.rooms.get(&entry.room) else { return };
-        if hosted.room.limits().is_none() || hosted.room.offset() != *as_of || hosted.lacks_events {
-            return;
-        }
-        let Some(room) = unpack(&entry.room, state).filter(|room| room.is_host(record.origin)) else { return };
-        if room == hosted.room {
+        if hosted.room.offset() != as_of || hosted.lacks_events || room == hosted.room {
             return;
         }
         let (id, seq, is_right) = (entry.room.clone(), room.seq(), room.seq() > hosted.room.seq());
@@ -167,7 +172,7 @@ fn pack(room: &Room) -> Option<String> {
     Some(BASE64.encode(encoder.finish().ok()?)).filter(|state| state.len() <= STATE_BYTES_MAX)
 }
 
-fn unpack(id: &RoomId, state: &str) -> Option<Room> {
+pub(super) fn unpack(id: &RoomId, state: &str) -> Option<Room> {
     let packed = BASE64.decode(state).ok()?;
     let mut json = Vec::new();
     DeflateDecoder::new(&packed[..]).take(UNPACKED_BYTES_MAX).read_to_end(&mut json).ok()?;

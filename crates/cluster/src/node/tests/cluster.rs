@@ -1,7 +1,7 @@
 //! Beside other nodes: what a registry says, who is lost, where people go, and how a late node learns of a room.
 
 use protocol::NodeId;
-use protocol::event::RequestKey;
+use protocol::event::{Creation, RequestKey};
 
 use super::*;
 use crate::store::{HEARTBEAT, NodeEntry, NodeState};
@@ -14,6 +14,10 @@ fn node(name: &str) -> NodeId {
 
 fn entry(name: &str, incarnation: Incarnation) -> NodeEntry {
     NodeEntry { node: node(name), incarnation, version: String::new(), state: NodeState::Ready, participants: 0 }
+}
+
+fn host_added(incarnation: Incarnation, name: &str, creation: Option<Creation>) -> RoomEvent {
+    RoomEvent::HostAdded { incarnation, node: node(name), creation }
 }
 
 impl Bench {
@@ -32,7 +36,16 @@ impl Bench {
     }
 
     fn other_hosts(&mut self) {
-        self.other(1, RoomEvent::HostAdded { incarnation: OTHER, node: node("node-2") });
+        self.other_hosts_as("node-2");
+    }
+
+    fn other_hosts_as(&mut self, name: &str) {
+        self.other(1, host_added(OTHER, name, self.creation()));
+    }
+
+    /// What a node that knows the room says of it now.
+    fn creation(&self) -> Option<Creation> {
+        self.node.room(&room()).and_then(room::Room::creation)
     }
 
     fn other_joined(&mut self, participant: u64) {
@@ -76,10 +89,7 @@ fn a_room_whose_only_host_is_gone_is_taken_over_by_one_of_the_others() {
         // Which of two nodes it is both know by the room's name; here it is the third where there is one.
         let entries = if mine { vec![] } else { vec![third] };
         bench.beats(4, &entries);
-        let expected = [
-            RoomEvent::HostAdded { incarnation: ME, node: node("node-1") },
-            RoomEvent::NodeLost { incarnation: OTHER },
-        ];
+        let expected = [host_added(ME, "node-1", bench.creation()), RoomEvent::NodeLost { incarnation: OTHER }];
         let first = bench.node.is_first_for(&room());
         assert_eq!(bench.under_way(), if first { expected.to_vec() } else { vec![] }, "{theirs}");
         assert!(!mine || first, "alone it is the first");
@@ -90,7 +100,7 @@ fn a_room_whose_only_host_is_gone_is_taken_over_by_one_of_the_others() {
 fn an_earlier_life_of_this_node_is_lost_at_once() {
     let mut bench = Bench::new();
     bench.joined(1);
-    bench.other(1, RoomEvent::HostAdded { incarnation: OTHER, node: node("node-1") });
+    bench.other_hosts_as("node-1");
     bench.beats(1, &[]);
     assert_eq!(bench.under_way(), [RoomEvent::NodeLost { incarnation: OTHER }]);
 }
@@ -164,25 +174,35 @@ fn a_host_that_the_registry_does_not_know_yet_is_where_its_people_are() {
 
 #[test]
 fn a_room_that_another_host_knows_more_of_is_taken_over_and_not_the_other_way_round() {
-    let mut bench = Bench::with(|config| config.snapshot_every = 10 * SECOND);
+    let with = || Bench::with(|config| config.snapshot_every = 10 * SECOND);
+    let (mut bench, mut lacks_one) = (with(), with());
     bench.joined(1);
+    bench.other_hosts();
     bench.joined(2);
-    let knows_more = bench.node.room(&room()).cloned().expect("a room");
-    // A node that did not read the room's beginning founds it anew.
-    let mut ignorant = Bench::with(|config| config.snapshot_every = 10 * SECOND);
-    ignorant.next_offset = bench.next_offset - 2;
-    ignorant.other(0, RoomEvent::RoomCreated { rules: room::RULES, limits: RoomLimits::default() });
-    ignorant.other_hosts();
-    assert_ne!(ignorant.node.room(&room()), Some(&knows_more));
+    for entry in &bench.entries[..bench.entries.len() - 1] {
+        lacks_one.entry(entry.room.clone(), entry.value.to_vec());
+    }
+    let key = RequestKey::Node { incarnation: Incarnation(9), n: 1 };
+    let nothing =
+        Record { rules: room::RULES, origin: Incarnation(9), key, binding: None, event: RoomEvent::RoomEnded {} };
+    lacks_one.record(&room(), &nothing);
 
-    bench.advance(11 * SECOND);
-    let snapshot = bench.log.pop_front().expect("a snapshot");
-    ignorant.now = bench.now;
-    ignorant.diverged_is_expected = true;
-    ignorant.entry(snapshot.0.clone(), snapshot.1);
-    assert_eq!(ignorant.changes().last(), Some(&Change::Replaced));
-    let people = |bench: &Bench| bench.node.room(&room()).map(|room| room.participants().len());
-    assert_eq!((people(&ignorant), people(&bench)), (Some(2), Some(2)));
+    let snapshot = |bench: &mut Bench| {
+        bench.log.clear();
+        bench.advance(11 * SECOND);
+        let records = bench.log.iter().map(|(_, value)| serde_json::from_slice::<Record>(value).expect("a record"));
+        records
+            .map(|record| record.event)
+            .find(|event| matches!(event, RoomEvent::Snapshot { .. }))
+            .expect("a snapshot")
+    };
+    let (more, less) = (snapshot(&mut bench), snapshot(&mut lacks_one));
+    (bench.diverged_is_expected, lacks_one.diverged_is_expected) = (true, true);
+    bench.other(2, less);
+    lacks_one.other(2, more);
+    assert_eq!(lacks_one.changes().last(), Some(&Change::Replaced));
+    assert_ne!(bench.changes().last(), Some(&Change::Replaced));
+    assert_eq!((bench.people(), lacks_one.people()), (2, 2));
 }
 
 /// A node that begins to read at `from`, and has read everything.

@@ -92,7 +92,7 @@ fn of_two_hedged_resumes_the_first_wins() {
     let other = Incarnation(2);
     let own = |n| protocol::event::RequestKey::Node { incarnation: other, n };
     let node = "node-2".parse().expect("a node id");
-    let event = RoomEvent::HostAdded { incarnation: other, node };
+    let event = RoomEvent::HostAdded { incarnation: other, node, creation: None };
     bench.record(&room(), &Record { rules: 1, origin: other, key: own(1), binding: None, event });
     let key = protocol::event::RequestKey::Session { session: SessionId(1), n: 1 };
     let event = RoomEvent::Resumed { participant: ParticipantId(1), session: SessionId(1), generation: 1 };

@@ -125,8 +125,11 @@ fn a_new_host_expires_those_who_were_held_before_it_came() {
         name: "P".to_owned(),
         video_codecs: Vec::new(),
     };
-    let events =
-        [RoomEvent::RoomCreated { rules: 1, limits }, RoomEvent::HostAdded { incarnation: other, node }, joined];
+    let events = [
+        RoomEvent::RoomCreated { rules: 1, limits },
+        RoomEvent::HostAdded { incarnation: other, node, creation: None },
+        joined,
+    ];
     for (n, event) in (1..).zip(events) {
         bench.record(&room(), &Record { rules: 1, origin: other, key: own(n), binding: None, event });
     }
