@@ -6,11 +6,13 @@ use protocol::{Incarnation, NodeId};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::log::EventLog;
 use crate::service::{Command, Gauges};
-use crate::store::{HEARTBEAT, LEASE, Listing, NodeEntry, StateStore, StoreError};
+use crate::store::{HEARTBEAT, LEASE, Listing, NodeEntry, NodeState, StateStore, StoreError};
 
 pub(crate) struct Heartbeat {
     pub(crate) store: StateStore,
+    pub(crate) log: EventLog,
     pub(crate) node: NodeId,
     pub(crate) incarnation: Incarnation,
     pub(crate) version: String,
@@ -41,11 +43,18 @@ impl Heartbeat {
             node: self.node.clone(),
             incarnation: self.incarnation,
             version: self.version.clone(),
-            state: self.gauges.state(),
+            state: self.state(),
             participants: u32::try_from(self.gauges.own_participants()).unwrap_or(u32::MAX),
         };
         self.store.put(entry, LEASE).await?;
         self.store.list().await
+    }
+
+    fn state(&self) -> NodeState {
+        match self.gauges.state() {
+            NodeState::Ready if !self.log.status().reachable => NodeState::Degraded,
+            state => state,
+        }
     }
 
     /// Says when the answer changed.

@@ -125,6 +125,7 @@ impl RoomService {
         let fenced = Arc::new(Notify::new());
         let heartbeat = Heartbeat {
             store: store.into(),
+            log: log.clone(),
             node: name.clone(),
             incarnation,
             version: config.version,
@@ -327,9 +328,7 @@ impl Driver {
                     return;
                 }
                 Wake::Timeout => {
-                    if !self.log.status().reachable {
-                        self.node.log_is_away(now());
-                    }
+                    self.node.log_answers(now(), self.log.status().reachable);
                     self.node.handle_timeout(now());
                 }
                 Wake::Command(Some(Command::Propose(proposal, reply))) => self.propose(proposal, reply),
@@ -346,6 +345,7 @@ impl Driver {
                     let _ = reply.send(self.node.knows_about(now(), &room).then(seat));
                 }
                 Wake::Command(Some(Command::Registry(answer))) => {
+                    self.node.log_answers(now(), self.log.status().reachable);
                     self.node.handle(now(), Input::Registry(answer));
                     self.gauges.count_people(&self.node);
                 }

@@ -76,9 +76,9 @@ impl Membership {
         !listed && seen.is_none_or(|seen| now.saturating_duration_since(*seen) < LEASE)
     }
 
-    /// The nodes that may be chosen for people. Without the registry, those of its last answer.
-    pub(super) fn ready(&self) -> impl Iterator<Item = &NodeEntry> {
-        self.entries.iter().filter(|entry| entry.state == NodeState::Ready)
+    /// The nodes that say `state`. Without the registry, those of its last answer.
+    pub(super) fn in_state(&self, state: NodeState) -> impl Iterator<Item = &NodeEntry> {
+        self.entries.iter().filter(move |entry| entry.state == state)
     }
 }
 
@@ -114,7 +114,7 @@ mod tests {
             membership.registry(now, Some(Listing { nodes: Vec::new(), unreadable: vec![OTHER] }));
             assert!(!membership.is_gone(now, OTHER));
         }
-        assert_eq!(membership.ready().count(), 0, "nothing is known of it but that");
+        assert_eq!(membership.in_state(NodeState::Ready).count(), 0, "nothing is known of it but that");
     }
 
     #[test]
@@ -171,6 +171,7 @@ mod tests {
         }
         answered(&mut membership, start + Duration::from_secs(4), &[1]);
         assert!(membership.seen.len() <= SEEN_MAX + 1, "{}", membership.seen.len());
-        assert_eq!(membership.ready().map(|entry| entry.incarnation).collect::<Vec<_>>(), [Incarnation(1)]);
+        let ready = membership.in_state(NodeState::Ready).map(|entry| entry.incarnation);
+        assert_eq!(ready.collect::<Vec<_>>(), [Incarnation(1)]);
     }
 }

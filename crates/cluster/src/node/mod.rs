@@ -163,6 +163,8 @@ pub struct Node {
     draining: bool,
     caught_up: bool,
     fenced: bool,
+    /// Whether the log answers, as far as is known.
+    log_answers: bool,
     /// Until then nobody's grace time ends: the log was away, and people could not come back.
     no_grace_ends_until: Option<Instant>,
     hosts_lost: u64,
@@ -186,6 +188,7 @@ impl Node {
             draining: false,
             caught_up: false,
             fenced: false,
+            log_answers: true,
             no_grace_ends_until: None,
             hosts_lost: 0,
             membership: Membership::default(),
@@ -218,15 +221,19 @@ impl Node {
         }
     }
 
-    /// Notes that the log cannot be reached now. Nobody can come back meanwhile, nor for a moment after it.
-    pub fn log_is_away(&mut self, now: Instant) {
-        self.no_grace_ends_until = Some(now + 2 * self.config.answer_timeout);
+    /// Notes whether the log can be reached now. While it is away nobody can come back, nor for a moment after it, and
+    /// nobody new is to come here if there are nodes that reach it.
+    pub fn log_answers(&mut self, now: Instant, answers: bool) {
+        self.log_answers = answers;
+        if !answers {
+            self.no_grace_ends_until = Some(now + 2 * self.config.answer_timeout);
+        }
     }
 
-    /// Whether this node can say who is in a room. If not, others may: it has just found out that there is more to the
-    /// room than it read.
+    /// Whether this node can say who is in a room. If not, others may: it reads nothing where they do, or has just
+    /// found out that there is more to the room than it read.
     pub fn knows_about(&self, now: Instant, room: &RoomId) -> bool {
-        !self.is_ignorant_of(now, room)
+        !self.is_ignorant_of(now, room) && (self.log_answers || !self.others_reach_the_log())
     }
 
     /// When [`Node::handle_timeout`] is to be called; at once if it is in the past.

@@ -111,6 +111,8 @@ pub enum NodeState {
     Starting,
     /// Yes.
     Ready,
+    /// Only where none is ready: it does not reach the log.
+    Degraded,
     /// No longer.
     Draining,
 }

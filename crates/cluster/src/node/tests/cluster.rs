@@ -4,7 +4,7 @@ use protocol::NodeId;
 use protocol::event::{Creation, RequestKey};
 
 use super::*;
-use crate::store::{HEARTBEAT, NodeEntry, NodeState};
+use crate::store::{HEARTBEAT, Listing, NodeEntry, NodeState};
 
 const OTHER: Incarnation = Incarnation(2);
 
@@ -115,6 +115,100 @@ fn a_node_that_reads_of_its_own_end_says_so_and_takes_nobody_any_more() {
     assert!(bench.fenced);
     let ticket = bench.propose(join(3, 3));
     assert_eq!(bench.result(ticket), Err(ErrorCode::Draining));
+}
+
+#[test]
+fn a_node_without_the_registry_shows_on_the_log_that_it_lives_and_changes_nothing_by_it() {
+    let mut bench = Bench::new();
+    bench.handle(Input::Registry(None));
+    assert_eq!(bench.under_way(), [], "nobody believes that it carries anything");
+    bench.joined(1);
+    let before = bench.node.snapshot(&room());
+    for _ in 0..3 {
+        bench.handle(Input::Registry(None));
+        assert_eq!(bench.under_way(), [host_added(ME, "node-1", bench.creation())]);
+        bench.deliver_all();
+        bench.advance(HEARTBEAT);
+    }
+    assert_eq!((bench.node.snapshot(&room()), bench.node.hosts_lost()), (before, 0));
+    bench.beats(1, &[]);
+    assert_eq!(bench.under_way(), [], "the registry says it again");
+}
+
+#[test]
+fn a_host_that_shows_on_the_log_that_it_lives_is_not_lost() {
+    let mut bench = Bench::new();
+    bench.joined(1);
+    bench.other_hosts();
+    for n in 2..9 {
+        bench.beats(1, &[]);
+        bench.other(n, host_added(OTHER, "node-2", bench.creation()));
+        assert_eq!(bench.under_way(), []);
+    }
+}
+
+#[test]
+fn a_host_whose_entry_cannot_be_read_is_not_lost_and_its_people_are_followed() {
+    let mut bench = Bench::new();
+    bench.joined(1);
+    bench.other_hosts();
+    bench.other_joined(2);
+    bench.other_joined(3);
+    for _ in 0..9 {
+        bench.handle(Input::Registry(Some(Listing { nodes: Vec::new(), unreadable: vec![OTHER] })));
+        bench.advance(HEARTBEAT);
+        assert_eq!(bench.under_way(), []);
+    }
+    assert_eq!(bench.node.place(bench.now, &room(), None, &[]), node("node-2"));
+}
+
+#[test]
+fn a_room_whose_creator_died_over_it_is_ended_by_another() {
+    let mut bench = Bench::new();
+    bench.other(0, RoomEvent::RoomCreated { rules: room::RULES, limits: RoomLimits::default() });
+    assert_eq!(bench.node.rooms(), 1);
+    bench.beats(1, &[]);
+    bench.deliver_all();
+    assert_eq!((bench.node.rooms(), bench.node.poll_timeout()), (0, None));
+    bench.beats(1, &[]);
+    assert_eq!(bench.under_way(), []);
+}
+
+#[test]
+fn a_node_that_does_not_reach_the_log_is_chosen_only_where_none_does() {
+    let mut bench = Bench::new();
+    bench.joined(1);
+    let ready = entry("node-2", OTHER);
+    let degraded = NodeEntry { state: NodeState::Degraded, ..entry("node-3", Incarnation(3)) };
+    bench.beats(1, &[ready.clone(), degraded.clone()]);
+    assert_eq!(bench.node.nodes_ready(), 2);
+    let me_too = [node("node-1"), node("node-2")];
+    assert_ne!(bench.node.place(bench.now, &room(), None, &me_too), degraded.node, "not even instead of one to avoid");
+
+    bench.node.log_answers(bench.now, false);
+    assert!(!bench.node.knows_about(bench.now, &room()), "the other one knows more");
+    assert_eq!(bench.node.place(bench.now, &room(), None, &[]), ready.node, "though its people are here");
+    assert!(!bench.node.is_first_for(&room()));
+
+    let nobody_does = NodeEntry { state: NodeState::Degraded, ..ready };
+    bench.beats(1, &[nobody_does, degraded]);
+    assert!(bench.node.knows_about(bench.now, &room()));
+    assert_eq!(bench.node.nodes_ready(), 3);
+    assert_eq!(bench.node.place(bench.now, &room(), None, &[]), node("node-1"), "as ever");
+}
+
+#[test]
+fn a_node_that_was_declared_lost_while_the_log_was_away_finds_that_out_when_it_is_back() {
+    let mut bench = Bench::new();
+    bench.joined(1);
+    bench.other_hosts();
+    bench.node.log_answers(bench.now, false);
+    bench.handle(Input::Registry(None));
+    bench.advance(60 * SECOND);
+    assert!(!bench.fenced, "nobody has told it");
+    bench.node.log_answers(bench.now, true);
+    bench.other(2, RoomEvent::NodeLost { incarnation: ME });
+    assert!(bench.fenced);
 }
 
 #[test]
