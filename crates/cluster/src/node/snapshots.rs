@@ -78,6 +78,10 @@ impl Node {
             }
             _ => {}
         }
+        if !self.unknown.contains_key(id) && self.unknown.len() >= self.config.rooms_max {
+            let oldest = self.unknown.iter().min_by_key(|(_, kept)| kept.newest).map(|(oldest, _)| oldest.clone());
+            oldest.map(|oldest| self.unknown.remove(&oldest));
+        }
         let kept = self.unknown.entry(id.clone()).or_insert_with(|| Kept::new(now));
         kept.newest = now;
         let is_snapshot = matches!(record.event, RoomEvent::Snapshot { .. });
@@ -177,4 +181,74 @@ pub(super) fn unpack(id: &RoomId, state: &str) -> Option<Room> {
     let mut json = Vec::new();
     DeflateDecoder::new(&packed[..]).take(UNPACKED_BYTES_MAX).read_to_end(&mut json).ok()?;
     serde_json::from_slice::<Room>(&json).ok().filter(|room| room.id() == id)
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::Incarnation;
+    use protocol::event::RequestKey;
+    use protocol::limits::Limits;
+
+    use super::*;
+    use crate::node::{Input, NodeConfig};
+
+    const OTHER: Incarnation = Incarnation(2);
+
+    struct Reader {
+        node: Node,
+        now: Instant,
+        offset: u64,
+    }
+
+    impl Reader {
+        fn new() -> Self {
+            let config = NodeConfig::new("node-1".parse().expect("a node id"), &Limits::default());
+            let config = NodeConfig { rooms_max: 3, ..config };
+            Self { node: Node::new(Incarnation(1), config), now: Instant::now(), offset: 0 }
+        }
+
+        fn reads(&mut self, room: &str, event: RoomEvent) {
+            self.offset += 1;
+            self.now += Duration::from_millis(1);
+            let key = RequestKey::Node { incarnation: OTHER, n: self.offset };
+            let record = Record { rules: room::RULES, origin: OTHER, key, binding: None, event };
+            let value = serde_json::to_vec(&record).expect("json").into();
+            let room = room.parse().expect("a room name");
+            self.node.handle(self.now, Input::Entry(Entry { room, offset: self.offset, time_ms: 0, value }));
+        }
+
+        fn kept(&self, room: &str) -> Vec<u64> {
+            let kept = self.node.unknown.get(&room.parse().expect("a room name")).into_iter();
+            kept.flat_map(|kept| &kept.entries).map(|entry| entry.offset).collect()
+        }
+    }
+
+    #[test]
+    fn what_is_kept_of_a_room_while_the_past_is_read_is_bounded() {
+        let mut reader = Reader::new();
+        for _ in 0..KEPT_MAX + 5 {
+            reader.reads("daily", RoomEvent::Left {});
+        }
+        let kept = reader.kept("daily");
+        assert_eq!((kept.len(), kept.first()), (KEPT_MAX, Some(&6)), "the newest");
+    }
+
+    #[test]
+    fn nothing_is_kept_from_before_the_snapshot_before() {
+        let mut reader = Reader::new();
+        for _ in 0..3 {
+            reader.reads("daily", RoomEvent::Left {});
+            reader.reads("daily", RoomEvent::Snapshot { as_of: 0, state: String::new() });
+        }
+        assert_eq!(reader.kept("daily"), [4, 5, 6]);
+    }
+
+    #[test]
+    fn rooms_of_which_something_is_kept_are_bounded_and_the_one_that_was_silent_for_longest_goes() {
+        let mut reader = Reader::new();
+        for room in ["a", "b", "c", "a", "d"] {
+            reader.reads(room, RoomEvent::Left {});
+        }
+        assert_eq!(["a", "b", "c", "d"].map(|room| reader.kept(room).len()), [2, 0, 1, 1]);
+    }
 }

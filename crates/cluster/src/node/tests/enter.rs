@@ -105,6 +105,32 @@ fn of_two_hedged_resumes_the_first_wins() {
 }
 
 #[test]
+fn a_resume_that_came_before_its_host_is_repeated_with_a_number_that_is_not_too_old() {
+    let mut bench = Bench::new();
+    let other = protocol::Incarnation(2);
+    let mut records = Bench::new();
+    records.joined(1);
+    // Everything of before is another life's.
+    for entry in records.entries {
+        let mut record = serde_json::from_slice::<Record>(&entry.value).expect("a record");
+        record.origin = other;
+        if let protocol::event::RequestKey::Node { incarnation, .. } = &mut record.key {
+            *incarnation = other;
+        }
+        if let RoomEvent::HostAdded { incarnation, .. } = &mut record.event {
+            *incarnation = other;
+        }
+        bench.record(&room(), &record);
+    }
+    let ticket = bench.propose(resume(1, 1));
+    // Its announcement was lost, and much is said in other rooms before that is known.
+    bench.log.pop_front();
+    bench.node.last_n += 100;
+    bench.deliver_all();
+    assert_eq!(bench.accepted(ticket).binding.map(|binding| binding.incarnation), Some(ME));
+}
+
+#[test]
 fn a_resume_of_nobody_or_to_no_room_has_expired() {
     let mut bench = Bench::new();
     let ticket = bench.propose(resume(1, 1));
