@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::heartbeat::Heartbeat;
 use crate::log::{Entry, EventLog, LogStatus, Start, Tail, TailError};
 use crate::node::{Accepted, Applied, Input, Node, NodeConfig, Output, Proposal, Seat, Ticket};
-use crate::store::{NodeEntry, NodeState, StateStore};
+use crate::store::{Listing, NodeState, StateStore};
 
 /// How long the node waits before it tries again to open a log that does not answer.
 const OPEN_AGAIN: Duration = Duration::from_millis(500);
@@ -55,7 +55,7 @@ pub struct Counts {
     pub nodes_ready: usize,
     /// Hosts of rooms that were declared lost; a node counts once for each of its rooms.
     pub hosts_lost: u64,
-    /// Rooms that were not as another host wrote them down. Each is a fault.
+    /// Rooms that were not as other hosts have them. Each is a fault.
     pub diverged: u64,
     /// Proposals whose record is not back yet.
     pub pending: usize,
@@ -129,6 +129,7 @@ impl RoomService {
         let fenced = Arc::new(Notify::new());
         let heartbeat = Heartbeat {
             store: store.into(),
+            log: log.clone(),
             node: name.clone(),
             incarnation,
             version: config.version,
@@ -185,20 +186,31 @@ impl RoomService {
     }
 
     /// The node for somebody who enters a room, or comes back to it as `returning`; none of `avoid` unless there is
-    /// no other. This one if it cannot tell.
-    pub async fn place(&self, room: RoomId, returning: Option<ParticipantId>, avoid: Vec<NodeId>) -> NodeId {
+    /// no other. This one if the log did not answer yet.
+    ///
+    /// Errors: `log_unavailable` if another node has to be asked, because this one does not read what they do.
+    pub async fn place(
+        &self,
+        room: RoomId,
+        returning: Option<ParticipantId>,
+        avoid: Vec<NodeId>,
+    ) -> Result<NodeId, ErrorBody> {
         let (reply, answer) = oneshot::channel();
         if self.commands.send(Command::Place { room, returning, avoid, reply }).await.is_err() {
-            return self.node.clone();
+            return Ok(self.node.clone());
         }
-        answer.await.unwrap_or_else(|_| self.node.clone())
+        answer.await.unwrap_or_else(|_| Some(self.node.clone())).ok_or_else(ask_elsewhere)
     }
 
     /// Who may speak for a participant, as far as this node has read; `None` if they are not in the room.
-    pub async fn seat(&self, room: RoomId, participant: ParticipantId) -> Option<Seat> {
+    ///
+    /// Errors: as [`RoomService::place`].
+    pub async fn seat(&self, room: RoomId, participant: ParticipantId) -> Result<Option<Seat>, ErrorBody> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(Command::Seat(room, participant, reply)).await.ok()?;
-        answer.await.ok()?
+        if self.commands.send(Command::Seat(room, participant, reply)).await.is_err() {
+            return Ok(None);
+        }
+        answer.await.unwrap_or(Some(None)).ok_or_else(ask_elsewhere)
     }
 
     /// Tells the other nodes that this one takes nobody any more.
@@ -253,9 +265,15 @@ impl RoomService {
 pub(crate) enum Command {
     Propose(Proposal, oneshot::Sender<Result<Accepted, ErrorCode>>),
     Snapshot(RoomId, oneshot::Sender<Option<RoomSnapshot>>),
-    Place { room: RoomId, returning: Option<ParticipantId>, avoid: Vec<NodeId>, reply: oneshot::Sender<NodeId> },
-    Seat(RoomId, ParticipantId, oneshot::Sender<Option<Seat>>),
-    Registry(Option<Vec<NodeEntry>>),
+    Place {
+        room: RoomId,
+        returning: Option<ParticipantId>,
+        avoid: Vec<NodeId>,
+        reply: oneshot::Sender<Option<NodeId>>,
+    },
+    /// Without an answer in the answer another node has to be asked.
+    Seat(RoomId, ParticipantId, oneshot::Sender<Option<Option<Seat>>>),
+    Registry(Option<Listing>),
     Shutdown,
 }
 
@@ -315,9 +333,7 @@ impl Driver {
                     return;
                 }
                 Wake::Timeout => {
-                    if !self.log.status().reachable {
-                        self.node.log_is_away(now());
-                    }
+                    self.node.log_answers(now(), self.log.status().reachable);
                     self.node.handle_timeout(now());
                 }
                 Wake::Command(Some(Command::Propose(proposal, reply))) => self.propose(proposal, reply),
@@ -326,12 +342,15 @@ impl Driver {
                     let _ = reply.send(self.node.snapshot(&room));
                 }
                 Wake::Command(Some(Command::Place { room, returning, avoid, reply })) => {
-                    let _ = reply.send(self.node.place(now(), &room, returning, &avoid));
+                    let place = || self.node.place(now(), &room, returning, &avoid);
+                    let _ = reply.send(self.node.knows_about(now(), &room).then(place));
                 }
                 Wake::Command(Some(Command::Seat(room, participant, reply))) => {
-                    let _ = reply.send(self.node.seat(now(), &room, participant));
+                    let seat = || self.node.seat(now(), &room, participant);
+                    let _ = reply.send(self.node.knows_about(now(), &room).then(seat));
                 }
                 Wake::Command(Some(Command::Registry(answer))) => {
+                    self.node.log_answers(now(), self.log.status().reachable);
                     self.node.handle(now(), Input::Registry(answer));
                     self.gauges.count_people(&self.node);
                 }
@@ -379,7 +398,7 @@ impl Driver {
                 Some(Command::Propose(_, reply)) => _ = reply.send(Err(ErrorCode::LogUnavailable)),
                 Some(Command::Snapshot(_, reply)) => _ = reply.send(None),
                 Some(Command::Place { reply, .. }) => drop(reply),
-                Some(Command::Seat(_, _, reply)) => _ = reply.send(None),
+                Some(Command::Seat(_, _, reply)) => _ = reply.send(Some(None)),
                 Some(Command::Registry(answer)) => self.node.handle(now(), Input::Registry(answer)),
                 Some(Command::Shutdown) | None => return None,
             }
@@ -416,6 +435,10 @@ impl Driver {
                 }
                 Output::Diverged { room, offset } => {
                     tracing::error!(%room, offset, "a room is not as another node wrote it down; the one that knows of more events is believed");
+                    self.gauges.diverged.fetch_add(1, Ordering::Relaxed);
+                }
+                Output::Ignorant { room, offset } => {
+                    tracing::error!(%room, offset, "this node founded a room that others have been holding; its people here are sent to look again");
                     self.gauges.diverged.fetch_add(1, Ordering::Relaxed);
                 }
                 Output::TooLarge { room } => {
@@ -515,6 +538,10 @@ impl Gauges {
             set_aside: self.set_aside.load(Ordering::Relaxed),
         }
     }
+}
+
+fn ask_elsewhere() -> ErrorBody {
+    ErrorBody::new(ErrorCode::LogUnavailable, "this node does not know the room as others do; ask another, or again")
 }
 
 /// The sentence for people that goes with a refusal of the rules or of the node.

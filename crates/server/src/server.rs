@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
@@ -20,6 +20,7 @@ use sfu::dtls::Identity;
 use sfu_io::{PoolConfig, StartError, WorkerPool};
 use signaling::{SignalingConfig, SignalingMetrics};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::conductor::{Conductor, Parts};
 use crate::config::Config;
@@ -175,8 +176,8 @@ fn store(config: &Config) -> anyhow::Result<StateStore> {
 async fn wait_for_the_name(name: &NodeId, store: &StateStore) -> anyhow::Result<()> {
     let deadline = Instant::now() + LEASE + HEARTBEAT;
     // A registry that does not answer says nothing of anybody.
-    while let Ok(entries) = store.list().await
-        && entries.iter().any(|entry| entry.node == *name)
+    while let Ok(listing) = store.list().await
+        && listing.nodes.iter().any(|entry| entry.node == *name)
     {
         anyhow::ensure!(
             Instant::now() < deadline,
@@ -233,4 +234,41 @@ fn no_media(error: &StartError) -> anyhow::Error {
 fn unix_millis() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use cluster::store::{NodeEntry, NodeState};
+
+    use super::*;
+
+    fn store() -> StateStore {
+        let start = Instant::now();
+        MemoryStore::new(move || u64::try_from(start.elapsed().as_millis()).expect("a short test")).into()
+    }
+
+    fn entry(name: &str) -> NodeEntry {
+        let (node, version) = (name.parse().expect("a node id"), String::new());
+        NodeEntry { node, incarnation: Incarnation(1), version, state: NodeState::Ready, participants: 0 }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_waits_for_the_lease_of_its_life_before_and_not_for_others() {
+        let (store, name) = (store(), "node-1".parse().expect("a node id"));
+        store.put(entry("node-2"), LEASE).await.expect("a store");
+        let start = Instant::now();
+        wait_for_the_name(&name, &store).await.expect("it is free");
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        store.put(entry("node-1"), LEASE).await.expect("a store");
+        wait_for_the_name(&name, &store).await.expect("it is free when the lease is over");
+        assert!((LEASE..=LEASE + NAME_POLL).contains(&start.elapsed()), "{:?}", start.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_name_that_another_node_has_is_refused() {
+        let (store, name) = (store(), "node-1".parse().expect("a node id"));
+        store.put(entry("node-1"), LEASE * 10).await.expect("a store");
+        let error = wait_for_the_name(&name, &store).await.expect_err("it goes on");
+        assert!(error.to_string().contains("node-1 runs already"), "{error}");
+    }
 }

@@ -9,6 +9,7 @@
 
 mod config;
 mod duties;
+mod founding;
 mod hosted;
 mod lost;
 mod membership;
@@ -30,7 +31,7 @@ use protocol::{ErrorCode, Incarnation, ParticipantId, RoomId, SessionId};
 use room::Change;
 
 use crate::log::Entry;
-use crate::store::NodeEntry;
+use crate::store::Listing;
 use hosted::Hosted;
 use membership::Membership;
 use snapshots::Kept;
@@ -58,7 +59,7 @@ pub enum Input {
     /// Everything was read that was on the log when it was opened. Before that no proposal is taken.
     CaughtUp,
     /// The registry's answer, each heartbeat; `None` if it does not answer.
-    Registry(Option<Vec<NodeEntry>>),
+    Registry(Option<Listing>),
     /// The log did not take an [`Output::Append`].
     AppendRefused {
         /// Its room.
@@ -102,6 +103,14 @@ pub enum Output {
         /// Which room.
         room: RoomId,
         /// Where the snapshot stands.
+        offset: u64,
+    },
+    /// A room that this node founded, or knows from its founder, is not the one that others have been holding under
+    /// this name since before: it is given up. An operator should know: this node did not read what it should have.
+    Ignorant {
+        /// Which room.
+        room: RoomId,
+        /// Where it was told so.
         offset: u64,
     },
     /// A room is too large to be written down; a node that starts later will not know it.
@@ -154,6 +163,8 @@ pub struct Node {
     draining: bool,
     caught_up: bool,
     fenced: bool,
+    /// Whether the log answers, as far as is known.
+    log_answers: bool,
     /// Until then nobody's grace time ends: the log was away, and people could not come back.
     no_grace_ends_until: Option<Instant>,
     hosts_lost: u64,
@@ -177,6 +188,7 @@ impl Node {
             draining: false,
             caught_up: false,
             fenced: false,
+            log_answers: true,
             no_grace_ends_until: None,
             hosts_lost: 0,
             membership: Membership::default(),
@@ -209,9 +221,19 @@ impl Node {
         }
     }
 
-    /// Notes that the log cannot be reached now. Nobody can come back meanwhile, nor for a moment after it.
-    pub fn log_is_away(&mut self, now: Instant) {
-        self.no_grace_ends_until = Some(now + 2 * self.config.answer_timeout);
+    /// Notes whether the log can be reached now. While it is away nobody can come back, nor for a moment after it, and
+    /// nobody new is to come here if there are nodes that reach it.
+    pub fn log_answers(&mut self, now: Instant, answers: bool) {
+        self.log_answers = answers;
+        if !answers {
+            self.no_grace_ends_until = Some(now + 2 * self.config.answer_timeout);
+        }
+    }
+
+    /// Whether this node can say who is in a room. If not, others may: it reads nothing where they do, or has just
+    /// found out that there is more to the room than it read.
+    pub fn knows_about(&self, now: Instant, room: &RoomId) -> bool {
+        !self.is_ignorant_of(now, room) && (self.log_answers || !self.others_reach_the_log())
     }
 
     /// When [`Node::handle_timeout`] is to be called; at once if it is in the past.

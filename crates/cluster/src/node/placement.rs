@@ -10,6 +10,7 @@ use protocol::{Incarnation, NodeId, ParticipantId, RoomId};
 
 use super::Node;
 use crate::hash::fnv1a;
+use crate::store::{NodeEntry, NodeState};
 
 impl Node {
     /// The node for somebody who enters `room`, or comes back to it as `returning`. None of `avoid`, unless there is
@@ -59,11 +60,21 @@ impl Node {
     }
 
     /// The ready nodes with their lives, this one included as long as it takes people: it knows that better than the
-    /// registry does.
+    /// registry does. Those that do not reach the log only where none does.
     pub(super) fn ready(&self) -> impl Iterator<Item = (Incarnation, &NodeId)> {
-        let others = self.membership.ready().map(|entry| (entry.incarnation, &entry.node));
-        let me = (!self.draining).then_some((self.incarnation, &self.config.node));
-        others.filter(|(_, node)| **node != self.config.node).chain(me)
+        let others_do = self.others_reach_the_log();
+        let state = if self.log_answers || others_do { NodeState::Ready } else { NodeState::Degraded };
+        let me = (!self.draining && (self.log_answers || !others_do)).then_some((self.incarnation, &self.config.node));
+        self.others(state).map(|entry| (entry.incarnation, &entry.node)).chain(me)
+    }
+
+    /// Whether there are nodes that reach the log, by what they said last.
+    pub(super) fn others_reach_the_log(&self) -> bool {
+        self.others(NodeState::Ready).next().is_some()
+    }
+
+    fn others(&self, state: NodeState) -> impl Iterator<Item = &NodeEntry> {
+        self.membership.in_state(state).filter(|entry| entry.node != self.config.node)
     }
 
     /// Whether this node is the one that does what any node could do for a room without a live host.

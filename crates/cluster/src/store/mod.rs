@@ -41,10 +41,10 @@ impl StateStore {
         }
     }
 
-    /// Every node whose lease has not ended, in the order of incarnations.
-    pub async fn list(&self) -> Result<Vec<NodeEntry>, StoreError> {
+    /// Every node whose lease has not ended.
+    pub async fn list(&self) -> Result<Listing, StoreError> {
         match self {
-            Self::Memory(store) => Ok(store.list()),
+            Self::Memory(store) => Ok(store.list().into()),
             Self::Redis(store) => store.list().await,
         }
     }
@@ -70,6 +70,21 @@ impl From<MemoryStore> for StateStore {
 impl From<RedisStore> for StateStore {
     fn from(store: RedisStore) -> Self {
         Self::Redis(store)
+    }
+}
+
+/// What the registry holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Who says what, in the order of incarnations.
+    pub nodes: Vec<NodeEntry>,
+    /// Lives that say something which this version cannot read. They are there all the same.
+    pub unreadable: Vec<Incarnation>,
+}
+
+impl From<Vec<NodeEntry>> for Listing {
+    fn from(nodes: Vec<NodeEntry>) -> Self {
+        Self { nodes, unreadable: Vec::new() }
     }
 }
 
@@ -100,6 +115,8 @@ pub enum NodeState {
     Starting,
     /// Yes.
     Ready,
+    /// Only where none is ready: it does not reach the log.
+    Degraded,
     /// No longer.
     Draining,
 }

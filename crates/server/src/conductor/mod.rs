@@ -271,7 +271,7 @@ impl Shared {
         if avoid.len() > AVOID_MAX {
             return Err(ErrorBody::new(ErrorCode::BadRequest, format!("avoid: more than {AVOID_MAX} nodes")));
         }
-        let node = self.rooms.place(room.clone(), returning, avoid).await;
+        let node = self.rooms.place(room.clone(), returning, avoid).await?;
         // A balancer in front of the nodes takes the first two segments as its directions.
         let path = if self.clustered { format!("/nodes/{node}/socket.io/") } else { "/socket.io/".to_owned() };
         Ok((node, path))
