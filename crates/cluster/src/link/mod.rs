@@ -220,6 +220,12 @@ impl Links {
     }
 }
 
+/// Whether a first frame is the hello of some node, for who tests with frames of his own: links read theirs.
+pub fn is_hello(frame: &[u8]) -> bool {
+    // No life is drawn as 0.
+    hello::decode(frame, Incarnation(0), None).is_ok()
+}
+
 #[cfg(test)]
 impl Links {
     fn connections(&self) -> usize {
