@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use protocol::{Incarnation, NodeId};
 use tokio::sync::mpsc;
@@ -47,6 +48,7 @@ impl Heartbeat {
             version: self.version.clone(),
             state: self.state(),
             participants: u32::try_from(self.gauges.own_participants()).unwrap_or(u32::MAX),
+            busy_permille: self.gauges.busy_permille.load(Ordering::Relaxed),
             link: self.link,
         };
         self.store.put(entry, LEASE).await?;

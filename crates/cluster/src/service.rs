@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use protocol::snapshot::RoomSnapshot;
 use protocol::{ErrorBody, ErrorCode, Incarnation, NodeId, ParticipantId, RoomId};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::heartbeat::Heartbeat;
+use crate::link::Peer;
 use crate::log::{Entry, EventLog, LogStatus, Start, Tail, TailError};
-use crate::node::{Accepted, Applied, Input, Node, NodeConfig, Output, Proposal, Seat, Ticket};
-use crate::store::{Listing, NodeState, StateStore};
+use crate::node::{Accepted, Applied, Elsewhere, Input, Node, NodeConfig, Output, Proposal, Seat, Ticket};
+use crate::store::{Listing, NodeEntry, NodeState, StateStore};
 
 /// How long the node waits before it tries again to open a log that does not answer.
 const OPEN_AGAIN: Duration = Duration::from_millis(500);
@@ -96,6 +97,7 @@ pub struct RoomService {
     gauges: Arc<Gauges>,
     log: EventLog,
     fenced: Arc<Notify>,
+    peers: watch::Receiver<Vec<Peer>>,
 }
 
 impl RoomService {
@@ -127,6 +129,7 @@ impl RoomService {
         gauges.caught_up.store(tail.as_ref().is_some_and(Tail::is_caught_up), Ordering::Relaxed);
         let name = config.node.node.clone();
         let fenced = Arc::new(Notify::new());
+        let (peers, linked) = watch::channel(Vec::new());
         let heartbeat = Heartbeat {
             store: store.into(),
             log: log.clone(),
@@ -139,6 +142,7 @@ impl RoomService {
         };
         let driver = Driver {
             node: Node::new(incarnation, config.node),
+            peers,
             log: log.clone(),
             applied,
             gauges: Arc::clone(&gauges),
@@ -149,7 +153,7 @@ impl RoomService {
         };
         tokio::spawn(driver.run(tail, queue, read_back));
         tokio::spawn(heartbeat.run());
-        Ok((Self { node: name, incarnation, commands, gauges, log, fenced }, changes))
+        Ok((Self { node: name, incarnation, commands, gauges, log, fenced, peers: linked }, changes))
     }
 
     /// The node's name.
@@ -213,6 +217,25 @@ impl RoomService {
         answer.await.unwrap_or(Some(None)).ok_or_else(ask_elsewhere)
     }
 
+    /// What a room's people on other nodes publish.
+    pub async fn elsewhere(&self, room: RoomId) -> Vec<Elsewhere> {
+        let (reply, answer) = oneshot::channel();
+        if self.commands.send(Command::Elsewhere(room, reply)).await.is_err() {
+            return Vec::new();
+        }
+        answer.await.unwrap_or_default()
+    }
+
+    /// The other nodes with a link, as the registry knew them last.
+    pub fn peers(&self) -> watch::Receiver<Vec<Peer>> {
+        self.peers.clone()
+    }
+
+    /// Notes how busy this node's busiest media worker is, for all who send people to nodes.
+    pub fn set_busy(&self, permille: u16) {
+        self.gauges.busy_permille.store(permille, Ordering::Relaxed);
+    }
+
     /// Tells the other nodes that this one takes nobody any more.
     pub fn drain(&self) {
         self.gauges.draining.store(true, Ordering::Relaxed);
@@ -273,6 +296,7 @@ pub(crate) enum Command {
     },
     /// Without an answer in the answer another node has to be asked.
     Seat(RoomId, ParticipantId, oneshot::Sender<Option<Option<Seat>>>),
+    Elsewhere(RoomId, oneshot::Sender<Vec<Elsewhere>>),
     Registry(Option<Listing>),
     Shutdown,
 }
@@ -286,6 +310,7 @@ impl Drop for Driver {
 
 struct Driver {
     node: Node,
+    peers: watch::Sender<Vec<Peer>>,
     log: EventLog,
     applied: mpsc::Sender<Applied>,
     gauges: Arc<Gauges>,
@@ -342,14 +367,16 @@ impl Driver {
                     let _ = reply.send(self.node.snapshot(&room));
                 }
                 Wake::Command(Some(Command::Place { room, returning, avoid, reply })) => {
-                    let place = || self.node.place(now(), &room, returning, &avoid);
-                    let _ = reply.send(self.node.knows_about(now(), &room).then(place));
+                    let knows = self.node.knows_about(now(), &room);
+                    let _ = reply.send(knows.then(|| self.node.place(now(), &room, returning, &avoid)));
                 }
                 Wake::Command(Some(Command::Seat(room, participant, reply))) => {
-                    let seat = || self.node.seat(now(), &room, participant);
+                    let seat = || self.node.seat(&room, participant);
                     let _ = reply.send(self.node.knows_about(now(), &room).then(seat));
                 }
+                Wake::Command(Some(Command::Elsewhere(room, reply))) => _ = reply.send(self.node.elsewhere(&room)),
                 Wake::Command(Some(Command::Registry(answer))) => {
+                    self.tell_peers(answer.as_ref());
                     self.node.log_answers(now(), self.log.status().reachable);
                     self.node.handle(now(), Input::Registry(answer));
                     self.gauges.count_people(&self.node);
@@ -399,10 +426,21 @@ impl Driver {
                 Some(Command::Snapshot(_, reply)) => _ = reply.send(None),
                 Some(Command::Place { reply, .. }) => drop(reply),
                 Some(Command::Seat(_, _, reply)) => _ = reply.send(Some(None)),
+                Some(Command::Elsewhere(_, reply)) => drop(reply),
                 Some(Command::Registry(answer)) => self.node.handle(now(), Input::Registry(answer)),
                 Some(Command::Shutdown) | None => return None,
             }
         }
+    }
+
+    /// Says where the other nodes' links are; as it was while the registry does not answer.
+    fn tell_peers(&self, answer: Option<&Listing>) {
+        let Some(listing) = answer else { return };
+        let others = listing.nodes.iter().filter(|entry| entry.incarnation != self.node.incarnation());
+        let linked = others.filter_map(|NodeEntry { node, incarnation, link, .. }| {
+            Some(Peer { node: node.clone(), life: *incarnation, address: (*link)? })
+        });
+        self.peers.send_replace(linked.collect());
     }
 
     fn propose(&mut self, proposal: Proposal, reply: oneshot::Sender<Result<Accepted, ErrorCode>>) {
@@ -480,6 +518,8 @@ pub(crate) struct Gauges {
     /// Asks for a heartbeat now.
     pub(crate) beat: Notify,
     registry_lost: AtomicBool,
+    /// As the server said last.
+    pub(crate) busy_permille: AtomicU16,
     own_participants: AtomicUsize,
     nodes_ready: AtomicUsize,
     hosts_lost: AtomicU64,

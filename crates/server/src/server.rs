@@ -12,7 +12,7 @@ use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use cluster::log::MemoryLogConfig;
 use cluster::store::{HEARTBEAT, LEASE};
 use cluster::{
-    EventLog, KafkaConfig, KafkaLog, MemoryLog, MemoryStore, NodeConfig, RedisStore, RoomService, ServiceConfig,
+    EventLog, KafkaConfig, KafkaLog, LinkConfig, Links, MemoryLog, MemoryStore, NodeConfig, RedisStore, RoomService, ServiceConfig,
     StateStore,
 };
 use protocol::{Incarnation, NodeId};
@@ -22,7 +22,7 @@ use signaling::{SignalingConfig, SignalingMetrics};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::conductor::{Conductor, Parts};
+use crate::conductor::{Conductor, Parts, Relaying};
 use crate::config::Config;
 use crate::http::{Condition, Monitor as _};
 use crate::https_only::HttpsOnly;
@@ -77,9 +77,11 @@ impl Server {
         if config.clustered() {
             wait_for_the_name(&name, &store).await?;
         }
-        let link = config.link_listen.filter(|address| address.port() != 0);
+        let life = Incarnation(rand::random());
+        let relaying = config.clustered().then(|| relaying(&config, &pool_config, &name, life)).transpose()?;
+        let link = relaying.as_ref().map(|relaying| relaying.links.local_address());
         let node = ServiceConfig { link, ..ServiceConfig::new(NodeConfig::new(name, &config.limits)) };
-        let (rooms, changes) = RoomService::start(Incarnation(rand::random()), node, log, store).await?;
+        let (rooms, changes) = RoomService::start(life, node, log, store).await?;
 
         let phase = Arc::new(PhaseCell::default());
         let metrics = Arc::new(SignalingMetrics::default());
@@ -90,6 +92,7 @@ impl Server {
             events,
             tokens,
             clustered: config.clustered(),
+            relaying,
             limits: config.limits.clone(),
             phase: Arc::clone(&phase),
             signaling: Arc::clone(&metrics),
@@ -188,6 +191,27 @@ async fn wait_for_the_name(name: &NodeId, store: &StateStore) -> anyhow::Result<
     Ok(())
 }
 
+/// The link to other nodes, on the address that media has first if none is given. Their media comes and goes by the
+/// workers' sockets on that address.
+fn relaying(config: &Config, media: &PoolConfig, name: &NodeId, life: Incarnation) -> anyhow::Result<Relaying> {
+    let first = media.listen.first().map(|listen| SocketAddr::new(listen.local.ip(), 0));
+    let listen = config.link_listen.or(first).context("no address for media")?;
+    let socket = media.listen.iter().position(|media| media.local.ip() == listen.ip());
+    let socket = socket.with_context(|| {
+        let addresses: Vec<_> = media.listen.iter().map(|media| media.local.ip().to_string()).collect();
+        format!(
+            "link_listen = {listen}: streams go to other nodes by the same address, but media does not listen there; it listens on {}",
+            addresses.join(", ")
+        )
+    })?;
+    let secrets = match &config.cluster_secret_file {
+        Some(path) => secret::read(path)?,
+        None => anyhow::bail!("a node of a cluster needs --cluster-secret-file"),
+    };
+    let (links, events) = Links::start(LinkConfig { node: name.clone(), life, secrets, listen })?;
+    Ok(Relaying { links, events, socket: u8::try_from(socket).context("too many addresses for media")? })
+}
+
 /// With a secret of this process alone if there is none to share: then nobody comes back after a restart.
 fn tokens(config: &Config) -> anyhow::Result<Tokens> {
     match &config.cluster_secret_file {
@@ -249,7 +273,7 @@ mod tests {
 
     fn entry(name: &str) -> NodeEntry {
         let (node, version) = (name.parse().expect("a node id"), String::new());
-        NodeEntry { node, incarnation: Incarnation(1), version, state: NodeState::Ready, participants: 0 }
+        NodeEntry { node, incarnation: Incarnation(1), version, state: NodeState::Ready, participants: 0, busy_permille: 0, link: None }
     }
 
     #[tokio::test(start_paused = true)]

@@ -420,6 +420,7 @@ impl World {
             version: String::new(),
             state: NodeState::Ready,
             participants: 0,
+            busy_permille: 0,
             link: None,
         };
         let mut entries: Vec<NodeEntry> = Vec::new();

@@ -76,6 +76,11 @@ impl Membership {
         !listed && seen.is_none_or(|seen| now.saturating_duration_since(*seen) < LEASE)
     }
 
+    /// What a life of a node said of itself last.
+    pub(super) fn entry(&self, life: Incarnation) -> Option<&NodeEntry> {
+        self.entries.iter().find(|entry| entry.incarnation == life)
+    }
+
     /// The nodes that say `state`. Without the registry, those of its last answer.
     pub(super) fn in_state(&self, state: NodeState) -> impl Iterator<Item = &NodeEntry> {
         self.entries.iter().filter(move |entry| entry.state == state)

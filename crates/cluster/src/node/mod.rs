@@ -27,7 +27,7 @@ use std::time::Instant;
 
 use protocol::event::{Record, RequestKey, RoomEvent};
 use protocol::snapshot::RoomSnapshot;
-use protocol::{ErrorCode, Incarnation, ParticipantId, RoomId, SessionId};
+use protocol::{ErrorCode, Incarnation, ParticipantId, ProducerId, RoomId, SessionId};
 use room::Change;
 
 use crate::log::Entry;
@@ -143,8 +143,17 @@ pub struct Seat {
     pub generation: u32,
     /// Whether they have no socket, as far as is known, so that the newest token may never have reached them.
     pub welcome_may_be_lost: bool,
-    /// Whether the room's other people are on another node that lives, so that they would be alone here.
-    pub belongs_elsewhere: bool,
+}
+
+/// What somebody publishes who is on another node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// What.
+    pub producer: ProducerId,
+    /// Whether it is muted.
+    pub paused: bool,
+    /// The life of the node that they are bound to.
+    pub life: Incarnation,
 }
 
 /// A node of the cluster.
@@ -169,6 +178,8 @@ pub struct Node {
     no_grace_ends_until: Option<Instant>,
     hosts_lost: u64,
     membership: Membership,
+    /// People whom this node sent to each node since the registry's last answer, which does not count them yet.
+    placed: BTreeMap<Incarnation, u32>,
     /// Rooms whose beginning was not read.
     unknown: BTreeMap<RoomId, Kept>,
 }
@@ -192,6 +203,7 @@ impl Node {
             no_grace_ends_until: None,
             hosts_lost: 0,
             membership: Membership::default(),
+            placed: BTreeMap::new(),
             unknown: BTreeMap::new(),
         }
     }
@@ -267,8 +279,7 @@ impl Node {
     }
 
     /// Who may speak for a participant, if they are in the room.
-    pub fn seat(&self, now: Instant, room: &RoomId, participant: ParticipantId) -> Option<Seat> {
-        let belongs_elsewhere = self.belongs_elsewhere(now, room, participant);
+    pub fn seat(&self, room: &RoomId, participant: ParticipantId) -> Option<Seat> {
         let participant = self.room(room)?.participant(participant)?;
         let bound_to = participant.binding().incarnation;
         let is_there = self.ready().any(|(life, _)| life == bound_to);
@@ -276,8 +287,21 @@ impl Node {
             session: participant.session(),
             generation: participant.generation(),
             welcome_may_be_lost: participant.held_until_ms().is_some() || !is_there,
-            belongs_elsewhere,
         })
+    }
+
+    /// What a room's people on other nodes publish.
+    pub fn elsewhere(&self, room: &RoomId) -> Vec<Elsewhere> {
+        let people = self.room(room).into_iter().flat_map(room::Room::participants);
+        let others = people.filter(|participant| participant.binding().incarnation != self.incarnation);
+        let published = others.flat_map(|participant| {
+            let (id, life) = (participant.id(), participant.binding().incarnation);
+            participant.producers().map(move |(source, producer)| {
+                let id = ProducerId { participant: id, source };
+                Elsewhere { producer: id, paused: producer.paused(), life }
+            })
+        });
+        published.collect()
     }
 
     /// People who are bound to this node, the held ones included.

@@ -57,6 +57,8 @@ pub enum Input {
     Message(Incarnation, Message),
     /// What a room has here now; `None`: nothing any more.
     Room(RoomId, Option<LocalRoom>),
+    /// What somebody publishes ended. Another of the same name may be there by now, which the next [`Input::Room`] says.
+    Ended(RoomId, ProducerId),
     /// What came of an [`Output::Feed`]; nothing if there is no such producer (yet).
     Described {
         /// Of what.
@@ -202,6 +204,7 @@ impl Relays {
             Input::Message(life, message) => self.message(life, message),
             Input::Room(room, Some(local)) => self.room(room, local),
             Input::Room(room, None) => self.forget_room(&room),
+            Input::Ended(room, producer) => self.unsubscribe(&room, producer),
             Input::Described { feeding, described } => self.described(feeding, described),
             Input::Wanted { room, producer, layers } => {
                 let subscription = self.subscriptions.get(&room).and_then(|of_room| of_room.get(&producer));
@@ -406,6 +409,13 @@ impl Relays {
         }
         for (producer, life) in fresh {
             self.send(life, Message::Subscribe { room: room.clone(), producer, mine });
+        }
+    }
+
+    fn unsubscribe(&mut self, room: &RoomId, producer: ProducerId) {
+        let ended = self.subscriptions.get_mut(room).and_then(|of_room| of_room.remove(&producer));
+        if let Some(Subscription { life, worker }) = ended {
+            self.send(life, Message::Unsubscribe { room: room.clone(), producer, mine: worker });
         }
     }
 

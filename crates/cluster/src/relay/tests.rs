@@ -265,6 +265,18 @@ fn a_room_that_began_anew_between_two_looks_at_it_is_given_everything_again() {
 }
 
 #[test]
+fn what_ended_and_began_again_between_two_looks_comes_again() {
+    let mut two = Two::linked();
+    two.room(0, &[(mic(1), 10)], &[]);
+    two.room(1, &[], &[mic(1)]);
+    two.room(0, &[(mic(1), 20)], &[]);
+    two.sides[1].received.clear();
+    two.handle(1, Input::Ended(room(), mic(1)));
+    two.room(1, &[], &[mic(1)]);
+    assert_eq!(two.received(1), [(mic(1), 20)]);
+}
+
+#[test]
 fn nodes_send_nothing_and_hold_little_for_strangers() {
     let mut two = Two::new();
     two.handle(0, Input::Message(LIVES[1], Message::Subscribe { room: room(), producer: mic(1), mine: 0 }));

@@ -21,6 +21,7 @@ pub(crate) fn entry(incarnation: u128) -> NodeEntry {
         version: "0.1.0".to_owned(),
         state: NodeState::Ready,
         participants: 0,
+        busy_permille: 0,
         link: None,
     }
 }

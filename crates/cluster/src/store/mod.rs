@@ -102,9 +102,18 @@ pub struct NodeEntry {
     pub state: NodeState,
     /// People connected to it.
     pub participants: u32,
+    /// How busy its busiest media worker is, in thousandths.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub busy_permille: u16,
     /// Where its link to the other nodes listens (UDP); `None` if it has none, or is of a version without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<SocketAddr>,
+}
+
+// serde hands it over by reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(busy: &u16) -> bool {
+    *busy == 0
 }
 
 /// Whether a node may be chosen for new people.

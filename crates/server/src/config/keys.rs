@@ -176,6 +176,12 @@ pub(super) const KEYS: &[Key] = &[
     ),
     number("limits.sockets_per_address_max", 1, 1_000_000, "Sockets that one address may hold at a time."),
     number("limits.participants_per_room_max", 1, 100_000, "People in a room."),
+    number(
+        "limits.participants_per_room_and_node",
+        1,
+        100_000,
+        "People of one room on one node of a cluster before those who come next go to another.",
+    ),
     number("limits.rooms_per_node_max", 1, 1_000_000, "Rooms on a node."),
     number("limits.consumers_per_participant_max", 1, 100_000, "Consumers of a participant."),
     number("limits.data_producers_per_participant_max", 1, 1_000, "Data producers of a participant."),

@@ -19,6 +19,7 @@ fn entry(name: &str, incarnation: Incarnation) -> NodeEntry {
         version: String::new(),
         state: NodeState::Ready,
         participants: 0,
+        busy_permille: 0,
         link: None,
     }
 }
@@ -227,37 +228,49 @@ fn people_follow_each_other_and_avoid_who_does_not_answer() {
     bench.other_joined(3);
     let (me, other, third) = (node("node-1"), entry("node-2", OTHER), entry("node-3", Incarnation(3)));
     bench.beats(1, &[other.clone(), third.clone()]);
-    let place = |bench: &Bench, returning: Option<u64>, avoid: &[NodeId]| {
+    let place = |bench: &mut Bench, returning: Option<u64>, avoid: &[NodeId]| {
         bench.node.place(bench.now, &room(), returning.map(ParticipantId), avoid)
     };
-    assert_eq!(place(&bench, None, &[]), other.node, "where most are");
-    assert_eq!(place(&bench, Some(1), &[]), other.node, "who comes back too");
-    assert!(bench.node.seat(bench.now, &room(), ParticipantId(2)).is_some_and(|seat| !seat.belongs_elsewhere));
-    assert_eq!(place(&bench, Some(2), std::slice::from_ref(&other.node)), me, "the others of the room");
-    assert_eq!(place(&bench, None, &[other.node.clone(), me.clone()]), third.node);
-    assert_eq!(place(&bench, None, &[other.node.clone(), me, third.node.clone()]), other.node, "it is only a wish");
+    assert_eq!(place(&mut bench, None, &[]), other.node, "where most are");
+    assert_eq!(place(&mut bench, Some(1), &[]), me, "who comes back finds what they had");
+    assert_eq!(place(&mut bench, Some(2), std::slice::from_ref(&other.node)), me, "the others of the room");
+    assert_eq!(place(&mut bench, None, &[other.node.clone(), me.clone()]), third.node);
+    assert_eq!(place(&mut bench, None, &[other.node.clone(), me, third.node.clone()]), other.node, "it is only a wish");
     bench.beats(1, &[NodeEntry { state: NodeState::Draining, ..other }, third]);
-    assert_ne!(place(&bench, None, &[]), node("node-2"));
+    assert_ne!(place(&mut bench, None, &[]), node("node-2"));
     bench.handle(Input::Registry(None));
-    assert_ne!(place(&bench, None, &[]), node("node-2"), "the last answer counts as long as there is no other");
+    assert_ne!(place(&mut bench, None, &[]), node("node-2"), "the last answer counts as long as there is no other");
 }
 
 #[test]
-fn who_comes_back_on_their_own_is_told_that_the_others_are_elsewhere() {
+fn a_room_that_is_larger_than_a_node_takes_goes_on_to_the_next() {
     let mut bench = Bench::new();
-    let a = bench.joined(1).binding.expect("a binding");
-    bench.other_hosts();
-    bench.other_joined(2);
-    bench.other_joined(3);
-    bench.beats(1, &[entry("node-2", OTHER)]);
-    let belongs_elsewhere =
-        |bench: &Bench, id| bench.node.seat(bench.now, &room(), ParticipantId(id)).expect("a seat").belongs_elsewhere;
-    assert!(belongs_elsewhere(&bench, 1), "from this node's earlier life, or alone here");
-    assert!(!belongs_elsewhere(&bench, 2), "they come from where the others are, which may be dead");
-    bench.say(a, RoomEvent::Held { closing: false }).expect("held");
-    bench.handle(Input::Registry(Some(vec![entry("node-3", Incarnation(3))].into())));
-    bench.advance(7 * SECOND);
-    assert!(!belongs_elsewhere(&bench, 1), "nobody knows of the other node any more");
+    bench.node.config.room_mark = 2;
+    bench.joined(1);
+    let others = [entry("node-2", OTHER), entry("node-3", Incarnation(3))];
+    bench.beats(1, &others);
+    assert_eq!(bench.node.place(bench.now, &room(), None, &[]), node("node-1"), "with the others");
+    bench.joined(2);
+    let next = bench.node.place(bench.now, &room(), None, &[]);
+    assert_ne!(next, node("node-1"));
+    assert_eq!(bench.node.place(bench.now, &room(), Some(ParticipantId(1)), &[]), node("node-1"), "who is here stays");
+    let busy = others.map(|entry| NodeEntry { busy_permille: 900, ..entry });
+    bench.beats(1, &busy);
+    bench.joined(3);
+    assert!(!bench.node.place(bench.now, &room(), None, &[]).as_str().is_empty(), "somebody has to take them");
+}
+
+#[test]
+fn of_two_choices_the_less_loaded_node_is_taken_and_what_was_just_sent_there_counts() {
+    let mut bench = Bench::new();
+    let loaded = |name, life, participants| NodeEntry { participants, ..entry(name, Incarnation(life)) };
+    bench.beats(1, &[loaded("node-2", 2, 0), loaded("node-3", 3, 0)]);
+    let mut people = std::collections::BTreeMap::<_, u32>::new();
+    for n in 0..300 {
+        let room = format!("room-{n}").parse().expect("a room name");
+        *people.entry(bench.node.place(bench.now, &room, None, &[])).or_default() += 1;
+    }
+    assert!(people.len() == 3 && people.values().all(|count| (95..=105).contains(count)), "{people:?}");
 }
 
 #[test]
