@@ -17,7 +17,7 @@ for (const how of ['stopped', 'killed'] as const) {
     await inCluster(browser, async (cluster, [anna, ben, cara]) => {
       const node = await cluster.placeOf('team');
       await anna.write('before');
-      const standstills = await Promise.all([anna, ben].map((person) => person.standstill()));
+      const standstills = await Promise.all([anna.standstill([BEN]), ben.standstill([ANNA])]);
       await (how === 'killed' ? cluster.killService('kafka') : cluster.stopService('kafka'));
       await expect.poll(() => cluster.readiness(node), { timeout: 15_000 }).toBe('200 degraded');
       await anna.write('during');
@@ -35,7 +35,6 @@ for (const how of ['stopped', 'killed'] as const) {
       await expect(anna.messages).toHaveText(['before', 'during'], { timeout: 60_000 });
       // It may be taken before the script has noticed that Kafka answers.
       const arrived = Math.max(0, Date.now() - (await back));
-      await expect(ben.tile(BEN)).toBeVisible();
       await expect(anna.tile(BEN)).toHaveAttribute('data-muted', 'true');
       await ben.page.getByTestId('toggle-mic').click();
       await enterAgain(cara);
@@ -57,7 +56,7 @@ test('chaos redis: flushed and away, nobody notices', async ({ browser }) => {
   test.setTimeout(180_000 + OUTAGE_MS);
   await inCluster(browser, async (cluster, [anna, ben, cara]) => {
     const node = await cluster.placeOf('team');
-    const standstills = await Promise.all([anna, ben, cara].map((person) => person.standstill()));
+    const standstills = await Promise.all([anna.standstill([BEN]), ben.standstill([ANNA])]);
     const departures = await Promise.all([anna, ben].map((person) => person.departures()));
     const whole = async () => {
       const ready = await Promise.all(cluster.nodes.map(({ id }) => cluster.metric(id, 'hyperion_nodes_ready')));
@@ -65,8 +64,9 @@ test('chaos redis: flushed and away, nobody notices', async ({ browser }) => {
     };
     const flushed = Date.now();
     await cluster.redis('FLUSHALL');
-    await expect.poll(whole, { timeout: 10_000, intervals: [100] }).toBe(3);
-    report(`redis flushed: ${Date.now() - flushed} ms until every node knew all nodes`);
+    await expect.poll(() => cluster.redis('DBSIZE'), { timeout: 10_000, intervals: [50] }).toBe('3');
+    report(`redis flushed: ${Date.now() - flushed} ms until every node was in it again`);
+    await expect.poll(whole, { timeout: 10_000 }).toBe(3);
 
     await cluster.killService('redis');
     await expect.poll(() => cluster.readiness(node), { timeout: 15_000 }).toBe('200 degraded');
@@ -82,8 +82,8 @@ test('chaos redis: flushed and away, nobody notices', async ({ browser }) => {
       .toEqual([3, '200 ready']);
     report(`redis away: ${Date.now() - back} ms until every node knew all nodes, from when Redis answered`);
     await meet(anna, ben);
-    const standstill = Math.max(...(await Promise.all(standstills.slice(0, 2).map((read) => read()))));
-    report(`redis away: ${Math.round(standstill)} ms that a picture stood still at most, with a reload of another`);
+    const standstill = Math.max(...(await Promise.all(standstills.map((read) => read()))));
+    report(`redis away: ${Math.round(standstill)} ms that a picture stood still at most`);
     for (const seen of departures) expect(await seen()).toEqual([]);
     const lost = await Promise.all(cluster.nodes.map(({ id }) => cluster.metric(id, 'hyperion_room_hosts_lost_total')));
     expect(lost, 'nobody is declared dead').toEqual([0, 0, 0]);
@@ -129,7 +129,8 @@ test('chaos both: Kafka and Redis away while a node starts, which says so and co
 test('chaos nginx: twenty reloads under load, and nobody is disconnected', async ({ browser }) => {
   test.setTimeout(240_000);
   await inCluster(browser, async (cluster, people) => {
-    const crowd = await Crowd.join(cluster.url, 'team', 4);
+    // In a room of their own: they check what they receive, which they can of each other only.
+    const crowd = await Crowd.join(cluster.url, 'crowd', 4);
     const resumes = async () => {
       const counts = await Promise.all(cluster.nodes.map(({ id }) => cluster.metric(id, 'hyperion_resumes_total')));
       return counts.reduce((sum, count) => sum + count, 0);

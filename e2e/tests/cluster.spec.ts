@@ -72,7 +72,7 @@ test('a registry that forgets or dies disturbs no meeting and keeps nobody out',
     const [anna, ben] = await joinAll(browser, cluster, 'team', [ANNA, BEN]);
     const place = await nodeOf(cluster, [anna, ben]);
     await cluster.redis('FLUSHALL');
-    await expect.poll(() => metric(cluster, place, 'hyperion_nodes_ready'), { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => cluster.metric(place, 'hyperion_nodes_ready'), { timeout: 10_000 }).toBe(2);
 
     await cluster.killService('redis');
     const url = cluster.node(place).url;
@@ -127,25 +127,14 @@ async function socketsOf(
   return found;
 }
 
-/** The node that a newcomer is sent to. */
-async function placeOf(cluster: Cluster, room: string): Promise<string> {
-  const answer = await fetch(new URL(`/api/v1/rooms/${room}/join`, cluster.url), { method: 'POST', body: '{}' });
-  return ((await answer.json()) as { node: string }).node;
-}
-
 /** The one node that all of these people are on, as each node counts its own sockets. */
 async function nodeOf(cluster: Cluster, people: Person[]): Promise<string> {
   let found = '';
   await expect(async () => {
-    const node = await placeOf(cluster, 'team');
-    const own = await metric(cluster, node, 'hyperion_session_sockets');
+    const node = await cluster.placeOf('team');
+    const own = await cluster.metric(node, 'hyperion_session_sockets');
     expect(own, `sockets on ${node}`).toBeGreaterThanOrEqual(people.length);
     found = node;
   }).toPass({ timeout: 20_000 });
   return found;
-}
-
-async function metric(cluster: Cluster, node: string, name: string): Promise<number> {
-  const text = await (await fetch(new URL('/metrics', cluster.node(node).url))).text();
-  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
 }

@@ -183,7 +183,7 @@ pub enum RoomEvent {
 
 /// Which creation of a room a node builds on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Creation {
     /// The origin's own: it knew of no such room.
     Own,
@@ -278,6 +278,8 @@ mod tests {
         let json = format!(r#"{{"type":"hostAdded","incarnation":"{incarnation}","node":"node-1"}}"#);
         assert_eq!(serde_json::from_str::<RoomEvent>(&json).expect("an event"), host_added(None));
         assert_eq!(serde_json::to_string(&host_added(None)).expect("json"), json);
+        let now = serde_json::to_string(&Creation::At { offset: 1, as_of: 2 }).expect("json");
+        assert_eq!(now, r#"{"at":{"offset":1,"asOf":2}}"#);
     }
 
     #[test]

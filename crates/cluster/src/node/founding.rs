@@ -19,7 +19,7 @@ use super::{Applied, Node, Output};
 use crate::log::Entry;
 
 impl Node {
-    /// Takes notice of an elder room than the one that this node has, before the record is judged by that. Says
+    /// Takes notice that others have an elder room than this node, before the record is judged by that. Says
     /// whether it is to be judged at all.
     pub(super) fn heed(&mut self, now: Instant, entry: &Entry, record: &Record) -> bool {
         let Some(hosted) = self.rooms.get(&entry.room).filter(|hosted| hosted.room.limits().is_some()) else {
@@ -47,10 +47,12 @@ impl Node {
                         self.insert(room);
                         return true;
                     }
-                    // It is written down again for whoever does not know it.
-                    let creation = Some(Creation::Own);
-                    let (incarnation, node) = (self.incarnation, self.config.node.clone());
-                    self.append_own(&entry.room, None, RoomEvent::HostAdded { incarnation, node, creation });
+                    if self.caught_up {
+                        // It is written down again for whoever does not know it.
+                        let creation = Some(Creation::Own);
+                        let (incarnation, node) = (self.incarnation, self.config.node.clone());
+                        self.append_own(&entry.room, None, RoomEvent::HostAdded { incarnation, node, creation });
+                    }
                     return self.keep(now, entry, record);
                 }
                 if room.created() == ours {
@@ -140,7 +142,9 @@ impl Node {
             }
             self.outputs.push_back(Output::Ignorant { room: id.clone(), offset: entry.offset });
         }
-        self.unknown.insert(id.clone(), Kept::instead(now));
+        // In the past that is being read nobody waits for it.
+        let gave_up = self.caught_up.then_some(now);
+        self.unknown.insert(id.clone(), Kept::instead(now, gave_up));
     }
 }
 

@@ -48,9 +48,9 @@ impl Kept {
         Self { entries: VecDeque::new(), newest: now, written_down_ms: 0, snapshot_offset: None, gave_up: None }
     }
 
-    /// Of the room for which another one is given up now.
-    pub(super) fn instead(now: Instant) -> Self {
-        Self { gave_up: Some(now), ..Self::new(now) }
+    /// Of the room for which another one was given up, at `gave_up` if anybody may come for it.
+    pub(super) fn instead(now: Instant, gave_up: Option<Instant>) -> Self {
+        Self { gave_up, ..Self::new(now) }
     }
 }
 
@@ -80,7 +80,9 @@ impl Node {
         }
         if !self.unknown.contains_key(id) && self.unknown.len() >= self.config.rooms_max {
             let oldest = self.unknown.iter().min_by_key(|(_, kept)| kept.newest).map(|(oldest, _)| oldest.clone());
-            oldest.map(|oldest| self.unknown.remove(&oldest));
+            if let Some(oldest) = oldest {
+                self.unknown.remove(&oldest);
+            }
         }
         let kept = self.unknown.entry(id.clone()).or_insert_with(|| Kept::new(now));
         kept.newest = now;
