@@ -12,8 +12,8 @@ use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use cluster::log::MemoryLogConfig;
 use cluster::store::{HEARTBEAT, LEASE};
 use cluster::{
-    EventLog, KafkaConfig, KafkaLog, LinkConfig, Links, MemoryLog, MemoryStore, NodeConfig, RedisStore, RoomService, ServiceConfig,
-    StateStore,
+    EventLog, KafkaConfig, KafkaLog, LinkConfig, Links, MemoryLog, MemoryStore, NodeConfig, RedisStore, RoomService,
+    ServiceConfig, StateStore,
 };
 use protocol::{Incarnation, NodeId};
 use sfu::dtls::Identity;
@@ -273,7 +273,15 @@ mod tests {
 
     fn entry(name: &str) -> NodeEntry {
         let (node, version) = (name.parse().expect("a node id"), String::new());
-        NodeEntry { node, incarnation: Incarnation(1), version, state: NodeState::Ready, participants: 0, busy_permille: 0, link: None }
+        NodeEntry {
+            node,
+            incarnation: Incarnation(1),
+            version,
+            state: NodeState::Ready,
+            participants: 0,
+            busy_permille: 0,
+            link: None,
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,10 +7,10 @@ use rand::Rng;
 use rand_chacha::ChaCha12Rng;
 use rustc_hash::FxHashMap;
 
+use crate::bandwidth::PROBATOR_SSRC;
 use crate::burst::Egress;
 use crate::clock::SenderClock;
 use crate::consumer_list::ConsumerList;
-use crate::bandwidth::PROBATOR_SSRC;
 use crate::dtls::DtlsServer;
 use crate::ice::{IceLite, Pair};
 use crate::keys::{ConsumerKey, ProducerKey, StreamKey};

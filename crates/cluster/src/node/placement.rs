@@ -20,13 +20,7 @@ const BUSY_MARK: u16 = 700;
 impl Node {
     /// The node for somebody who enters `room`, or comes back to it as `returning`. None of `avoid`, unless there is
     /// no other.
-    pub fn place(
-        &mut self,
-        now: Instant,
-        room: &RoomId,
-        returning: Option<ParticipantId>,
-        avoid: &[NodeId],
-    ) -> NodeId {
+    pub fn place(&mut self, now: Instant, room: &RoomId, returning: Option<ParticipantId>, avoid: &[NodeId]) -> NodeId {
         let mut candidates = self.candidates(now, room);
         if candidates.iter().any(|(_, node)| !avoid.contains(node)) {
             candidates.retain(|(_, node)| !avoid.contains(node));

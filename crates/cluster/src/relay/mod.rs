@@ -202,7 +202,7 @@ impl Relays {
                 }
             }
             Input::Message(life, message) => self.message(life, message),
-            Input::Room(room, Some(local)) => self.room(room, local),
+            Input::Room(room, Some(local)) => self.room(&room, local),
             Input::Room(room, None) => self.forget_room(&room),
             Input::Ended(room, producer) => self.unsubscribe(&room, producer),
             Input::Described { feeding, described } => self.described(feeding, described),
@@ -301,7 +301,9 @@ impl Relays {
     /// The other end of a pipe: it is open as soon as both sides know both ends.
     fn pipe(&mut self, life: Incarnation, at: (Worker, Worker), address: SocketAddr, theirs: PipeKey) {
         let (worker, to) = at;
-        let Some(peer) = self.peers.get_mut(&life).filter(|_| usize::from(worker) < self.addresses.len()) else { return };
+        let Some(peer) = self.peers.get_mut(&life).filter(|_| usize::from(worker) < self.addresses.len()) else {
+            return;
+        };
         if let Some(pipe) = peer.pipe(worker, to) {
             // The other end is new, and no key is used for two pipes.
             peer.ends.remove(&at);
@@ -369,17 +371,16 @@ impl Relays {
         }
     }
 
-    fn room(&mut self, room: RoomId, local: LocalRoom) {
-        let earlier = self.rooms.get(&room);
+    fn room(&mut self, room: &RoomId, local: LocalRoom) {
+        let earlier = self.rooms.get(room);
         if earlier.is_some_and(|earlier| (earlier.worker, earlier.router) != (local.worker, local.router)) {
             // Nothing of what was here is on the new one.
-            self.forget_room(&room);
+            self.forget_room(room);
         }
-        let earlier = self.rooms.insert(room.clone(), local.clone());
-        let known = earlier.map(|earlier| earlier.sources).unwrap_or_default();
+        let known = self.rooms.remove(room).map(|earlier| earlier.sources).unwrap_or_default();
         let mut feed = Vec::new();
         for (&life, peer) in &mut self.peers {
-            for (&(producer, theirs), fed) in peer.fed.get_mut(&room).into_iter().flatten() {
+            for (&(producer, theirs), fed) in peer.fed.get_mut(room).into_iter().flatten() {
                 if !known.contains_key(&producer) {
                     // If it was here before, it ended meanwhile, and with it what was told of it.
                     fed.told = None;
@@ -389,8 +390,9 @@ impl Relays {
                 }
             }
         }
-        feed.into_iter().for_each(|(life, producer, theirs)| self.feed(life, &room, producer, theirs));
-        self.subscribe(&room, local.worker, &local.remote);
+        self.subscribe(room, local.worker, &local.remote);
+        self.rooms.insert(room.clone(), local);
+        feed.into_iter().for_each(|(life, producer, theirs)| self.feed(life, room, producer, theirs));
     }
 
     /// Subscribes what is wanted of a room and nothing else.

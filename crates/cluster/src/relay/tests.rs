@@ -39,7 +39,10 @@ struct Two {
 impl Two {
     fn new() -> Self {
         let side = |at: u8| Side {
-            relays: Relays::new((0..2).map(|worker| ([127, 0, 0, 1], u16::from(at) * 10 + worker).into()).collect(), [at; 32]),
+            relays: Relays::new(
+                (0..2).map(|worker| ([127, 0, 0, 1], u16::from(at) * 10 + worker).into()).collect(),
+                [at; 32],
+            ),
             pipes: BTreeMap::new(),
             published: BTreeMap::new(),
             fed: BTreeSet::new(),
@@ -282,7 +285,8 @@ fn nodes_send_nothing_and_hold_little_for_strangers() {
     two.handle(0, Input::Message(LIVES[1], Message::Subscribe { room: room(), producer: mic(1), mine: 0 }));
     assert_eq!(two.sides[0].relays.counts(), RelayCounts::default());
     two.link_up();
-    let pipe = Message::Pipe { mine: 0, yours: 7, address: ([127, 0, 0, 1], 1).into(), key: PipeKey([1; PIPE_KEY_BYTES]) };
+    let pipe =
+        Message::Pipe { mine: 0, yours: 7, address: ([127, 0, 0, 1], 1).into(), key: PipeKey([1; PIPE_KEY_BYTES]) };
     two.handle(0, Input::Message(LIVES[1], pipe));
     assert_eq!(two.sides[0].relays.counts().pipes, 0, "there is no worker 7");
     let stream = Message::Stream {

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use protocol::request::{ConsumeResult, ConsumerOptions};
-use protocol::{ConsumerId, ErrorBody, ErrorCode, MediaKind, ProducerId, Reply, RtpCapabilities, RtpParameters, TransportId};
+use protocol::{
+    ConsumerId, ErrorBody, ErrorCode, MediaKind, ProducerId, Reply, RtpCapabilities, RtpParameters, TransportId,
+};
 use sfu::Worker;
 use sfu::worker::{ConsumeError, NotFound};
 use tokio::time::timeout_at;
@@ -113,7 +115,8 @@ impl Shared {
 
     /// Whether some of what is not there comes from another node, and may be there in a moment.
     async fn is_any_on_its_way(&self, caller: &Caller, wanted: &[(ConsumerId, ProducerId)], made: &[Made]) -> bool {
-        let missing = || wanted.iter().zip(made).filter(|(_, made)| is_not_there(made)).map(|((_, producer), _)| producer);
+        let missing =
+            || wanted.iter().zip(made).filter(|(_, made)| is_not_there(made)).map(|((_, producer), _)| producer);
         if !self.relays.is_on() || missing().next().is_none() {
             return false;
         }

@@ -58,12 +58,10 @@ fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applied) {
                 shared.close(media, transports.chain(departed.producers.into_iter().map(Closing::Producer)).collect());
             }
         }
-        Change::ProducerClosed { producer } => {
-            match registry.unpublish(&room, producer, seq) {
-                Some(media) => shared.close(&media, vec![Closing::Producer(producer)]),
-                None => ended_elsewhere(shared, &mut registry, &room, producer),
-            }
-        }
+        Change::ProducerClosed { producer } => match registry.unpublish(&room, producer, seq) {
+            Some(media) => shared.close(&media, vec![Closing::Producer(producer)]),
+            None => ended_elsewhere(shared, &mut registry, &room, producer),
+        },
         Change::DataProducerClosed { data_producer } => {
             let person = registry.person(&room, data_producer.participant);
             if let Some(member) = person.and_then(|person| person.member.as_mut()) {

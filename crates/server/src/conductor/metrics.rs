@@ -116,7 +116,12 @@ impl Shared {
         let (links, relays) = (links.stats(), self.relays.counts());
         let rows = [
             ("pipes", Kind::Gauge, relays.pipes as u64, "Pipes between media workers of this node and others."),
-            ("subscriptions", Kind::Gauge, relays.subscriptions as u64, "Producers of other nodes that people here get."),
+            (
+                "subscriptions",
+                Kind::Gauge,
+                relays.subscriptions as u64,
+                "Producers of other nodes that people here get.",
+            ),
             ("fed", Kind::Gauge, relays.fed as u64, "Producers of this node that other nodes get."),
             ("refused_total", Kind::Counter, relays.refused, "Subscriptions of other nodes beyond what one may have."),
             ("link_dials_failed_total", Kind::Counter, links.dials_failed, "Attempts to reach a node without success."),

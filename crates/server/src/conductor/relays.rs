@@ -245,9 +245,8 @@ impl Task {
             Output::OpenPipe { worker, pipe, remote, ours, theirs } => {
                 let Some(worker) = self.worker(worker) else { return };
                 let (ours, theirs, socket) = (MasterKey(ours.0), MasterKey(theirs.0), self.socket);
-                let open = move |worker: &mut Worker, now| {
-                    worker.open_pipe(now, pipe, socket, remote, [&ours, &theirs], None)
-                };
+                let open =
+                    move |worker: &mut Worker, now| worker.open_pipe(now, pipe, socket, remote, [&ours, &theirs], None);
                 drop(self.insist(&worker, open).await);
             }
             Output::ClosePipe { worker, pipe } => {
@@ -326,7 +325,11 @@ impl Task {
     }
 
     /// Queues a call, again and again while the worker has too many waiting, and gives its result to be waited for.
-    async fn insist<R, F>(&self, worker: &WorkerHandle, run: F) -> Pin<Box<dyn Future<Output = Result<R, CallError>> + Send>>
+    async fn insist<R, F>(
+        &self,
+        worker: &WorkerHandle,
+        run: F,
+    ) -> Pin<Box<dyn Future<Output = Result<R, CallError>> + Send>>
     where
         R: Send + 'static,
         F: FnOnce(&mut Worker, Instant) -> R + Clone + Send + 'static,

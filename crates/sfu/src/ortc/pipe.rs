@@ -10,13 +10,8 @@ use super::producer::ProducerMapping;
 use crate::rtp::{EXTENSIONS, Extension};
 
 /// What belongs to one way, or names a stream that its SSRC names on a pipe.
-const OF_ONE_WAY: [Extension; 5] = [
-    Extension::Mid,
-    Extension::Rid,
-    Extension::RepairedRid,
-    Extension::AbsSendTime,
-    Extension::TransportCc,
-];
+const OF_ONE_WAY: [Extension; 5] =
+    [Extension::Mid, Extension::Rid, Extension::RepairedRid, Extension::AbsSendTime, Extension::TransportCc];
 
 /// What a worker is to be told that gets the streams of a producer under these SSRCs, each with one for retransmissions.
 /// It understands them as it does a client's.
@@ -39,7 +34,8 @@ pub(crate) fn pipe_parameters(producer: &ProducerMapping, ssrcs: &[(u32, u32)]) 
         parameters: rtx_settings(producer.codec.payload_type),
         rtcp_feedback: Vec::new(),
     }));
-    let carried = |extension: &Extension| producer.extensions.id(*extension).is_some() && !OF_ONE_WAY.contains(extension);
+    let carried =
+        |extension: &Extension| producer.extensions.id(*extension).is_some() && !OF_ONE_WAY.contains(extension);
     let header_extensions = EXTENSIONS.into_iter().filter(carried).map(|extension| RtpHeaderExtensionParameters {
         uri: extension.uri().to_owned(),
         id: extension.router_id(),

@@ -358,12 +358,7 @@ impl Worker {
         self.producers.get_mut(key.0).ok_or(NotFound)
     }
 
-    fn insert_producer(
-        &mut self,
-        router: RouterId,
-        id: ProducerId,
-        mapping: ProducerMapping,
-    ) -> ProducerKey {
+    fn insert_producer(&mut self, router: RouterId, id: ProducerId, mapping: ProducerMapping) -> ProducerKey {
         let kind = mapping.kind;
         let key = ProducerKey(self.producers.insert(Producer {
             id,

@@ -124,7 +124,12 @@ impl Worker {
     }
 
     /// Has a pipe carry a producer no more.
-    pub fn pipe_unconsume(&mut self, pipe: TransportId, router: RouterId, producer: ProducerId) -> Result<(), NotFound> {
+    pub fn pipe_unconsume(
+        &mut self,
+        pipe: TransportId,
+        router: RouterId,
+        producer: ProducerId,
+    ) -> Result<(), NotFound> {
         self.carried_by(pipe, router, producer)?.into_iter().for_each(|key| self.remove_consumer(key));
         Ok(())
     }
@@ -186,7 +191,12 @@ impl Worker {
         consumers.filter(|key| self.consumers[key.0].transport == pipe).collect()
     }
 
-    fn carried_by(&self, pipe: TransportId, router: RouterId, producer: ProducerId) -> Result<Vec<ConsumerKey>, NotFound> {
+    fn carried_by(
+        &self,
+        pipe: TransportId,
+        router: RouterId,
+        producer: ProducerId,
+    ) -> Result<Vec<ConsumerKey>, NotFound> {
         let producers = self.routers.get(&router).map(|router| &router.producers);
         let producer = producers.and_then(|producers| producers.get(&producer)).ok_or(NotFound)?;
         Ok(self.carried(self.pipe(pipe).ok_or(NotFound)?, *producer))

@@ -12,8 +12,8 @@ use super::{DataProducer, Use, transport_data};
 use crate::ice::Pair;
 use crate::keys::{DataProducerKey, TransportKey};
 use crate::sctp::{SctpEvent, SendError};
-use crate::transport::Peer;
 use crate::transmit::{DATAGRAM_BYTES_MAX, MESSAGE_BYTES_MAX, SEGMENTS_MAX, SendBatch};
+use crate::transport::Peer;
 use crate::worker::Worker;
 
 /// What is given to data consumers before media is looked at again, in bytes. A message costs [`SEND_COST`] more.
