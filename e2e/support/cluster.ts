@@ -151,6 +151,19 @@ export class Cluster {
     return (await call('redis-cli', ['-h', '127.0.0.1', '-p', port, ...words])).stdout.trim();
   }
 
+  /**
+   * A rule of the kernel for what goes from the ports of one node to those of another: media, and the link. For a network
+   * of the test's own only.
+   */
+  async filter(what: 'insert' | 'delete', from: string, to: string, ...rule: string[]): Promise<void> {
+    const ports = async (id: string) => {
+      const first = Number(await readFile(join(this.folder, id, 'media-port'), 'utf8'));
+      return `${first}:${first + 9}`;
+    };
+    const match = ['-p', 'udp', '--sport', await ports(from), '--dport', await ports(to)];
+    await call('iptables', ['-w', `--${what}`, 'INPUT', ...match, ...rule]);
+  }
+
   /** What a node said so far, in all its lives. */
   async log(id: string): Promise<string> {
     return readFile(join(this.folder, id, 'log'), 'utf8');

@@ -7,6 +7,8 @@ import { expect, report, test } from '../support/test.js';
 /** For how long Kafka or Redis is away: seconds here, minutes in `script/chaos`. */
 const OUTAGE_MS = Number(process.env.CHAOS_OUTAGE_SECONDS ?? 8) * 1000;
 const RELOADS = 20;
+/** For how long the way between nodes is cut. */
+const CUT_MS = 10_000;
 /** What was written during an outage arrives so soon after it, by the goal; here three times that. */
 const ARRIVES_MS = 15_000;
 
@@ -159,12 +161,60 @@ test('chaos nginx: twenty reloads under load, and nobody is disconnected', async
   });
 });
 
+test('chaos relay: the way between nodes loses packets, then is cut, and nobody is declared dead', async ({ browser }) => {
+  test.skip(!process.env.CHAOS_NETWORK, 'changes the rules of its network: only in one of its own, by script/chaos');
+  test.setTimeout(240_000);
+  const flags = ['--limits-participants-per-room-and-node=1'];
+  await inCluster(browser, async (cluster, people) => {
+    const [anna, ben, cara] = people;
+    const sockets = Promise.all(cluster.nodes.map(({ id }) => cluster.metric(id, 'hyperion_session_sockets')));
+    expect(await sockets, 'each on a node of their own').toEqual([1, 1, 1]);
+    const departures = await Promise.all(people.map((person) => person.departures()));
+    const pairs = [
+      ['node-1', 'node-2'],
+      ['node-2', 'node-1'],
+      ['node-1', 'node-3'],
+      ['node-3', 'node-1'],
+    ] as const;
+    const between = (what: 'insert' | 'delete', ...rule: string[]) =>
+      Promise.all(pairs.map(([from, to]) => cluster.filter(what, from, to, ...rule)));
+
+    const loss = ['-m', 'statistic', '--mode', 'random', '--probability', '0.05', '-j', 'DROP'];
+    await between('insert', ...loss);
+    const standstills = await Promise.all(people.map((person) => person.standstill()));
+    await anna.page.waitForTimeout(10_000);
+    const standstill = Math.max(...(await Promise.all(standstills.map((read) => read()))));
+    report(`relay lossy: ${Math.round(standstill)} ms that a picture stood still at most`);
+    await between('delete', ...loss);
+
+    const cut = ['-j', 'DROP'];
+    const stalled = await anna.standstill();
+    await between('insert', ...cut);
+    await anna.write('during');
+    await ben.openChat();
+    await expect(ben.messages).toHaveText(['during']);
+    await Promise.all([ben.sees(CARA), cara.sees(BEN), cara.hears(BEN)]);
+    await anna.page.waitForTimeout(CUT_MS);
+    await between('delete', ...cut);
+    const back = Date.now();
+    await Promise.all([anna.sees(BEN), anna.sees(CARA), ben.sees(ANNA), cara.sees(ANNA)]);
+    report(`relay cut: ${Date.now() - back} ms until everybody was seen again, from its end`);
+    await meet(anna, ben);
+    await meet(anna, cara);
+    expect(await stalled(), 'nothing came through the cut').toBeGreaterThan(0.8 * CUT_MS);
+    for (const seen of departures) expect(await seen()).toEqual([]);
+    const lost = await Promise.all(cluster.nodes.map(({ id }) => cluster.metric(id, 'hyperion_room_hosts_lost_total')));
+    expect(lost, 'nobody is declared dead').toEqual([0, 0, 0]);
+  }, flags);
+});
+
 /** Three people in the room `team` of a cluster of three nodes. */
 async function inCluster(
   browser: Browser,
   happens: (cluster: Cluster, people: [Person, Person, Person]) => Promise<void>,
+  flags: string[] = [],
 ): Promise<void> {
-  const cluster = await Cluster.start();
+  const cluster = await Cluster.start({ flags });
   try {
     const room = new URL('/r/team', cluster.url).href;
     const anna = await Person.join(browser, room, ANNA);

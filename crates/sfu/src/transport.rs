@@ -123,6 +123,10 @@ impl Transport {
         }
     }
 
+    pub(crate) fn is_pipe(&self) -> bool {
+        matches!(self.peer, Peer::Pipe(_))
+    }
+
     pub(crate) fn client(&self) -> Option<&Client> {
         match &self.peer {
             Peer::Client(client) => Some(client),

@@ -265,7 +265,7 @@ impl Task {
             }
             Output::Receive { worker, pipe, room, producer, kind, parameters } => {
                 let Some(media) = self.media(&room, worker) else { return };
-                self.receive(&media, pipe, (room, producer), (kind, parameters)).await;
+                self.receive(&media, pipe, (room, producer), (kind, Arc::from(parameters))).await;
             }
         }
     }
@@ -286,23 +286,33 @@ impl Task {
         });
     }
 
+    /// Makes a producer of what comes over a pipe, unless it is published here by now: the registry is locked while that
+    /// is looked at and the call queued, as it is where somebody publishes.
     async fn receive(
         &self,
         Media { worker, router }: &Media,
         pipe: TransportId,
         (room, producer): (RoomId, ProducerId),
-        (kind, parameters): (MediaKind, Box<RtpParameters>),
+        (kind, parameters): (MediaKind, Arc<RtpParameters>),
     ) {
         let (router, muted) = (*router, self.muted.get(&room).is_some_and(|muted| muted.contains(&producer)));
-        let produce = move |worker: &mut Worker, now| {
-            worker.pipe_produce(now, pipe, router, producer, (kind, &parameters), muted)
+        let shared = Arc::clone(&self.shared);
+        let queue = move || {
+            let registry = shared.registry();
+            if registry.sources(&room).any(|(here, _)| here == producer) {
+                return None;
+            }
+            let parameters = Arc::clone(&parameters);
+            Some(worker.call(move |worker, now| {
+                worker.pipe_produce(now, pipe, router, producer, (kind, &parameters), muted)
+            }))
         };
-        let call = self.insist(worker, produce).await;
+        let Some(call) = insist(queue).await else { return };
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
             match call.await {
                 Ok(Ok(())) => shared.relays.arrivals.send_modify(|count| *count += 1),
-                Ok(Err(error)) => tracing::error!(%room, ?producer, %error, "a stream of another node cannot be used"),
+                Ok(Err(error)) => tracing::error!(?producer, %error, "a stream of another node cannot be used"),
                 // The pool says so.
                 Err(_) => {}
             }
@@ -325,23 +335,32 @@ impl Task {
     }
 
     /// Queues a call, again and again while the worker has too many waiting, and gives its result to be waited for.
-    async fn insist<R, F>(
-        &self,
-        worker: &WorkerHandle,
-        run: F,
-    ) -> Pin<Box<dyn Future<Output = Result<R, CallError>> + Send>>
+    async fn insist<R, F>(&self, worker: &WorkerHandle, run: F) -> Pin<Box<dyn Future<Output = Called<R>> + Send>>
     where
         R: Send + 'static,
         F: FnOnce(&mut Worker, Instant) -> R + Clone + Send + 'static,
     {
-        loop {
-            let mut call = Box::pin(worker.call(run.clone()));
-            // One that is not taken says so at once.
-            match poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await {
-                Poll::Ready(Err(CallError::WorkerBusy)) => tokio::time::sleep(BUSY_RETRY).await,
-                Poll::Ready(done) => return Box::pin(ready(done)),
-                Poll::Pending => return call,
-            }
+        match insist(|| Some(worker.call(run.clone()))).await {
+            Some(call) => call,
+            None => Box::pin(pending()),
+        }
+    }
+}
+
+/// What comes of a call.
+type Called<R> = Result<R, CallError>;
+
+/// Calls `queue` until the worker took what it queued; nothing if it queues nothing.
+async fn insist<R: Send + 'static, C: Future<Output = Called<R>> + Send + 'static>(
+    queue: impl Fn() -> Option<C>,
+) -> Option<Pin<Box<dyn Future<Output = Called<R>> + Send>>> {
+    loop {
+        let mut call = Box::pin(queue()?);
+        // One that is not taken says so at once.
+        match poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await {
+            Poll::Ready(Err(CallError::WorkerBusy)) => tokio::time::sleep(BUSY_RETRY).await,
+            Poll::Ready(done) => return Some(Box::pin(ready(done))),
+            Poll::Pending => return Some(call),
         }
     }
 }

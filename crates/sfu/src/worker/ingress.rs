@@ -62,6 +62,10 @@ impl Worker {
     }
 
     fn answer_stun(&mut self, now: Instant, socket: SocketIndex, remote: SocketAddr, datagram: &[u8]) -> Option<()> {
+        if self.pairs.get(&Pair { socket, remote }).is_some_and(|key| self.transports[key.0].is_pipe()) {
+            // Whoever forges a worker's address must not get its pipe, which no check would bring back.
+            return None;
+        }
         let request = BindingRequest::parse(datagram).ok()?;
         let key = *self.ufrags.get(request.local_ufrag())?;
         let client = self.transports.get_mut(key.0)?.client_mut()?;

@@ -52,7 +52,7 @@ impl Worker {
         let (seal, open) = agreed_keys(ours, theirs)?;
         let pair = Pair { socket, remote };
         let earlier = self.pairs.get(&pair).copied();
-        if let Some(earlier) = earlier.filter(|key| matches!(self.transports[key.0].peer, Peer::Pipe(_))) {
+        if let Some(earlier) = earlier.filter(|key| self.transports[key.0].is_pipe()) {
             self.remove_transport(earlier);
         }
         let mut transport = Transport::new(now, id, None, Peer::Pipe(pair), &mut self.rng);
@@ -182,7 +182,7 @@ impl Worker {
 
     fn pipe(&self, id: TransportId) -> Option<TransportKey> {
         let key = *self.transport_ids.get(&id)?;
-        matches!(self.transports[key.0].peer, Peer::Pipe(_)).then_some(key)
+        self.transports[key.0].is_pipe().then_some(key)
     }
 
     /// The consumers by which a pipe carries a producer, from the lowest layer up.

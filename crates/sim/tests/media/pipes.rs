@@ -1,12 +1,14 @@
 //! Two workers with a pipe between them: people of one room who are on different nodes.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use loadtest::client::{AudioConfig, VideoConfig};
 use protocol::{ProducerId, TransportId};
 use sfu::Event;
 use sfu::srtp::{MASTER_KEY_BYTES, MasterKey};
-use sim::call::{Call, Consumption, NEIGHBOUR, ROUTER, SERVER};
+use sim::call::{Call, Consumption, Fate, NEIGHBOUR, ROUTER, SERVER, Way};
 use sim::network::{Datagram, Link, Network, Path};
 
 use crate::{clean, ms, rtp, seconds};
@@ -265,4 +267,26 @@ fn a_pipe_that_is_opened_anew_takes_the_place_of_the_one_there_was() {
         let stats = call.worker.stats();
         assert_eq!((stats.transports, stats.producers, stats.consumers), (1, 0, 0), "the pipe is all that is left");
     }
+}
+
+#[test]
+fn who_forges_the_address_of_a_worker_gets_nothing_of_its_pipe() {
+    let (mut two, [_, video]) = stage(Link::clean(ms(5)), 1);
+    let checks = Rc::new(RefCell::new(Vec::new()));
+    let seen = Rc::clone(&checks);
+    two.calls[THERE].meddler = Some(Box::new(move |_, way, bytes| {
+        if way == Way::Up && bytes[0] == 0 {
+            seen.borrow_mut().push(bytes.to_vec());
+        }
+        Fate::Pass
+    }));
+    two.run(seconds(6));
+    let checks = checks.take();
+    assert!(!checks.is_empty(), "a client proves where it is now and then");
+    for check in checks {
+        two.calls[THERE].inject(SERVER.into(), &check);
+    }
+    let before = two.calls[THERE].report(0, video).frames;
+    two.run(seconds(2));
+    assert!(two.calls[THERE].report(0, video).frames > before + 35);
 }
