@@ -13,8 +13,7 @@ use super::Node;
 use crate::hash::fnv1a;
 use crate::store::{NodeEntry, NodeState};
 
-/// A node whose busiest media worker is busier than this takes people of other rooms only where no other can, in
-/// thousandths.
+/// A node whose busiest media worker is busier than this is chosen only where all are, in thousandths.
 const BUSY_MARK: u16 = 700;
 
 impl Node {

@@ -42,8 +42,17 @@ impl<'de> Deserialize<'de> for PipeKey {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Message {
-    /// The sender's end of the pipe between two workers. Who has not sent its own answers with it; a second one means
-    /// that the sender's end is another than before.
+    /// Everything between the two begins anew, as over a new link: what comes before the answer counts no more.
+    Anew {
+        /// To know the answer by.
+        n: u64,
+    },
+    /// The answer. What follows it is of the new beginning.
+    Begun {
+        /// Of what it is answered.
+        n: u64,
+    },
+    /// The sender's end of the pipe between two workers. Who has not sent its own answers with it.
     Pipe {
         /// The sender's worker.
         mine: Worker,

@@ -248,8 +248,17 @@ impl Relays {
 
     /// Both sides begin anew: what was agreed over the last link may have been lost with it.
     fn up(&mut self, life: Incarnation) {
-        if let Some(earlier) = self.peers.insert(life, Peer::default()) {
+        self.begin(life, None);
+    }
+
+    /// Forgets what was agreed with a node. Agrees on everything again, once it has answered if an answer is awaited.
+    fn begin(&mut self, life: Incarnation, awaited: Option<u64>) {
+        let fresh = Peer { awaited, ..Peer::default() };
+        if let Some(earlier) = self.peers.insert(life, fresh) {
             self.outputs.extend(earlier.closings());
+        }
+        if awaited.is_some() {
+            return;
         }
         for (room, subscriptions) in &self.subscriptions {
             for (&producer, subscription) in subscriptions.iter().filter(|(_, at)| at.life == life) {
@@ -260,6 +269,16 @@ impl Relays {
     }
 
     fn message(&mut self, life: Incarnation, message: Message) {
+        let Some(peer) = self.peers.get_mut(&life) else { return };
+        match (&message, peer.awaited) {
+            (Message::Anew { n }, awaited) => {
+                self.outputs.push_back(Output::Send(life, Message::Begun { n: *n }));
+                return self.begin(life, awaited);
+            }
+            (Message::Begun { n }, Some(awaited)) if *n == awaited => return self.begin(life, None),
+            (_, Some(_)) | (Message::Begun { .. }, None) => return,
+            (_, None) => {}
+        }
         let Some(peer) = self.peers.get_mut(&life) else { return };
         match message {
             Message::Pipe { mine: theirs, yours: mine, address, key } => self.pipe(life, (mine, theirs), address, key),
@@ -294,7 +313,7 @@ impl Relays {
                     self.outputs.push_back(Output::Receive { worker, pipe, room, producer, kind, parameters });
                 }
             }
-            Message::Unknown => {}
+            Message::Anew { .. } | Message::Begun { .. } | Message::Unknown => {}
         }
     }
 
@@ -312,7 +331,8 @@ impl Relays {
         self.offer_end(life, at);
         let pipe = TransportId(self.rng.random());
         let Some(peer) = self.peers.get_mut(&life) else { return };
-        let Some(end) = peer.ends.get_mut(&at) else { return };
+        // No key is used for two pipes.
+        let Some(end) = peer.ends.get_mut(&at).filter(|end| end.pipe.is_none()) else { return };
         end.pipe = Some(pipe);
         let ours = end.key.clone();
         self.outputs.push_back(Output::OpenPipe { worker, pipe, remote: address, ours, theirs });
@@ -326,7 +346,7 @@ impl Relays {
     /// Tells the other node of this end of a pipe, if it does not know it yet.
     fn offer_end(&mut self, life: Incarnation, at: (Worker, Worker)) {
         let (mine, yours) = at;
-        let Some(peer) = self.peers.get_mut(&life) else { return };
+        let Some(peer) = self.peers.get_mut(&life).filter(|peer| peer.listens()) else { return };
         let Some(&address) = self.addresses.get(usize::from(mine)) else { return };
         peer.ends.entry(at).or_insert_with(|| {
             let mut key = PipeKey([0; PIPE_KEY_BYTES]);
@@ -430,20 +450,20 @@ impl Relays {
         }
     }
 
+    /// Its ends of pipes are gone, and what came over them: all others begin anew with this node.
     fn worker_gone(&mut self, worker: Worker) {
-        let mut gone = Vec::new();
-        for (&life, peer) in &mut self.peers {
-            gone.extend(peer.ends.extract_if(.., |at, _| at.0 == worker).map(|(at, _)| (life, at)));
-            let carried = peer.fed.values_mut().flatten().filter(|(_, fed)| fed.worker == Some(worker));
-            carried.for_each(|(_, fed)| *fed = Fed::default());
+        let concerned = |peer: &Peer| peer.is_up() && peer.ends.keys().any(|(mine, _)| *mine == worker);
+        let lives: Vec<_> = self.peers.iter().filter(|(_, peer)| concerned(peer)).map(|(life, _)| *life).collect();
+        for life in lives {
+            let n = self.rng.random();
+            self.begin(life, Some(n));
+            self.outputs.push_back(Output::Send(life, Message::Anew { n }));
         }
-        // The other side answers with a new end of its own.
-        gone.into_iter().for_each(|(life, at)| self.offer_end(life, at));
     }
 
-    /// What is said while the link is down is said anew when it comes up.
+    /// What nobody listens to is said when both begin anew.
     fn send(&mut self, life: Incarnation, message: Message) {
-        if self.peers.get(&life).is_some_and(Peer::is_up) {
+        if self.peers.get(&life).is_some_and(Peer::listens) {
             self.outputs.push_back(Output::Send(life, message));
         }
     }

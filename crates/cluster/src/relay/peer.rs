@@ -12,6 +12,8 @@ use super::{Output, PipeKey, Worker};
 pub(super) struct Peer {
     /// The link is down; when to give up.
     pub(super) down_until: Option<Instant>,
+    /// It was asked to begin anew, and has not answered yet: what it says meanwhile is of before.
+    pub(super) awaited: Option<u64>,
     /// The ends of pipes that it was told of, by this node's worker and its.
     pub(super) ends: BTreeMap<(Worker, Worker), End>,
     /// What it subscribed in each room, and for which of its workers.
@@ -39,6 +41,11 @@ pub(super) struct Fed {
 impl Peer {
     pub(super) fn is_up(&self) -> bool {
         self.down_until.is_none()
+    }
+
+    /// Whether something can be agreed with it now.
+    pub(super) fn listens(&self) -> bool {
+        self.is_up() && self.awaited.is_none()
     }
 
     /// The open pipe between a worker of this node and one of its.

@@ -27,6 +27,8 @@ use super::{Shared, Vital};
 
 /// How long a call waits until it is tried again on a worker with too many calls waiting.
 const BUSY_RETRY: Duration = Duration::from_millis(20);
+/// Messages to a node go out together up to so much, half of what a frame may have.
+const FRAME_BYTES: usize = cluster::link::FRAME_BYTES_MAX / 2;
 /// What workers say that waits to be passed on.
 const NEWS_MAX: usize = 1024;
 
@@ -125,6 +127,8 @@ struct Task {
     links: Links,
     socket: SocketIndex,
     relays: Relays,
+    /// What is to be said to each node.
+    frames: BTreeMap<Incarnation, Vec<u8>>,
     /// What is muted of what comes from other nodes.
     muted: HashMap<RoomId, BTreeSet<ProducerId>>,
 }
@@ -137,7 +141,8 @@ pub(super) async fn run(shared: Arc<Shared>, relaying: Relaying, mut news: mpsc:
     let addresses = shared.pool.workers().iter().filter_map(address).collect();
     let mut peers = shared.rooms.peers();
     let relays = Relays::new(addresses, rand::random());
-    let mut task = Task { shared: Arc::clone(&shared), links, socket, relays, muted: HashMap::new() };
+    let mut task =
+        Task { shared: Arc::clone(&shared), links, socket, relays, frames: BTreeMap::new(), muted: HashMap::new() };
     loop {
         let due = task.relays.poll_timeout();
         tokio::select! {
@@ -153,6 +158,7 @@ pub(super) async fn run(shared: Arc<Shared>, relaying: Relaying, mut news: mpsc:
         while let Some(output) = task.relays.poll_output() {
             task.carry_out(output).await;
         }
+        task.flush();
         *shared.relays.counts.lock().unwrap_or_else(PoisonError::into_inner) = task.relays.counts();
     }
 }
@@ -164,18 +170,16 @@ impl Task {
 
     fn link(&mut self, event: LinkEvent) {
         match event {
-            LinkEvent::Up { node, life } => {
-                tracing::info!(%node, "linked to another node");
-                self.handle(Input::Up(life));
+            LinkEvent::Up { life, .. } => self.handle(Input::Up(life)),
+            LinkEvent::Down { life, .. } => self.handle(Input::Down(life)),
+            LinkEvent::Message { node, life, bytes } => {
+                for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                    match serde_json::from_slice(line) {
+                        Ok(message) => self.handle(Input::Message(life, message)),
+                        Err(error) => tracing::error!(%node, %error, "another node said what cannot be understood"),
+                    }
+                }
             }
-            LinkEvent::Down { node, life } => {
-                tracing::warn!(%node, "the link to another node is down");
-                self.handle(Input::Down(life));
-            }
-            LinkEvent::Message { node, life, bytes } => match serde_json::from_slice(&bytes) {
-                Ok(message) => self.handle(Input::Message(life, message)),
-                Err(error) => tracing::error!(%node, %error, "another node said what cannot be understood"),
-            },
         }
     }
 
@@ -241,7 +245,7 @@ impl Task {
 
     async fn carry_out(&mut self, output: Output) {
         match output {
-            Output::Send(life, message) => self.send(life, &message),
+            Output::Send(life, message) => self.say(life, &message),
             Output::OpenPipe { worker, pipe, remote, ours, theirs } => {
                 let Some(worker) = self.worker(worker) else { return };
                 let (ours, theirs, socket) = (MasterKey(ours.0), MasterKey(theirs.0), self.socket);
@@ -297,16 +301,17 @@ impl Task {
     ) {
         let (router, muted) = (*router, self.muted.get(&room).is_some_and(|muted| muted.contains(&producer)));
         let shared = Arc::clone(&self.shared);
-        let queue = move || {
-            let registry = shared.registry();
-            if registry.sources(&room).any(|(here, _)| here == producer) {
-                return None;
-            }
-            let parameters = Arc::clone(&parameters);
-            Some(worker.call(move |worker, now| {
-                worker.pipe_produce(now, pipe, router, producer, (kind, &parameters), muted)
-            }))
-        };
+        let queue =
+            move || {
+                let registry = shared.registry();
+                if registry.sources(&room).any(|(here, _)| here == producer) {
+                    return None;
+                }
+                let parameters = Arc::clone(&parameters);
+                Some(worker.call(move |worker, now| {
+                    worker.pipe_produce(now, pipe, router, producer, (kind, &parameters), muted)
+                }))
+            };
         let Some(call) = insist(queue).await else { return };
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
@@ -319,10 +324,29 @@ impl Task {
         });
     }
 
-    fn send(&self, life: Incarnation, message: &Message) {
+    /// Puts a message into the next frame to a node, one a line: after a link came up there are many, and a link takes so
+    /// many frames at a time.
+    fn say(&mut self, life: Incarnation, message: &Message) {
         let bytes = serde_json::to_vec(message).expect("a message is plain data, which JSON can always carry");
+        let frame = self.frames.entry(life).or_default();
+        if !frame.is_empty() && frame.len() + bytes.len() >= FRAME_BYTES {
+            let full = std::mem::take(frame);
+            self.send(life, full);
+        }
+        let frame = self.frames.entry(life).or_default();
+        frame.extend_from_slice(&bytes);
+        frame.push(b'\n');
+    }
+
+    fn flush(&mut self) {
+        for (life, frame) in std::mem::take(&mut self.frames) {
+            self.send(life, frame);
+        }
+    }
+
+    fn send(&self, life: Incarnation, frame: Vec<u8>) {
         // A link that does not take it ends, and everything is said anew over the next.
-        let _ = self.links.send(life, Bytes::from(bytes));
+        let _ = self.links.send(life, Bytes::from(frame));
     }
 
     fn worker(&self, worker: u16) -> Option<WorkerHandle> {

@@ -72,7 +72,9 @@ impl Worker {
                 let muted = |key: &&ProducerKey| self.producers[key.0].paused;
                 for producer in transport.producers.iter().filter(|key| !muted(key)) {
                     let producer = &self.producers[producer.0];
-                    let coming = producer.streams.iter().filter(|key| self.streams[key.0].ssrc.is_some());
+                    // Another worker sends what is wanted here.
+                    let wanted = producer.layers_piped.map_or(usize::MAX, usize::from);
+                    let coming = producer.streams.iter().take(wanted).filter(|key| self.streams[key.0].ssrc.is_some());
                     for &stream in coming {
                         survey.streams[place_of(producer.kind)][usize::from(self.stream_score(now, stream))] += 1;
                     }
