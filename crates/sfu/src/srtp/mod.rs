@@ -136,14 +136,14 @@ impl fmt::Debug for MasterKey {
     }
 }
 
-/// The keys of both directions where each side chose its own.
+/// The keys of both directions of a pipe, where each side chose its own.
 pub fn agreed_keys(ours: &MasterKey, theirs: &MasterKey) -> Result<(SealKeys, OpenKeys), KeyingError> {
     let profile = Profile::AeadAes256Gcm;
     let cipher = |MasterKey(master): &MasterKey| {
         let (key, salt) = master.split_at(profile.key_bytes());
         Cipher::from_master(profile, key, salt)
     };
-    Ok((SealKeys::new(profile, cipher(ours)?), OpenKeys::new(cipher(theirs)?)))
+    Ok((SealKeys::new(profile, cipher(ours)?), OpenKeys::of_pipe(cipher(theirs)?)))
 }
 
 #[cfg(test)]

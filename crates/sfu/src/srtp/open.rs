@@ -12,6 +12,9 @@ use super::replay::ReplayWindow;
 /// A stream's state is never dropped while the keys live, because whoever recorded its packets could then play them
 /// back. A browser's camera with simulcast takes six SSRCs each time it is published anew.
 const STREAMS_MAX: usize = 1024;
+/// The same of a pipe between workers, at a time: whoever reads from one asks for what it announced only, and forgets
+/// what has ended.
+const PIPED_STREAMS_MAX: usize = 1 << 18;
 /// A window of 1024 packets, as libwebrtc's: late ones are worth having.
 const RTP_WINDOW_WORDS: usize = 16;
 const RTCP_WINDOW_WORDS: usize = 2;
@@ -23,6 +26,7 @@ const RTCP_HEADER_BYTES: usize = 8;
 /// Opens what one transport receives and refuses replays.
 pub struct OpenKeys {
     cipher: Cipher,
+    streams_max: usize,
     /// The highest index of a window is also what the rollover counter of the next packet is guessed from.
     rtp: FxHashMap<u32, ReplayWindow<RTP_WINDOW_WORDS>>,
     rtcp: FxHashMap<u32, ReplayWindow<RTCP_WINDOW_WORDS>>,
@@ -63,7 +67,16 @@ pub enum OpenError {
 
 impl OpenKeys {
     pub(super) fn new(cipher: Cipher) -> Self {
-        Self { cipher, rtp: FxHashMap::default(), rtcp: FxHashMap::default() }
+        Self { cipher, streams_max: STREAMS_MAX, rtp: FxHashMap::default(), rtcp: FxHashMap::default() }
+    }
+
+    pub(super) fn of_pipe(cipher: Cipher) -> Self {
+        Self { streams_max: PIPED_STREAMS_MAX, ..Self::new(cipher) }
+    }
+
+    /// Forgets a stream. Whoever does so must never open a packet of it again: it could be a replay.
+    pub fn forget(&mut self, ssrc: u32) {
+        self.rtp.remove(&ssrc);
     }
 
     /// Authenticates and decrypts an RTP packet in place. On an error no state has changed and the buffer's content
@@ -73,7 +86,7 @@ impl OpenKeys {
         if header.bytes + self.cipher.tag_bytes() > packet.len() {
             return Err(OpenError::Malformed);
         }
-        let full = self.rtp.len() >= STREAMS_MAX;
+        let full = self.rtp.len() >= self.streams_max;
         let stream = self.rtp.entry(header.ssrc);
         let ext_seq = match &stream {
             Entry::Occupied(window) => {
@@ -102,7 +115,7 @@ impl OpenKeys {
             return Err(OpenError::Malformed);
         }
         let index = u64::from(index_word & !ENCRYPTED);
-        let full = self.rtcp.len() >= STREAMS_MAX;
+        let full = self.rtcp.len() >= self.streams_max;
         let stream = self.rtcp.entry(ssrc);
         match &stream {
             Entry::Occupied(window) => window.get().check(index)?,

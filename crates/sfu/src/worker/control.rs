@@ -110,7 +110,8 @@ impl Worker {
         }
         for key in router.producers.into_values() {
             // What pipes feed, and what they carry on.
-            self.detach_source(key);
+            let gone = self.detach_source(key);
+            self.forget_streams(gone);
             for consumer in std::mem::take(&mut self.producers[key.0].consumers).into_iter().rev() {
                 self.remove_consumer(consumer);
             }
@@ -235,8 +236,9 @@ impl Worker {
                 self.insert_producer(router, id, mapping.clone())
             }
         };
-        self.detach_source(key);
+        let gone = self.detach_source(key);
         self.attach_source(now, key, transport_key, mapping, paused);
+        self.forget_streams(gone);
         Ok(key)
     }
 
@@ -416,8 +418,8 @@ impl Worker {
         self.start_consumers(now, key);
     }
 
-    /// Takes the source from a producer; its consumers wait for the next.
-    pub(super) fn detach_source(&mut self, key: ProducerKey) {
+    /// Takes the source from a producer; its consumers wait for the next. Gives the SSRCs that came over a pipe.
+    pub(super) fn detach_source(&mut self, key: ProducerKey) -> Option<(TransportKey, Vec<u32>)> {
         let producer = &mut self.producers[key.0];
         let streams = std::mem::take(&mut producer.streams);
         for &consumer in &producer.consumers {
@@ -425,19 +427,40 @@ impl Worker {
             // Slots of this ring name other packets in the next.
             self.fan_out.forget_retransmissions(consumer);
         }
-        if let Some(transport) = producer.transport.take().and_then(|key| self.transports.get_mut(key.0)) {
+        let mut piped = None;
+        if let Some(from) = producer.transport.take()
+            && let Some(transport) = self.transports.get_mut(from.0)
+        {
             transport.producers.retain(|&producer| producer != key);
-            transport.incoming.retain(|_, incoming| !streams.contains(&incoming.stream));
+            if transport.is_pipe() {
+                let encodings = producer.mapping.encodings.iter();
+                let ssrcs: Vec<u32> =
+                    encodings.flat_map(|encoding| [encoding.ssrc, encoding.rtx_ssrc]).flatten().collect();
+                ssrcs.iter().for_each(|ssrc| _ = transport.incoming.remove(ssrc));
+                piped = Some((from, ssrcs));
+            } else {
+                transport.incoming.retain(|_, incoming| !streams.contains(&incoming.stream));
+            }
         }
         for stream in streams {
             self.streams.try_remove(stream.0);
             self.fan_out.forget_stream(stream);
         }
+        piped
+    }
+
+    /// Forgets what is kept of streams that came over a pipe, unless they come over it still.
+    fn forget_streams(&mut self, gone: Option<(TransportKey, Vec<u32>)>) {
+        let Some((transport, ssrcs)) = gone else { return };
+        let Some(transport) = self.transports.get_mut(transport.0) else { return };
+        let Some(open) = &mut transport.open else { return };
+        ssrcs.into_iter().filter(|ssrc| !transport.incoming.contains_key(ssrc)).for_each(|ssrc| open.forget(ssrc));
     }
 
     fn remove_producer(&mut self, router: RouterId, id: ProducerId) {
         let Some(key) = self.routers.get_mut(&router).and_then(|router| router.producers.remove(&id)) else { return };
-        self.detach_source(key);
+        let gone = self.detach_source(key);
+        self.forget_streams(gone);
         for consumer_key in std::mem::take(&mut self.producers[key.0].consumers).into_iter().rev() {
             let consumer = &self.consumers[consumer_key.0];
             let (consumer, transport) = (consumer.id, self.transports[consumer.transport.0].id);

@@ -16,7 +16,7 @@ use crate::rtp::{Extension, RtpHeader, parse_transport_sequence};
 use crate::srtp::{OpenError, OpenedRtp};
 use crate::stream::{Arrived, Stored};
 use crate::transmit::SocketIndex;
-use crate::transport::Incoming;
+use crate::transport::{Incoming, Peer};
 use crate::twcc::Arrivals;
 
 /// A handshake that took longer than this lost a datagram; it says no more of the round trip.
@@ -144,6 +144,14 @@ impl Worker {
             self.stats.unknown_dropped += 1;
             return;
         };
+        if matches!(transport.peer, Peer::Pipe(_)) {
+            // Streams come and go as long as it is there; of one that ended no packet may be opened again.
+            let ssrc = datagram.get(8..).and_then(|rest| rest.first_chunk::<4>()).map(|ssrc| u32::from_be_bytes(*ssrc));
+            if ssrc.is_none_or(|ssrc| !transport.incoming.contains_key(&ssrc)) {
+                self.stats.rtp_unannounced += 1;
+                return;
+            }
+        }
         let opened = match open.open_rtp(datagram) {
             Ok(opened) => opened,
             Err(OpenError::Replayed | OpenError::TooOld) => {

@@ -47,12 +47,15 @@ impl Worker {
 
     /// Lets a consumer that is not paused begin, or begin anew, where a decoder can.
     pub(super) fn start_consumer(&mut self, now: Instant, key: ConsumerKey) {
+        self.want_from_pipe(now, self.consumers[key.0].producer);
+        self.begin_consumer(now, key);
+    }
+
+    fn begin_consumer(&mut self, now: Instant, key: ConsumerKey) {
         let consumer = &self.consumers[key.0];
         if consumer.paused() {
             return;
         }
-        self.want_from_pipe(now, consumer.producer);
-        let consumer = &self.consumers[key.0];
         let transport = consumer.transport;
         if consumer.format.transport_cc && consumer.format.codec.kind() == MediaKind::Video {
             self.watch_bandwidth(now, transport);
@@ -89,8 +92,9 @@ impl Worker {
 
     /// Lets all consumers of a producer begin anew that are not paused.
     pub(super) fn start_consumers(&mut self, now: Instant, producer: ProducerKey) {
+        self.want_from_pipe(now, producer);
         for index in 0..self.producers[producer.0].consumers.len() {
-            self.start_consumer(now, self.producers[producer.0].consumers[index]);
+            self.begin_consumer(now, self.producers[producer.0].consumers[index]);
         }
     }
 

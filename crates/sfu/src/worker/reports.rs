@@ -10,6 +10,7 @@ use super::speakers::LEVELS_INTERVAL;
 use super::{Event, Worker};
 use crate::bwe::next_tick;
 use crate::keys::{StreamKey, TransportKey};
+use crate::ortc::producer::ENCODINGS_MAX;
 use crate::rtcp::{NtpTime, ReportBlock, RtcpWriter, SenderInfo};
 use crate::transmit::DATAGRAM_BYTES_MAX;
 
@@ -76,6 +77,8 @@ impl Worker {
         let at = self.clock.micros(now);
         let ntp = NtpTime::from_unix(self.clock.unix_time(at));
         let mut reports = ArrayVec::<(SenderInfo, CName), SENDER_REPORTS_MAX>::new();
+        // SRTCP counts by the first SSRC of a datagram, and a pipe's consumers come and go without end.
+        let first = self.transports[key.0].is_pipe().then(|| self.transports[key.0].rtcp_ssrc);
         for index in 0..self.transports[key.0].consumers.len() {
             let consumer = &self.consumers[self.transports[key.0].consumers[index].0];
             let sending = consumer.last_sent.is_some_and(|sent| now.saturating_duration_since(sent) < SILENT_AFTER);
@@ -90,19 +93,24 @@ impl Worker {
             let Some(producer) = self.producers.get(consumer.producer.0) else { continue };
             reports.push((info, CName::new(producer.id)));
             if reports.is_full() {
-                self.send_rtcp(key, |writer| write_sender_reports(writer, &reports));
+                self.send_rtcp(key, |writer| write_sender_reports(writer, first, &reports));
                 reports.clear();
             }
         }
         if !reports.is_empty() {
-            self.send_rtcp(key, |writer| write_sender_reports(writer, &reports));
+            self.send_rtcp(key, |writer| write_sender_reports(writer, first, &reports));
         }
     }
 
     fn send_receiver_report(&mut self, now: Instant, key: TransportKey) {
+        let sender = self.transports[key.0].rtcp_ssrc;
         let mut blocks = ArrayVec::<ReportBlock, BLOCKS_MAX>::new();
-        for producer in &self.transports[key.0].producers {
-            let producer = &self.producers[producer.0];
+        for index in 0..self.transports[key.0].producers.len() {
+            if blocks.remaining_capacity() < ENCODINGS_MAX {
+                self.send_rtcp(key, |writer| writer.receiver_report(sender, &blocks));
+                blocks.clear();
+            }
+            let producer = &self.producers[self.transports[key.0].producers[index].0];
             // In-band FEC starts only when the publisher hears of loss, wherever on the way to a listener it is.
             let listening = producer.consumers.iter().map(|key| &self.consumers[key.0]).filter(|c| !c.paused());
             let worst = listening.map(|consumer| consumer.reported.fraction_lost()).max();
@@ -118,7 +126,6 @@ impl Worker {
             }
         }
         if !blocks.is_empty() {
-            let sender = self.transports[key.0].rtcp_ssrc;
             self.send_rtcp(key, |writer| writer.receiver_report(sender, &blocks));
         }
     }
@@ -175,8 +182,9 @@ impl Worker {
     }
 }
 
-fn write_sender_reports(writer: &mut RtcpWriter<'_>, reports: &[(SenderInfo, CName)]) -> bool {
-    reports.iter().all(|(info, cname)| writer.sender_report(info, &[]) && writer.sdes(info.ssrc, cname.as_str()))
+fn write_sender_reports(writer: &mut RtcpWriter<'_>, first: Option<u32>, reports: &[(SenderInfo, CName)]) -> bool {
+    first.is_none_or(|ssrc| writer.receiver_report(ssrc, &[]))
+        && reports.iter().all(|(info, cname)| writer.sender_report(info, &[]) && writer.sdes(info.ssrc, cname.as_str()))
 }
 
 /// The canonical name of a consumer's stream: the participant, so that all that one person sends is one.

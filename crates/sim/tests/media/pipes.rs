@@ -290,3 +290,20 @@ fn who_forges_the_address_of_a_worker_gets_nothing_of_its_pipe() {
     two.run(seconds(2));
     assert!(two.calls[THERE].report(0, video).frames > before + 35);
 }
+
+#[test]
+fn a_pipe_carries_as_many_streams_one_after_the_other_as_there_will_ever_be() {
+    let (mut two, [audio, _]) = stage(Link::clean(ms(1)), 1);
+    let producer = two.calls[HERE].people[0].producers[0];
+    // Each time under another SSRC.
+    for _ in 0..1_100 {
+        two.calls[HERE].worker.pipe_unconsume(two.pipe, ROUTER, producer).expect("it was carried");
+        two.carry(producer);
+        two.run(ms(4));
+    }
+    let before = two.calls[THERE].report(0, audio).frames;
+    two.run(seconds(3));
+    let report = two.calls[THERE].report(0, audio);
+    assert!(report.frames > before + 140, "{report:?}");
+    assert!(report.capture_offset_us.is_some());
+}
