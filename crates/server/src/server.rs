@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use axum::Router;
 use axum_server::Handle;
-use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use cluster::log::MemoryLogConfig;
 use cluster::store::{HEARTBEAT, LEASE};
 use cluster::{
@@ -24,8 +23,10 @@ use tokio::task::JoinHandle;
 use crate::conductor::{Conductor, Parts};
 use crate::config::Config;
 use crate::http::{Condition, Monitor as _};
-use crate::https_only::HttpsOnly;
+use crate::https::Https;
+use crate::ice_servers::IceServers;
 use crate::phase::{Phase, PhaseCell};
+use crate::proxies::Proxies;
 use crate::tls::{Tls, tls};
 use crate::tokens::Tokens;
 use crate::{addresses, banner, http, origins, proxies, secret, tcp};
@@ -72,6 +73,7 @@ impl Server {
 
         let name = config.node.clone().map_or_else(|| "single".parse().context("the node's name"), Ok)?;
         let tokens = tokens(&config)?;
+        let ice_servers = IceServers::load(&config.turn)?;
         let (log, store) = (log(&config)?, store(&config)?);
         if config.clustered() {
             wait_for_the_name(&name, &store).await?;
@@ -87,6 +89,7 @@ impl Server {
             pool,
             events,
             tokens,
+            ice_servers,
             clustered: config.clustered(),
             limits: config.limits.clone(),
             phase: Arc::clone(&phase),
@@ -98,10 +101,11 @@ impl Server {
         };
         let signaling = signaling::router(Arc::new(conductor.clone()), &signaling_config, metrics);
         let router = http::router(signaling, Arc::clone(&phase), Arc::new(conductor.clone()));
-        let router = proxies::believe(router, &config.trusted_proxies);
+        let proxies = Proxies::new(&config.trusted_proxies);
+        let router = proxies::believe(router, &proxies);
 
         let handle = Handle::new();
-        let serving = serve(listener, tls.as_ref(), router, handle.clone())?;
+        let serving = serve(listener, tls.as_ref(), proxies, router, handle.clone())?;
         phase.enter(Phase::Ready);
         Ok(Self { listen, media, reachable, tls, conductor, handle, serving })
     }
@@ -190,13 +194,16 @@ async fn wait_for_the_name(name: &NodeId, store: &StateStore) -> anyhow::Result<
 fn tokens(config: &Config) -> anyhow::Result<Tokens> {
     match &config.cluster_secret_file {
         None => Ok(Tokens::new([&rand::random::<[u8; 32]>()[..]])),
-        Some(path) => Ok(Tokens::new(secret::read(path)?.iter().map(String::as_bytes))),
+        Some(path) => Ok(Tokens::new(
+            secret::read(path, "the cluster's secret", "cluster-secret-file")?.iter().map(String::as_bytes),
+        )),
     }
 }
 
 fn serve(
     listener: TcpListener,
     tls: Option<&Tls>,
+    proxies: Proxies,
     router: Router,
     handle: Handle<SocketAddr>,
 ) -> anyhow::Result<JoinHandle<std::io::Result<()>>> {
@@ -207,8 +214,8 @@ fn serve(
     Ok(match tls {
         None => tokio::spawn(server.serve(service)),
         Some(tls) => {
-            let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(Arc::clone(&tls.server_config)));
-            tokio::spawn(server.acceptor(acceptor.acceptor(HttpsOnly::new(REQUEST_HEAD_TIMEOUT))).serve(service))
+            let https = Https::new(Arc::clone(&tls.server_config), proxies, REQUEST_HEAD_TIMEOUT);
+            tokio::spawn(server.acceptor(https).serve(service))
         }
     })
 }

@@ -45,6 +45,7 @@ use tokio::sync::mpsc;
 
 use crate::histogram::Histogram;
 use crate::http::Condition;
+use crate::ice_servers::IceServers;
 use crate::phase::{Phase, PhaseCell};
 use crate::tokens::{PlaceToken, TokenError, Tokens};
 use media::Media;
@@ -72,6 +73,8 @@ pub struct Parts {
     pub events: EventReceiver,
     /// Makes and verifies tokens.
     pub tokens: Tokens,
+    /// TURN servers, for clients.
+    pub ice_servers: IceServers,
     /// Whether there may be other nodes, so that a client has to be told which to connect to.
     pub clustered: bool,
     /// What clients may use at most.
@@ -92,6 +95,7 @@ struct Shared {
     rooms: RoomService,
     pool: WorkerPool,
     tokens: Tokens,
+    ice_servers: IceServers,
     clustered: bool,
     limits: Limits,
     phase: Arc<PhaseCell>,
@@ -110,12 +114,13 @@ struct Shared {
 impl Conductor {
     /// Starts following the rooms and the workers. Call it within a tokio runtime.
     pub fn start(parts: Parts) -> Self {
-        let Parts { rooms, changes, pool, events, tokens, clustered, limits, phase, signaling } = parts;
+        let Parts { rooms, changes, pool, events, tokens, ice_servers, clustered, limits, phase, signaling } = parts;
         let shared = Arc::new(Shared {
             registry: Mutex::default(),
             rooms,
             pool,
             tokens,
+            ice_servers,
             clustered,
             limits,
             phase,
@@ -180,7 +185,7 @@ impl Handler for Conductor {
             path,
             token: self.0.tokens.place(unix_time(), &PlaceToken { room, participant }),
             router_rtp_capabilities: Cow::Borrowed(&ROUTER_CAPABILITIES),
-            ice_servers: Vec::new(),
+            ice_servers: self.0.ice_servers.of(unix_time(), participant),
         })
     }
 
@@ -188,7 +193,8 @@ impl Handler for Conductor {
         self.0.check_draining()?;
         let participant = self.0.returning(&room, &body.token).await?;
         let (node, path) = self.0.place_of(&room, Some(participant), body.avoid).await?;
-        Ok(ResumePlaceReply { node, path, ice_servers: Vec::new() })
+        let ice_servers = self.0.ice_servers.of(unix_time(), participant);
+        Ok(ResumePlaceReply { node, path, ice_servers })
     }
 
     async fn connect(&self, auth: ConnectAuth, outbox: Outbox) -> Result<(SessionHandle, Welcome), ErrorBody> {
