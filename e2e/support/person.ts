@@ -351,7 +351,7 @@ export class Person {
     return this.page.getByTestId('chat-own');
   }
 
-  /** How media goes from the page, of each connection that is in use: `host`, `relay`, … */
+  /** How media goes from the page, of each connection that is in use: `host udp`, `relay udp`, … */
   async ways(): Promise<string[]> {
     return this.page.evaluate(async () => {
       const { peerConnections } = globalThis as unknown as { peerConnections: RTCPeerConnection[] };
@@ -361,7 +361,8 @@ export class Person {
         for (const { type, selectedCandidatePairId } of stats.values()) {
           if (type !== 'transport') continue;
           const pair = stats.get(selectedCandidatePairId) as { localCandidateId: string } | undefined;
-          ways.push(pair ? (stats.get(pair.localCandidateId) as { candidateType: string }).candidateType : 'none');
+          const { candidateType, protocol } = stats.get(pair?.localCandidateId ?? '') ?? { candidateType: 'none' };
+          ways.push(`${candidateType} ${protocol}`);
         }
       }
       return ways;

@@ -4,12 +4,13 @@
 
 stand_ins=$ROOT/script/lib/stand-ins
 debian=debian:bookworm-slim
+debian_mark=2
 
 # Their names, as they are written there.
 image_of() { sed -n "s|^FROM \($1:[^ ]*\).*|\1|p; s|^ *image: \($1:[^ ]*\)$|\1|p" "$ROOT/deploy/Dockerfile" "$ROOT/deploy/compose.yaml" | head -n 1; }
 
 make_stand_ins() {
-  has_image "$debian" "$debian" || make_debian
+  has_image "$debian" "$debian_mark" || make_debian
   make_stand_in nginx "$(image_of nginx)"
   make_stand_in redis "$(image_of redis)"
   make_stand_in coturn "$(image_of coturn/coturn)"
@@ -32,15 +33,18 @@ $(tail -n 15 "$docker_home/debootstrap.log")"
   # What this machine trusts beyond Debian's stands last, and whoever builds in a container goes the same way out.
   mkdir -p "$root/usr/local/share/ca-certificates"
   awk '/BEGIN/ { pem = "" } { pem = pem $0 "\n" } END { printf "%s", pem }' "$bundle" >"$root/usr/local/share/ca-certificates/this-machine.crt"
-  rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
-  tar -C "$root" -c . | docker import --change 'CMD ["bash"]' --change "LABEL hyperion.stand-in=$debian" - "$debian" >/dev/null
+  # As the official image: packages leave nothing behind.
+  printf '%s\n' 'DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb || true"; };' 'Dir::Cache::pkgcache "";' \
+    'Dir::Cache::srcpkgcache "";' 'Acquire::Languages "none";' >"$root/etc/apt/apt.conf.d/docker-clean"
+  rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/*
+  tar -C "$root" -c . | docker import --change 'CMD ["bash"]' --change "LABEL hyperion.stand-in=$debian_mark" - "$debian" >/dev/null
   rm -rf "$root"
 }
 
 # make_stand_in WHAT NAME
 make_stand_in() {
   local context=$docker_home/context mark
-  mark=$(cat "$stand_ins/$1"* | sha256sum | cut -c1-16)
+  mark=$({ printf %s "$debian_mark" && cat "$stand_ins/$1"*; } | sha256sum | cut -c1-16)
   ! has_image "$2" "$mark" || return 0
   say "Making an image in place of $2."
   rm -rf "$context" && mkdir -p "$context"

@@ -21,7 +21,7 @@ use signaling::{SignalingConfig, SignalingMetrics};
 use tokio::task::JoinHandle;
 
 use crate::conductor::{Conductor, Parts};
-use crate::config::Config;
+use crate::config::{AddressRange, Config};
 use crate::http::{Condition, Monitor as _};
 use crate::https::Https;
 use crate::ice_servers::IceServers;
@@ -44,6 +44,7 @@ pub struct Server {
     media: Vec<SocketAddr>,
     reachable: Vec<IpAddr>,
     tls: Option<Tls>,
+    proxies: Vec<AddressRange>,
     conductor: Conductor,
     handle: Handle<SocketAddr>,
     serving: JoinHandle<std::io::Result<()>>,
@@ -107,7 +108,8 @@ impl Server {
         let handle = Handle::new();
         let serving = serve(listener, tls.as_ref(), proxies, router, handle.clone())?;
         phase.enter(Phase::Ready);
-        Ok(Self { listen, media, reachable, tls, conductor, handle, serving })
+        let proxies = config.trusted_proxies;
+        Ok(Self { listen, media, reachable, tls, proxies, conductor, handle, serving })
     }
 
     /// Where HTTP listens, with its real port.
@@ -137,7 +139,7 @@ impl Server {
 
     /// What start-up prints before the URL: media sockets, and how to come from another machine.
     pub fn details(&self) -> String {
-        banner::details(self.listen, &self.reachable, &self.media, self.tls.as_ref())
+        banner::details(self.listen, &self.reachable, &self.media, self.tls.as_ref(), &self.proxies)
     }
 
     /// Waits until other nodes have declared this one dead. It has to be stopped then, and may be started again.
