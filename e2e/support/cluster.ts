@@ -85,6 +85,16 @@ export class Cluster {
     await this.#cluster('start-node', id);
   }
 
+  /** Starts a node that was ended and may not become ready now. Resolves when its process is there. */
+  async launch(id: string): Promise<void> {
+    const ready = this.#cluster('start-node', id).catch(() => {});
+    const isThere = async () => {
+      await this.#refresh();
+      return this.node(id).pid !== undefined;
+    };
+    while (!(await isThere())) await Promise.race([ready, new Promise((resolve) => setTimeout(resolve, 200))]);
+  }
+
   /** Freezes a node: its sockets stay open and nobody answers. */
   pause(id: string): void {
     process.kill(this.#running(id), 'SIGSTOP');
@@ -97,6 +107,36 @@ export class Cluster {
   /** Ends Kafka or Redis by SIGKILL; Redis forgets everything. */
   async killService(name: 'kafka' | 'redis'): Promise<void> {
     await call(join(SCRIPTS, name), ['kill', join(this.folder, name)]);
+  }
+
+  /** Ends Kafka or Redis in good order. */
+  async stopService(name: 'kafka' | 'redis'): Promise<void> {
+    await call(join(SCRIPTS, name), ['stop', join(this.folder, name)]);
+  }
+
+  /** Has Nginx read its configuration again. Resolves when new workers answer. */
+  async reloadNginx(): Promise<void> {
+    await call(join(SCRIPTS, 'nginx'), ['reload', join(this.folder, 'nginx')]);
+  }
+
+  /** What a node says of itself, past Nginx; `down` if nothing. */
+  async readiness(id: string): Promise<string> {
+    const answer = await fetch(new URL('/readyz', this.node(id).url)).catch(() => undefined);
+    if (!answer) return 'down';
+    return `${answer.status} ${((await answer.json()) as { status: string }).status}`;
+  }
+
+  /** One value of a node's metrics. */
+  async metric(id: string, name: string): Promise<number> {
+    const text = await (await fetch(new URL('/metrics', this.node(id).url))).text();
+    const lines = text.split('\n').filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+    return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+  }
+
+  /** The node that a newcomer to a room is sent to. */
+  async placeOf(room: string): Promise<string> {
+    const answer = await fetch(new URL(`/api/v1/rooms/${room}/join`, this.url), { method: 'POST', body: '{}' });
+    return ((await answer.json()) as { node: string }).node;
   }
 
   /** Starts it again at the same address. */

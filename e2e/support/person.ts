@@ -301,9 +301,11 @@ export class Person {
     return () => this.page.evaluate(() => (globalThis as unknown as { departures: string[] }).departures);
   }
 
-  /** Watches all pictures from now on; returns a way to read for how long one stood still at most, in milliseconds. */
-  async standstill(): Promise<() => Promise<number>> {
-    await this.page.evaluate(() => {
+  /** Watches all pictures, or those `of` some, from now on; returns a way to read for how long one stood still at most,
+   *  in milliseconds. */
+  async standstill(of?: Look[]): Promise<() => Promise<number>> {
+    const names = of?.map(({ name }) => name);
+    await this.page.evaluate((names) => {
       const last = new Map<string, { frames: number; at: number }>();
       let longest = 0;
       const timer = setInterval(() => {
@@ -311,6 +313,7 @@ export class Person {
           const video = [...tile.querySelectorAll('video')].at(-1);
           const frames = video?.getVideoPlaybackQuality().totalVideoFrames ?? -1;
           const name = tile.dataset.name ?? '';
+          if (names && !names.includes(name)) continue;
           const before = last.get(name);
           const now = performance.now();
           if (before) longest = Math.max(longest, now - before.at);
@@ -323,7 +326,7 @@ export class Person {
           return longest;
         },
       });
-    });
+    }, names);
     return () => this.page.evaluate(() => (globalThis as unknown as { standstill(): number }).standstill());
   }
 

@@ -1,19 +1,21 @@
 //! The asynchronous front of a [`Node`]: one task that owns it, and handles to ask it.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use protocol::snapshot::RoomSnapshot;
 use protocol::{ErrorBody, ErrorCode, Incarnation, NodeId, ParticipantId, RoomId};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::heartbeat::Heartbeat;
+use crate::link::Peer;
 use crate::log::{Entry, EventLog, LogStatus, Start, Tail, TailError};
-use crate::node::{Accepted, Applied, Input, Node, NodeConfig, Output, Proposal, Seat, Ticket};
-use crate::store::{NodeEntry, NodeState, StateStore};
+use crate::node::{Accepted, Applied, Elsewhere, Input, Node, NodeConfig, Output, Proposal, Seat, Ticket};
+use crate::store::{Listing, NodeEntry, NodeState, StateStore};
 
 /// How long the node waits before it tries again to open a log that does not answer.
 const OPEN_AGAIN: Duration = Duration::from_millis(500);
@@ -29,12 +31,15 @@ pub struct ServiceConfig {
     pub applied_max: usize,
     /// The version of the binary, for the registry.
     pub version: String,
+    /// Where the link to the other nodes listens, for the registry.
+    pub link: Option<SocketAddr>,
 }
 
 impl ServiceConfig {
-    /// The defaults: a queue of 1,024 each way.
+    /// The defaults: a queue of 1,024 each way, no link.
     pub fn new(node: NodeConfig) -> Self {
-        Self { node, queue_max: 1024, applied_max: 1024, version: env!("CARGO_PKG_VERSION").to_owned() }
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        Self { node, queue_max: 1024, applied_max: 1024, version, link: None }
     }
 }
 
@@ -51,7 +56,7 @@ pub struct Counts {
     pub nodes_ready: usize,
     /// Hosts of rooms that were declared lost; a node counts once for each of its rooms.
     pub hosts_lost: u64,
-    /// Rooms that were not as another host wrote them down. Each is a fault.
+    /// Rooms that were not as other hosts have them. Each is a fault.
     pub diverged: u64,
     /// Proposals whose record is not back yet.
     pub pending: usize,
@@ -92,6 +97,7 @@ pub struct RoomService {
     gauges: Arc<Gauges>,
     log: EventLog,
     fenced: Arc<Notify>,
+    peers: watch::Receiver<Vec<Peer>>,
 }
 
 impl RoomService {
@@ -123,16 +129,20 @@ impl RoomService {
         gauges.caught_up.store(tail.as_ref().is_some_and(Tail::is_caught_up), Ordering::Relaxed);
         let name = config.node.node.clone();
         let fenced = Arc::new(Notify::new());
+        let (peers, linked) = watch::channel(Vec::new());
         let heartbeat = Heartbeat {
             store: store.into(),
+            log: log.clone(),
             node: name.clone(),
             incarnation,
             version: config.version,
+            link: config.link,
             commands: commands.downgrade(),
             gauges: Arc::clone(&gauges),
         };
         let driver = Driver {
             node: Node::new(incarnation, config.node),
+            peers,
             log: log.clone(),
             applied,
             gauges: Arc::clone(&gauges),
@@ -143,7 +153,7 @@ impl RoomService {
         };
         tokio::spawn(driver.run(tail, queue, read_back));
         tokio::spawn(heartbeat.run());
-        Ok((Self { node: name, incarnation, commands, gauges, log, fenced }, changes))
+        Ok((Self { node: name, incarnation, commands, gauges, log, fenced, peers: linked }, changes))
     }
 
     /// The node's name.
@@ -180,20 +190,50 @@ impl RoomService {
     }
 
     /// The node for somebody who enters a room, or comes back to it as `returning`; none of `avoid` unless there is
-    /// no other. This one if it cannot tell.
-    pub async fn place(&self, room: RoomId, returning: Option<ParticipantId>, avoid: Vec<NodeId>) -> NodeId {
+    /// no other. This one if the log did not answer yet.
+    ///
+    /// Errors: `log_unavailable` if another node has to be asked, because this one does not read what they do.
+    pub async fn place(
+        &self,
+        room: RoomId,
+        returning: Option<ParticipantId>,
+        avoid: Vec<NodeId>,
+    ) -> Result<NodeId, ErrorBody> {
         let (reply, answer) = oneshot::channel();
         if self.commands.send(Command::Place { room, returning, avoid, reply }).await.is_err() {
-            return self.node.clone();
+            return Ok(self.node.clone());
         }
-        answer.await.unwrap_or_else(|_| self.node.clone())
+        answer.await.unwrap_or_else(|_| Some(self.node.clone())).ok_or_else(ask_elsewhere)
     }
 
     /// Who may speak for a participant, as far as this node has read; `None` if they are not in the room.
-    pub async fn seat(&self, room: RoomId, participant: ParticipantId) -> Option<Seat> {
+    ///
+    /// Errors: as [`RoomService::place`].
+    pub async fn seat(&self, room: RoomId, participant: ParticipantId) -> Result<Option<Seat>, ErrorBody> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(Command::Seat(room, participant, reply)).await.ok()?;
-        answer.await.ok()?
+        if self.commands.send(Command::Seat(room, participant, reply)).await.is_err() {
+            return Ok(None);
+        }
+        answer.await.unwrap_or(Some(None)).ok_or_else(ask_elsewhere)
+    }
+
+    /// What a room's people on other nodes publish.
+    pub async fn elsewhere(&self, room: RoomId) -> Vec<Elsewhere> {
+        let (reply, answer) = oneshot::channel();
+        if self.commands.send(Command::Elsewhere(room, reply)).await.is_err() {
+            return Vec::new();
+        }
+        answer.await.unwrap_or_default()
+    }
+
+    /// The other nodes with a link, as the registry knew them last.
+    pub fn peers(&self) -> watch::Receiver<Vec<Peer>> {
+        self.peers.clone()
+    }
+
+    /// Notes how busy this node's busiest media worker is, for all who send people to nodes.
+    pub fn set_busy(&self, permille: u16) {
+        self.gauges.busy_permille.store(permille, Ordering::Relaxed);
     }
 
     /// Tells the other nodes that this one takes nobody any more.
@@ -248,9 +288,16 @@ impl RoomService {
 pub(crate) enum Command {
     Propose(Proposal, oneshot::Sender<Result<Accepted, ErrorCode>>),
     Snapshot(RoomId, oneshot::Sender<Option<RoomSnapshot>>),
-    Place { room: RoomId, returning: Option<ParticipantId>, avoid: Vec<NodeId>, reply: oneshot::Sender<NodeId> },
-    Seat(RoomId, ParticipantId, oneshot::Sender<Option<Seat>>),
-    Registry(Option<Vec<NodeEntry>>),
+    Place {
+        room: RoomId,
+        returning: Option<ParticipantId>,
+        avoid: Vec<NodeId>,
+        reply: oneshot::Sender<Option<NodeId>>,
+    },
+    /// Without an answer in the answer another node has to be asked.
+    Seat(RoomId, ParticipantId, oneshot::Sender<Option<Option<Seat>>>),
+    Elsewhere(RoomId, oneshot::Sender<Vec<Elsewhere>>),
+    Registry(Option<Listing>),
     Shutdown,
 }
 
@@ -263,6 +310,7 @@ impl Drop for Driver {
 
 struct Driver {
     node: Node,
+    peers: watch::Sender<Vec<Peer>>,
     log: EventLog,
     applied: mpsc::Sender<Applied>,
     gauges: Arc<Gauges>,
@@ -310,9 +358,7 @@ impl Driver {
                     return;
                 }
                 Wake::Timeout => {
-                    if !self.log.status().reachable {
-                        self.node.log_is_away(now());
-                    }
+                    self.node.log_answers(now(), self.log.status().reachable);
                     self.node.handle_timeout(now());
                 }
                 Wake::Command(Some(Command::Propose(proposal, reply))) => self.propose(proposal, reply),
@@ -321,12 +367,17 @@ impl Driver {
                     let _ = reply.send(self.node.snapshot(&room));
                 }
                 Wake::Command(Some(Command::Place { room, returning, avoid, reply })) => {
-                    let _ = reply.send(self.node.place(now(), &room, returning, &avoid));
+                    let knows = self.node.knows_about(now(), &room);
+                    let _ = reply.send(knows.then(|| self.node.place(now(), &room, returning, &avoid)));
                 }
                 Wake::Command(Some(Command::Seat(room, participant, reply))) => {
-                    let _ = reply.send(self.node.seat(now(), &room, participant));
+                    let seat = || self.node.seat(&room, participant);
+                    let _ = reply.send(self.node.knows_about(now(), &room).then(seat));
                 }
+                Wake::Command(Some(Command::Elsewhere(room, reply))) => _ = reply.send(self.node.elsewhere(&room)),
                 Wake::Command(Some(Command::Registry(answer))) => {
+                    self.tell_peers(answer.as_ref());
+                    self.node.log_answers(now(), self.log.status().reachable);
                     self.node.handle(now(), Input::Registry(answer));
                     self.gauges.count_people(&self.node);
                 }
@@ -374,11 +425,22 @@ impl Driver {
                 Some(Command::Propose(_, reply)) => _ = reply.send(Err(ErrorCode::LogUnavailable)),
                 Some(Command::Snapshot(_, reply)) => _ = reply.send(None),
                 Some(Command::Place { reply, .. }) => drop(reply),
-                Some(Command::Seat(_, _, reply)) => _ = reply.send(None),
+                Some(Command::Seat(_, _, reply)) => _ = reply.send(Some(None)),
+                Some(Command::Elsewhere(_, reply)) => drop(reply),
                 Some(Command::Registry(answer)) => self.node.handle(now(), Input::Registry(answer)),
                 Some(Command::Shutdown) | None => return None,
             }
         }
+    }
+
+    /// Says where the other nodes' links are; as it was while the registry does not answer.
+    fn tell_peers(&self, answer: Option<&Listing>) {
+        let Some(listing) = answer else { return };
+        let others = listing.nodes.iter().filter(|entry| entry.incarnation != self.node.incarnation());
+        let linked = others.filter_map(|NodeEntry { node, incarnation, link, .. }| {
+            Some(Peer { node: node.clone(), life: *incarnation, address: (*link)? })
+        });
+        self.peers.send_replace(linked.collect());
     }
 
     fn propose(&mut self, proposal: Proposal, reply: oneshot::Sender<Result<Accepted, ErrorCode>>) {
@@ -411,6 +473,10 @@ impl Driver {
                 }
                 Output::Diverged { room, offset } => {
                     tracing::error!(%room, offset, "a room is not as another node wrote it down; the one that knows of more events is believed");
+                    self.gauges.diverged.fetch_add(1, Ordering::Relaxed);
+                }
+                Output::Ignorant { room, offset } => {
+                    tracing::error!(%room, offset, "this node founded a room that others have been holding; its people here are sent to look again");
                     self.gauges.diverged.fetch_add(1, Ordering::Relaxed);
                 }
                 Output::TooLarge { room } => {
@@ -452,6 +518,8 @@ pub(crate) struct Gauges {
     /// Asks for a heartbeat now.
     pub(crate) beat: Notify,
     registry_lost: AtomicBool,
+    /// As the server said last.
+    pub(crate) busy_permille: AtomicU16,
     own_participants: AtomicUsize,
     nodes_ready: AtomicUsize,
     hosts_lost: AtomicU64,
@@ -510,6 +578,10 @@ impl Gauges {
             set_aside: self.set_aside.load(Ordering::Relaxed),
         }
     }
+}
+
+fn ask_elsewhere() -> ErrorBody {
+    ErrorBody::new(ErrorCode::LogUnavailable, "this node does not know the room as others do; ask another, or again")
 }
 
 /// The sentence for people that goes with a refusal of the rules or of the node.

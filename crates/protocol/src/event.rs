@@ -73,6 +73,10 @@ pub enum RoomEvent {
         incarnation: Incarnation,
         /// Its name.
         node: NodeId,
+        /// The creation of the room that it knows. A node that knows another one is no host. `None` where that is not
+        /// known: in rooms that rules before 2 created.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        creation: Option<Creation>,
     },
     /// Somebody enters, or comes back with a new session after a reload.
     Joined {
@@ -177,6 +181,21 @@ pub enum RoomEvent {
     Unknown,
 }
 
+/// Which creation of a room a node builds on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Creation {
+    /// The origin's own: it knew of no such room.
+    Own,
+    /// The one that the log has at `offset`, and that was the room's still when the record at `as_of` was applied.
+    At {
+        /// Of the room's `roomCreated`.
+        offset: u64,
+        /// Of the newest record that the origin had applied.
+        as_of: u64,
+    },
+}
+
 /// What a room allows; the same on each of its hosts, because the room's first event fixes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -248,12 +267,29 @@ mod tests {
         Record { rules: 1, origin: Incarnation(5), key, binding: Some(binding), event }
     }
 
+    fn host_added(creation: Option<Creation>) -> RoomEvent {
+        let node = "node-1".parse().expect("a node id");
+        RoomEvent::HostAdded { incarnation: Incarnation(u128::MAX), node, creation }
+    }
+
+    #[test]
+    fn a_host_of_before_names_no_creation() {
+        let incarnation = "ffffffffffffffffffffffffffffffff";
+        let json = format!(r#"{{"type":"hostAdded","incarnation":"{incarnation}","node":"node-1"}}"#);
+        assert_eq!(serde_json::from_str::<RoomEvent>(&json).expect("an event"), host_added(None));
+        assert_eq!(serde_json::to_string(&host_added(None)).expect("json"), json);
+        let now = serde_json::to_string(&Creation::At { offset: 1, as_of: 2 }).expect("json");
+        assert_eq!(now, r#"{"at":{"offset":1,"asOf":2}}"#);
+    }
+
     #[test]
     fn records_survive_the_log() {
         let name = "Ä \u{1F600}".to_owned();
         for event in [
             RoomEvent::RoomCreated { rules: 1, limits: RoomLimits::default() },
-            RoomEvent::HostAdded { incarnation: Incarnation(u128::MAX), node: "node-1".parse().expect("a node id") },
+            host_added(None),
+            host_added(Some(Creation::Own)),
+            host_added(Some(Creation::At { offset: 1, as_of: u64::MAX })),
             RoomEvent::Joined {
                 participant: ParticipantId(3),
                 session: SessionId(2),

@@ -17,6 +17,9 @@ pub struct Limits {
     pub sockets_per_address_max: usize,
     /// People in a room.
     pub participants_per_room_max: usize,
+    /// People of one room on one node before those who come next go to another. No limit: where all nodes have as many,
+    /// they are taken all the same.
+    pub participants_per_room_and_node: usize,
     /// Rooms on a node.
     pub rooms_per_node_max: usize,
     /// Consumers of a participant.
@@ -41,6 +44,7 @@ impl Default for Limits {
             joins_per_second_per_address: 200,
             sockets_per_address_max: 1000,
             participants_per_room_max: 1000,
+            participants_per_room_and_node: 150,
             rooms_per_node_max: 10_000,
             consumers_per_participant_max: 4000,
             data_producers_per_participant_max: 16,

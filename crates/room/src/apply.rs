@@ -7,7 +7,7 @@ use crate::change::{Accepted, Change, Outcome};
 use crate::join::Joining;
 use crate::requests::{Decision, Seen};
 use crate::state::Room;
-use crate::{RULES, chat, hold, host, join, leave, produce, produce_data, rename, resume};
+use crate::{RULES, RULES_OLDEST, chat, hold, host, join, leave, produce, produce_data, rename, resume};
 
 /// What a rule wants: the answer's binding, and what changed.
 pub(crate) type Verdict = Result<Effect, ErrorCode>;
@@ -34,7 +34,7 @@ pub fn apply(room: &mut Room, logged: &Logged) -> Outcome {
     room.time_ms = room.time_ms.max(logged.time_ms);
     room.offset = room.offset.max(logged.offset);
     let record = &logged.record;
-    if record.rules != RULES {
+    if !(RULES_OLDEST..=RULES).contains(&record.rules) {
         return Outcome::SetAside;
     }
     if let RoomEvent::RoomCreated { rules, limits } = &record.event {
@@ -53,7 +53,7 @@ pub fn apply(room: &mut Room, logged: &Logged) -> Outcome {
     }
     let verdict = match &record.event {
         RoomEvent::RoomCreated { .. } | RoomEvent::Unknown => return Outcome::SetAside,
-        RoomEvent::HostAdded { incarnation, node } => host::added(room, *incarnation, node),
+        RoomEvent::HostAdded { incarnation, node, creation } => host::added(room, *incarnation, node, *creation),
         RoomEvent::NodeLost { incarnation } => host::lost(room, *incarnation),
         RoomEvent::Joined { participant, session, name, video_codecs } => {
             let joining = Joining { id: *participant, session: *session, name, video_codecs };
@@ -84,13 +84,13 @@ pub fn apply(room: &mut Room, logged: &Logged) -> Outcome {
 }
 
 fn create(room: &mut Room, logged: &Logged, rules: u16, limits: RoomLimits) -> Outcome {
-    if rules != RULES {
+    if !(RULES_OLDEST..=RULES).contains(&rules) {
         return Outcome::SetAside;
     }
     if room.limits.is_some() {
         return Outcome::Rejected(ErrorCode::AlreadyExists);
     }
-    room.begin(logged, limits);
+    room.begin(logged, rules, limits);
     Outcome::Accepted { accepted: Accepted { seq: room.seq, binding: None }, changes: Vec::new() }
 }
 
@@ -291,9 +291,26 @@ mod tests {
         let before = story.room.seq();
         assert_eq!(story.own(HERE, Some(a), RoomEvent::Unknown), Outcome::SetAside);
         let key = RequestKey::Node { incarnation: HERE, n: 99 };
-        let newer = Record { rules: RULES + 1, origin: HERE, key, binding: Some(a), event: RoomEvent::Left {} };
-        assert_eq!(story.apply(newer), Outcome::SetAside);
+        for rules in [0, RULES + 1] {
+            let other = Record { rules, origin: HERE, key, binding: Some(a), event: RoomEvent::Left {} };
+            assert_eq!(story.apply(other), Outcome::SetAside);
+        }
         assert_eq!(story.room.seq(), before);
+    }
+
+    #[test]
+    fn a_room_of_older_rules_goes_on_and_knows_no_creation() {
+        let mut story = Story::blank();
+        let key = RequestKey::Node { incarnation: HERE, n: 1 };
+        let event = RoomEvent::RoomCreated { rules: 1, limits: LIMITS };
+        accepted(&story.apply(Record { rules: 1, origin: HERE, key, binding: None, event }));
+        assert_eq!((story.room.created(), story.room.creation()), (None, None));
+        accepted(&story.host(HERE));
+        let a = story.joined(1);
+        accepted(&story.ask(a, 1, produce(Source::Mic)));
+        let mut json = serde_json::to_value(&story.room).expect("a room is plain data");
+        json.as_object_mut().expect("an object").remove("created");
+        assert_eq!(serde_json::from_value::<Room>(json).expect("as older rules wrote it"), story.room);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `HostAdded` and `NodeLost`: who may write.
 
+use protocol::event::Creation;
 use protocol::{ErrorCode, Incarnation, NodeId};
 
 use crate::apply::{Effect, Verdict};
@@ -14,7 +15,12 @@ const HOSTS_MAX: usize = 64;
 /// one that woke could become a host again, but nobody is bound to it any more.
 const LOST_MAX: usize = 1024;
 
-pub(crate) fn added(room: &mut Room, incarnation: Incarnation, node: &NodeId) -> Verdict {
+/// Whoever builds on another creation did not read this room's life: what they say of it would be of a room that only
+/// they have.
+pub(crate) fn added(room: &mut Room, incarnation: Incarnation, node: &NodeId, creation: Option<Creation>) -> Verdict {
+    if !room.is_meant(incarnation, creation) {
+        return Err(ErrorCode::WrongState);
+    }
     if room.is_host(incarnation) {
         return Err(ErrorCode::AlreadyExists);
     }
@@ -67,8 +73,55 @@ mod tests {
     fn a_host_introduces_only_itself() {
         let mut story = Story::new();
         let node = "node-9".parse().expect("a node id");
-        let outcome = story.own(HERE, None, RoomEvent::HostAdded { incarnation: STRANGER, node });
+        let outcome = story.own(HERE, None, RoomEvent::HostAdded { incarnation: STRANGER, node, creation: None });
         assert_eq!(outcome, rejected(ErrorCode::Draining));
+    }
+
+    #[test]
+    fn who_founds_a_room_that_lives_is_no_host_of_it_until_they_know_it() {
+        let mut story = Story::new();
+        story.joined(1);
+        let before = story.room.snapshot();
+        let created = RoomEvent::RoomCreated { rules: crate::RULES, limits: crate::testing::LIMITS };
+        assert_eq!(story.own(STRANGER, None, created), rejected(ErrorCode::AlreadyExists));
+        for creation in [Creation::Own, Creation::At { offset: 3, as_of: 4 }] {
+            assert_eq!(story.host_on(STRANGER, Some(creation)), rejected(ErrorCode::WrongState));
+        }
+        let joined = RoomEvent::Joined {
+            participant: protocol::ParticipantId(9),
+            session: protocol::SessionId(9),
+            name: "P".to_owned(),
+            video_codecs: Vec::new(),
+        };
+        assert_eq!(story.own(STRANGER, None, joined), rejected(ErrorCode::Draining));
+        assert_eq!(story.room.snapshot(), before);
+        let creation = story.room.creation();
+        assert_eq!(creation, Some(Creation::At { offset: 0, as_of: story.room.offset() }));
+        accepted(&story.host_on(STRANGER, creation));
+    }
+
+    #[test]
+    fn the_founder_and_who_names_the_same_creation_are_hosts() {
+        let mut story = Story::blank();
+        story.create();
+        assert_eq!(story.host_on(THERE, Some(Creation::Own)), rejected(ErrorCode::WrongState));
+        accepted(&story.host_on(HERE, Some(Creation::Own)));
+        accepted(&story.host_on(THERE, Some(Creation::At { offset: 0, as_of: 0 })));
+        // As a host that shows that it lives.
+        let again = story.host_on(THERE, Some(Creation::At { offset: 0, as_of: 3 }));
+        assert_eq!(again, rejected(ErrorCode::AlreadyExists));
+    }
+
+    #[test]
+    fn a_room_that_began_again_is_another_one() {
+        let mut story = Story::new();
+        let creation = story.room.creation();
+        let a = story.joined(1);
+        story.ask(a, 1, RoomEvent::Left {});
+        assert_eq!(story.room.creation(), None);
+        story.create();
+        assert_eq!(story.host_on(THERE, creation), rejected(ErrorCode::WrongState));
+        accepted(&story.host_on(HERE, Some(Creation::Own)));
     }
 
     #[test]

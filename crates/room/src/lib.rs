@@ -30,4 +30,10 @@ pub use change::{Accepted, Change, LeaveReason, Outcome};
 pub use state::{Participant, Producer, Room};
 
 /// The version of these rules. A room keeps the version that it was created with.
-pub const RULES: u16 = 1;
+///
+/// 2: a room knows its creation, and a host names the one that it builds on.
+pub const RULES: u16 = 2;
+/// The oldest version whose records are read, as they were meant.
+pub const RULES_OLDEST: u16 = 1;
+/// From this version on a room knows its creation.
+const RULES_CREATION: u16 = 2;

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use protocol::event::{Binding, Logged, Record, RequestKey, RoomLimits};
+use protocol::event::{Binding, Creation, Logged, Record, RequestKey, RoomLimits};
 use protocol::snapshot::{ChatMessage, DataProducerView, ParticipantView, ProducerView, RoomSnapshot};
 use protocol::{DataProducerId, ErrorCode, Incarnation, NodeId, ParticipantId, ProducerId, RoomId, SessionId, Source};
 use serde::{Deserialize, Serialize};
 
+use crate::RULES_CREATION;
 use crate::change::Change;
 use crate::requests::{EndedSessions, Window};
 
@@ -16,6 +17,9 @@ use crate::requests::{EndedSessions, Window};
 pub struct Room {
     id: RoomId,
     pub(crate) limits: Option<RoomLimits>,
+    /// `None` in rooms that older rules created.
+    #[serde(default)]
+    created: Option<Created>,
     pub(crate) seq: u64,
     pub(crate) offset: u64,
     pub(crate) time_ms: u64,
@@ -34,6 +38,13 @@ pub struct Room {
     pub(crate) chat: VecDeque<ChatMessage>,
     #[serde(default)]
     pub(crate) chat_count: u64,
+}
+
+/// The record with which a room began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Created {
+    offset: u64,
+    by: Incarnation,
 }
 
 /// A node that carries the room.
@@ -82,6 +93,7 @@ impl Room {
         Self {
             id,
             limits: None,
+            created: None,
             seq: 0,
             offset: 0,
             time_ms: 0,
@@ -105,6 +117,17 @@ impl Room {
     /// What was fixed when it was created; `None` before that and after its end.
     pub fn limits(&self) -> Option<&RoomLimits> {
         self.limits.as_ref()
+    }
+
+    /// The offset of the record that created it, by which two rooms of one name are told apart; `None` if rules before
+    /// 2 created it.
+    pub fn created(&self) -> Option<u64> {
+        self.created.map(|created| created.offset)
+    }
+
+    /// What a node that knows this room says of it.
+    pub fn creation(&self) -> Option<Creation> {
+        self.created.map(|created| Creation::At { offset: created.offset, as_of: self.offset })
     }
 
     /// How many events were accepted since it was created.
@@ -197,10 +220,21 @@ impl Room {
         self.ended.insert(session, error);
     }
 
+    /// Whether `origin` means this room. Records of older rules name no creation.
+    pub(crate) fn is_meant(&self, origin: Incarnation, creation: Option<Creation>) -> bool {
+        match creation {
+            None => true,
+            Some(Creation::Own) => self.created.is_some_and(|created| created.by == origin),
+            Some(Creation::At { offset, .. }) => self.created() == Some(offset),
+        }
+    }
+
     /// A new life. Whoever begins to read the log here has the same room as those who knew an earlier one of this name.
-    pub(crate) fn begin(&mut self, logged: &Logged, limits: RoomLimits) {
+    pub(crate) fn begin(&mut self, logged: &Logged, rules: u16, limits: RoomLimits) {
+        let created = Created { offset: logged.offset, by: logged.record.origin };
         *self = Self {
             limits: Some(limits),
+            created: (rules >= RULES_CREATION).then_some(created),
             seq: 1,
             offset: logged.offset,
             time_ms: logged.time_ms,

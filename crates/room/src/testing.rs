@@ -1,6 +1,6 @@
 //! A log by hand, for the tests of the rules.
 
-use protocol::event::{Binding, Logged, Record, RequestKey, RoomEvent, RoomLimits};
+use protocol::event::{Binding, Creation, Logged, Record, RequestKey, RoomEvent, RoomLimits};
 use protocol::snapshot::ParticipantView;
 use protocol::{ErrorCode, Incarnation, MediaKind, ParticipantId, SessionId, Source};
 
@@ -49,8 +49,12 @@ impl Story {
     }
 
     pub(crate) fn host(&mut self, incarnation: Incarnation) -> Outcome {
+        self.host_on(incarnation, self.room.creation())
+    }
+
+    pub(crate) fn host_on(&mut self, incarnation: Incarnation, creation: Option<Creation>) -> Outcome {
         let node = "node-1".parse().expect("a node id");
-        self.own(incarnation, None, RoomEvent::HostAdded { incarnation, node })
+        self.own(incarnation, None, RoomEvent::HostAdded { incarnation, node, creation })
     }
 
     /// Appends and applies a record.

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
@@ -11,16 +11,17 @@ use axum_server::Handle;
 use cluster::log::MemoryLogConfig;
 use cluster::store::{HEARTBEAT, LEASE};
 use cluster::{
-    EventLog, KafkaConfig, KafkaLog, MemoryLog, MemoryStore, NodeConfig, RedisStore, RoomService, ServiceConfig,
-    StateStore,
+    EventLog, KafkaConfig, KafkaLog, LinkConfig, Links, MemoryLog, MemoryStore, NodeConfig, RedisStore, RoomService,
+    ServiceConfig, StateStore,
 };
 use protocol::{Incarnation, NodeId};
 use sfu::dtls::Identity;
 use sfu_io::{PoolConfig, StartError, WorkerPool};
 use signaling::{SignalingConfig, SignalingMetrics};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
-use crate::conductor::{Conductor, Parts};
+use crate::conductor::{Conductor, Parts, Relaying};
 use crate::config::{AddressRange, Config};
 use crate::http::{Condition, Monitor as _};
 use crate::https::Https;
@@ -31,6 +32,8 @@ use crate::tls::{Tls, tls};
 use crate::tokens::Tokens;
 use crate::{addresses, banner, http, origins, proxies, secret, tcp};
 
+/// What messages call it, and its flag.
+const CLUSTER_SECRET: (&str, &str) = ("the cluster's secret", "cluster-secret-file");
 /// How long a client may take to send a request's head, TLS handshake apart.
 const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often the registry is asked whether the node's name is free.
@@ -79,8 +82,11 @@ impl Server {
         if config.clustered() {
             wait_for_the_name(&name, &store).await?;
         }
-        let node = ServiceConfig::new(NodeConfig::new(name, &config.limits));
-        let (rooms, changes) = RoomService::start(Incarnation(rand::random()), node, log, store).await?;
+        let life = Incarnation(rand::random());
+        let relaying = config.clustered().then(|| relaying(&config, &pool_config, &name, life)).transpose()?;
+        let link = relaying.as_ref().map(|relaying| relaying.links.local_address());
+        let node = ServiceConfig { link, ..ServiceConfig::new(NodeConfig::new(name, &config.limits)) };
+        let (rooms, changes) = RoomService::start(life, node, log, store).await?;
 
         let phase = Arc::new(PhaseCell::default());
         let metrics = Arc::new(SignalingMetrics::default());
@@ -92,6 +98,7 @@ impl Server {
             tokens,
             ice_servers,
             clustered: config.clustered(),
+            relaying,
             limits: config.limits.clone(),
             phase: Arc::clone(&phase),
             signaling: Arc::clone(&metrics),
@@ -180,8 +187,8 @@ fn store(config: &Config) -> anyhow::Result<StateStore> {
 async fn wait_for_the_name(name: &NodeId, store: &StateStore) -> anyhow::Result<()> {
     let deadline = Instant::now() + LEASE + HEARTBEAT;
     // A registry that does not answer says nothing of anybody.
-    while let Ok(entries) = store.list().await
-        && entries.iter().any(|entry| entry.node == *name)
+    while let Ok(listing) = store.list().await
+        && listing.nodes.iter().any(|entry| entry.node == *name)
     {
         anyhow::ensure!(
             Instant::now() < deadline,
@@ -192,13 +199,34 @@ async fn wait_for_the_name(name: &NodeId, store: &StateStore) -> anyhow::Result<
     Ok(())
 }
 
+/// The link to other nodes, on the address that media has first if none is given. Their media comes and goes by the
+/// workers' sockets on that address.
+fn relaying(config: &Config, media: &PoolConfig, name: &NodeId, life: Incarnation) -> anyhow::Result<Relaying> {
+    let first = media.listen.first().map(|listen| SocketAddr::new(listen.local.ip(), 0));
+    let listen = config.link_listen.or(first).context("no address for media")?;
+    let socket = media.listen.iter().position(|media| media.local.ip() == listen.ip());
+    let socket = socket.with_context(|| {
+        let addresses: Vec<_> = media.listen.iter().map(|media| media.local.ip().to_string()).collect();
+        format!(
+            "link_listen = {listen}: streams go to other nodes by the same address, but media does not listen there; it listens on {}",
+            addresses.join(", ")
+        )
+    })?;
+    let secrets = match &config.cluster_secret_file {
+        Some(path) => secret::read(path, CLUSTER_SECRET.0, CLUSTER_SECRET.1)?,
+        None => anyhow::bail!("a node of a cluster needs --cluster-secret-file"),
+    };
+    let (links, events) = Links::start(LinkConfig { node: name.clone(), life, secrets, listen })?;
+    Ok(Relaying { links, events, socket: u8::try_from(socket).context("too many addresses for media")? })
+}
+
 /// With a secret of this process alone if there is none to share: then nobody comes back after a restart.
 fn tokens(config: &Config) -> anyhow::Result<Tokens> {
     match &config.cluster_secret_file {
         None => Ok(Tokens::new([&rand::random::<[u8; 32]>()[..]])),
-        Some(path) => Ok(Tokens::new(
-            secret::read(path, "the cluster's secret", "cluster-secret-file")?.iter().map(String::as_bytes),
-        )),
+        Some(path) => {
+            Ok(Tokens::new(secret::read(path, CLUSTER_SECRET.0, CLUSTER_SECRET.1)?.iter().map(String::as_bytes)))
+        }
     }
 }
 
@@ -241,4 +269,49 @@ fn no_media(error: &StartError) -> anyhow::Error {
 fn unix_millis() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use cluster::store::{NodeEntry, NodeState};
+
+    use super::*;
+
+    fn store() -> StateStore {
+        let start = Instant::now();
+        MemoryStore::new(move || u64::try_from(start.elapsed().as_millis()).expect("a short test")).into()
+    }
+
+    fn entry(name: &str) -> NodeEntry {
+        let (node, version) = (name.parse().expect("a node id"), String::new());
+        NodeEntry {
+            node,
+            incarnation: Incarnation(1),
+            version,
+            state: NodeState::Ready,
+            participants: 0,
+            busy_permille: 0,
+            link: None,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_waits_for_the_lease_of_its_life_before_and_not_for_others() {
+        let (store, name) = (store(), "node-1".parse().expect("a node id"));
+        store.put(entry("node-2"), LEASE).await.expect("a store");
+        let start = Instant::now();
+        wait_for_the_name(&name, &store).await.expect("it is free");
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        store.put(entry("node-1"), LEASE).await.expect("a store");
+        wait_for_the_name(&name, &store).await.expect("it is free when the lease is over");
+        assert!((LEASE..=LEASE + NAME_POLL).contains(&start.elapsed()), "{:?}", start.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_name_that_another_node_has_is_refused() {
+        let (store, name) = (store(), "node-1".parse().expect("a node id"));
+        store.put(entry("node-1"), LEASE * 10).await.expect("a store");
+        let error = wait_for_the_name(&name, &store).await.expect_err("it goes on");
+        assert!(error.to_string().contains("node-1 runs already"), "{error}");
+    }
 }

@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
-use aws_lc_rs::{hkdf, hmac};
+use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use cluster::secret::derive;
 use protocol::{ParticipantId, RoomId, SessionId};
 
 /// How long a place token admits.
@@ -70,13 +71,7 @@ enum Kind {
 impl Tokens {
     /// Tokens of the holders of `secrets`, of which there is at least one: the first signs, all verify.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let key = |secret| {
-            let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, b"").extract(secret);
-            let mut key = [0; 32];
-            // Fails for keys of more than 8 KiB only.
-            let _ = extracted.expand(&[KEY_LABEL], hkdf::HKDF_SHA256).and_then(|okm| okm.fill(&mut key));
-            hmac::Key::new(hmac::HMAC_SHA256, &key)
-        };
+        let key = |secret| hmac::Key::new(hmac::HMAC_SHA256, &derive(secret, KEY_LABEL));
         let keys: Vec<_> = secrets.into_iter().map(key).collect();
         assert!(!keys.is_empty(), "tokens need a secret");
         Self { keys }

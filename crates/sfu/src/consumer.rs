@@ -70,6 +70,13 @@ pub(crate) struct ConsumerFormat {
     pub(crate) extensions: u16,
 }
 
+impl ConsumerFormat {
+    /// The SSRCs of media and retransmissions; 0: it has none.
+    pub(crate) fn ssrcs(&self) -> (u32, u32) {
+        (self.ssrc, self.rtx.map_or(0, |(ssrc, _)| ssrc))
+    }
+}
+
 /// One of the streams of the consumer's producer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Source {
@@ -135,6 +142,8 @@ pub(crate) struct Consumer {
     pub(crate) source: Option<Source>,
     /// The stream that it goes over to as soon as that has a keyframe.
     pub(crate) next_source: Option<Source>,
+    /// It is another worker's and carries this layer, whatever becomes of the others.
+    pub(crate) only_layer: Option<u8>,
     /// The highest layer that the client wants.
     pub(crate) preferred_layer: u8,
     /// The highest layer that the path carries.
@@ -192,6 +201,7 @@ impl Consumer {
             producer,
             source: None,
             next_source: None,
+            only_layer: None,
             preferred_layer: u8::MAX,
             allowed_layer: u8::MAX,
             header: HeaderWriter::new(&format),

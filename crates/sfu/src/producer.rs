@@ -8,11 +8,13 @@ use crate::consumer_list::ConsumerList;
 use crate::keys::{StreamKey, TransportKey};
 use crate::ortc::ProducerMapping;
 use crate::speaker::SpeechActivity;
+use crate::worker::RouterId;
 
 /// One source of one participant on a router.
 #[derive(Debug)]
 pub(crate) struct Producer {
     pub(crate) id: ProducerId,
+    pub(crate) router: RouterId,
     pub(crate) kind: MediaKind,
     /// The transport that feeds it now; `None` after that one closed, until it is produced again.
     pub(crate) transport: Option<TransportKey>,
@@ -32,4 +34,6 @@ pub(crate) struct Producer {
     pub(crate) layer_kept: u8,
     /// Since when nobody wants it.
     pub(crate) unwanted_since: Option<Instant>,
+    /// Where another worker feeds it: how many of its layers, from the lowest up, that one was asked for.
+    pub(crate) layers_piped: Option<u8>,
 }

@@ -28,6 +28,8 @@ pub(crate) struct Stream {
     pub(crate) transport: TransportKey,
     pub(crate) kind: MediaKind,
     codec: Codec,
+    /// Another worker sends it, whose clock the capture times of its publisher are not.
+    pub(crate) piped: bool,
     /// Known from the start, or from the first packet with the encoding's rid.
     pub(crate) ssrc: Option<u32>,
     pub(crate) rid: Option<String>,
@@ -99,6 +101,7 @@ impl Stream {
             transport,
             kind,
             codec,
+            piped: false,
             ssrc: None,
             rid: None,
             ring: ring(kind),
@@ -160,7 +163,7 @@ impl Stream {
 
         let estimate = self.media_clock.capture(now_us, header.timestamp, sender);
         let capture_us = match (captured, sender.offset()) {
-            (Some(captured), Some(offset)) => captured.capture.to_unix().as_micros() as i64 + offset,
+            (Some(captured), Some(offset)) if !self.piped => captured.capture.to_unix().as_micros() as i64 + offset,
             _ => estimate,
         };
         let info = PacketInfo {

@@ -1,15 +1,18 @@
-//! A WebRTC transport: one client's ICE, DTLS and SRTP, and what it publishes and receives.
+//! A transport: a client's way to the worker, by ICE, DTLS and SRTP, or another worker's, and what goes over it.
 
 use std::time::{Duration, Instant};
 
 use protocol::TransportId;
+use rand::Rng;
+use rand_chacha::ChaCha12Rng;
 use rustc_hash::FxHashMap;
 
+use crate::bandwidth::PROBATOR_SSRC;
 use crate::burst::Egress;
 use crate::clock::SenderClock;
 use crate::consumer_list::ConsumerList;
 use crate::dtls::DtlsServer;
-use crate::ice::IceLite;
+use crate::ice::{IceLite, Pair};
 use crate::keys::{ConsumerKey, ProducerKey, StreamKey};
 use crate::srtp::OpenKeys;
 use crate::twcc::Arrivals;
@@ -18,6 +21,9 @@ use crate::worker::{RouterId, TransportData};
 /// What is taken for the round trip of a transport until something told.
 const ROUND_TRIP_GUESS: Duration = Duration::from_millis(100);
 
+/// From one consumer's SSRC to the next. It is odd, so every number comes up before one comes again.
+const SSRC_STEP: u32 = 0x9E37_79B9;
+
 /// What an SSRC from the client carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Incoming {
@@ -25,13 +31,26 @@ pub(crate) struct Incoming {
     pub(crate) is_rtx: bool,
 }
 
-/// The server's end of one client's transport.
+/// How a client proves where it is, and comes to the keys.
+pub(crate) struct Client {
+    pub(crate) ice: IceLite,
+    pub(crate) dtls: DtlsServer,
+}
+
+/// Who is at the other end.
+pub(crate) enum Peer {
+    // Boxed, as it is large and no packet of media looks at it.
+    Client(Box<Client>),
+    /// Another worker. Path and keys were agreed elsewhere.
+    Pipe(Pair),
+}
+
+/// The server's end of one transport.
 pub(crate) struct Transport {
     pub(crate) id: TransportId,
-    pub(crate) router: RouterId,
-    // Boxed, as they are large and no packet of media looks at them.
-    pub(crate) ice: Box<IceLite>,
-    pub(crate) dtls: Box<DtlsServer>,
+    /// A client is on one router; a pipe carries streams of all.
+    pub(crate) router: Option<RouterId>,
+    pub(crate) peer: Peer,
     /// Both are there once DTLS is through.
     pub(crate) open: Option<OpenKeys>,
     pub(crate) egress: Option<Egress>,
@@ -69,6 +88,83 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
+    /// One over which nothing went yet.
+    pub(crate) fn new(
+        now: Instant,
+        id: TransportId,
+        router: Option<RouterId>,
+        peer: Peer,
+        rng: &mut ChaCha12Rng,
+    ) -> Self {
+        Self {
+            id,
+            router,
+            peer,
+            open: None,
+            egress: None,
+            incoming: FxHashMap::default(),
+            producers: Vec::new(),
+            consumers: ConsumerList::default(),
+            consumer_ssrcs: FxHashMap::default(),
+            tell_from: None,
+            sender_clock: SenderClock::default(),
+            arrivals: None,
+            arrivals_ssrc: 0,
+            packets_received: 0,
+            bytes_received: 0,
+            handshake_began: None,
+            round_trip: None,
+            rtcp_ssrc: rng.random_range(1..u32::MAX),
+            reports_at: now,
+            timer: None,
+            next_mid: 0,
+            next_ssrc: rng.random(),
+            data: None,
+        }
+    }
+
+    pub(crate) fn client(&self) -> Option<&Client> {
+        match &self.peer {
+            Peer::Client(client) => Some(client),
+            Peer::Pipe(_) => None,
+        }
+    }
+
+    pub(crate) fn client_mut(&mut self) -> Option<&mut Client> {
+        match &mut self.peer {
+            Peer::Client(client) => Some(client),
+            Peer::Pipe(_) => None,
+        }
+    }
+
+    /// Where to send.
+    pub(crate) fn path(&self) -> Option<Pair> {
+        match &self.peer {
+            Peer::Client(client) => client.ice.selected(),
+            Peer::Pipe(pair) => Some(*pair),
+        }
+    }
+
+    /// All the paths that its packets may come by.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = Pair> {
+        let fixed = match &self.peer {
+            Peer::Pipe(pair) => Some(*pair),
+            Peer::Client(_) => None,
+        };
+        self.client().into_iter().flat_map(|client| client.ice.pairs()).chain(fixed)
+    }
+
+    /// An SSRC that no consumer of it had before.
+    pub(crate) fn fresh_ssrc(&mut self) -> u32 {
+        loop {
+            let ssrc = self.next_ssrc;
+            self.next_ssrc = ssrc.wrapping_add(SSRC_STEP);
+            if ssrc != 0 && ssrc != PROBATOR_SSRC {
+                return ssrc;
+            }
+        }
+    }
+
     /// A packet from the client came, of so many bytes.
     pub(crate) fn on_received(&mut self, bytes: usize) {
         self.packets_received += 1;

@@ -2,7 +2,7 @@
 //!
 //! `control` holds the calls that make and change things, `ingress` takes datagrams in, `feedback` acts on
 //! RTCP, `data` carries data channels, `layers` chooses what each consumer gets, `sharing` how much of its path,
-//! `paths` where its packets go, `gather` lets frames become complete under load, `fan_out` holds what waits to be
+//! `paths` where its packets go, `pipes` other workers, `gather` lets frames become complete under load, `fan_out` holds what waits to be
 //! sent, `egress` writes what is due, `reports` does what time brings, `speakers` tells who speaks, `stats` how everything is doing.
 
 mod control;
@@ -14,6 +14,7 @@ mod gather;
 mod ingress;
 mod layers;
 mod paths;
+mod pipes;
 mod reports;
 mod sharing;
 mod speakers;
@@ -35,6 +36,8 @@ pub(crate) use data::TransportData;
 pub use data::{ConsumeDataError, DataConsumption, ProduceDataError};
 
 pub use stats::{ESTIMATE_KBPS, ROUND_TRIP_MS, Survey};
+
+pub use pipes::OpenPipeError;
 
 pub use control::{ConnectError, ConsumeError, CreateTransportError, NotFound, ProduceError, RouterError};
 
@@ -129,6 +132,17 @@ pub enum Event {
         producer: ProducerId,
         /// The highest layer that is wanted, 0 the lowest.
         layer: u8,
+    },
+    /// So many layers of a producer that another worker feeds are wanted here, the lowest first; 0: nobody does.
+    PipeLayers {
+        /// The pipe that feeds it.
+        pipe: TransportId,
+        /// Which router it is on.
+        router: RouterId,
+        /// Which.
+        producer: ProducerId,
+        /// How many.
+        layers: u8,
     },
     /// A data producer ended because its client closed the channel, or its transport or association ended.
     DataProducerClosed {

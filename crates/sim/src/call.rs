@@ -18,6 +18,8 @@ use crate::network::{Datagram, Link, Network, Path};
 
 /// The server's address.
 pub const SERVER: ([u8; 4], u16) = ([10, 0, 0, 1], 40_000);
+/// The address of a second server's worker, for calls that reach over two.
+pub const NEIGHBOUR: ([u8; 4], u16) = ([10, 0, 0, 2], 40_000);
 /// The router that everybody is on.
 pub const ROUTER: RouterId = RouterId(1);
 /// What happens within one of these happens at once.
@@ -70,7 +72,7 @@ pub struct Person {
     /// The streams of the channels that they receive.
     channels: Vec<(DataProducerId, u16)>,
     /// How often the page was loaded.
-    lives: u32,
+    pub lives: u32,
 }
 
 /// What the server still has of somebody who went without a word.
@@ -131,6 +133,8 @@ pub struct Call {
     pub people: Slab<Person>,
     /// What the server said, and when.
     pub events: Vec<(Duration, Event)>,
+    /// What the server sent to other servers.
+    pub abroad: Vec<Datagram>,
     /// Meddles with datagrams, if a test wants that.
     pub meddler: Option<Meddler>,
     /// How datagrams get into the worker; a test may measure around it.
@@ -138,6 +142,7 @@ pub struct Call {
     /// How batches come out of it.
     pub poll_transmit: PollTransmit,
     meter: Meter,
+    address: SocketAddr,
     start: Instant,
     now: Instant,
     network: Network,
@@ -158,11 +163,21 @@ impl Call {
 
     /// The same, measured.
     pub fn metered(seed: u64, meter: Meter) -> Self {
-        let start = Instant::now();
+        Self::at(seed, meter, SERVER.into(), Instant::now())
+    }
+
+    /// The same at the second server, from the same moment on.
+    pub fn next_door(seed: u64, first: &Self) -> Self {
+        let mut call = Self::at(seed, |_| {}, NEIGHBOUR.into(), first.start);
+        call.next_participant = 1_000;
+        call
+    }
+
+    fn at(seed: u64, meter: Meter, address: SocketAddr, start: Instant) -> Self {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_be_bytes());
         let config = WorkerConfig {
-            listen: vec![ListenAddr { local: SERVER.into(), announced: Vec::new() }],
+            listen: vec![ListenAddr { local: address, announced: Vec::new() }],
             identity: IDENTITY.clone(),
             seed: bytes,
             unix_time: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
@@ -177,10 +192,12 @@ impl Call {
             peers: Slab::new(),
             people: Slab::new(),
             events: Vec::new(),
+            abroad: Vec::new(),
             meddler: None,
             handle_datagram: Box::new(|worker, now, from, bytes| worker.handle_datagram(now, 0, from, bytes)),
             poll_transmit: Box::new(Worker::poll_transmit),
             meter,
+            address,
             start,
             now: start,
             network: Network::default(),
@@ -475,11 +492,11 @@ impl Call {
 
     fn turn(&mut self) {
         while let Some(mut datagram) = self.network.poll(self.now) {
-            if datagram.destination == SERVER.into() {
+            if datagram.destination == self.address {
                 let handle = &mut self.handle_datagram;
                 metered(self.meter, || handle(&mut self.worker, self.now, datagram.source, &mut datagram.bytes));
             } else if let Some(&peer) = self.routes.get(&datagram.destination) {
-                self.peers[peer].client.handle_datagram(self.now, SERVER.into(), &datagram.bytes);
+                self.peers[peer].client.handle_datagram(self.now, self.address, &datagram.bytes);
             }
         }
         if self.worker.poll_timeout().is_some_and(|at| at <= self.now) {
@@ -492,7 +509,7 @@ impl Call {
             }
             while let Some(datagram) = self.peers[peer].client.poll_transmit() {
                 let source = self.peers[peer].address;
-                self.send(peer, Way::Up, Datagram { source, destination: SERVER.into(), bytes: datagram.bytes });
+                self.send(peer, Way::Up, Datagram { source, destination: self.address, bytes: datagram.bytes });
             }
         }
         self.flush_worker();
@@ -511,12 +528,19 @@ impl Call {
             }
             for message in batch.messages() {
                 assert!(message.segments() <= sfu::transmit::SEGMENTS_MAX);
-                let Some(&peer) = self.routes.get(&message.remote) else { continue };
+                let peer = self.routes.get(&message.remote).copied();
+                let is_server = [SERVER.into(), NEIGHBOUR.into()].contains(&message.remote);
+                if peer.is_none() && !is_server {
+                    continue;
+                }
                 for bytes in batch.bytes(message).chunks(message.segment_bytes) {
                     assert!(bytes.len() <= sfu::transmit::DATAGRAM_BYTES_MAX, "{} bytes", bytes.len());
                     let datagram =
-                        Datagram { source: SERVER.into(), destination: message.remote, bytes: bytes.to_vec() };
-                    self.send(peer, Way::Down, datagram);
+                        Datagram { source: self.address, destination: message.remote, bytes: bytes.to_vec() };
+                    match peer {
+                        Some(peer) => self.send(peer, Way::Down, datagram),
+                        None => self.abroad.push(datagram),
+                    }
                 }
             }
             batch.clear();

@@ -14,7 +14,7 @@ use protocol::snapshot::RoomSnapshot;
 use protocol::{ErrorCode, Incarnation, ParticipantId, ProducerId, RoomId, SessionId, Source};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use room::Change;
+use room::{Change, LeaveReason};
 
 const SEEDS: u64 = 300;
 const NODES: usize = 3;
@@ -29,11 +29,7 @@ fn nodes_agree_and_nobody_is_lost_or_left_behind() {
     let (mut joined, mut stayed, mut started_anew, mut knew_the_room, mut fences) = (0, 0, 0, 0, 0);
     sim::seeds::run(0..SEEDS, |seed| {
         let mut world = World::new(seed);
-        for _ in 0..STEPS {
-            world.people_act();
-            world.step();
-        }
-        world.everybody_goes();
+        world.run();
         joined += world.joined;
         stayed += world.stayed;
         started_anew += world.started_anew;
@@ -47,11 +43,28 @@ fn nodes_agree_and_nobody_is_lost_or_left_behind() {
     assert!(knew_the_room > 0 && fences > 0, "nodes find the room again, and are fenced");
 }
 
+#[test]
+fn nodes_that_do_not_know_a_running_room_neither_split_it_nor_lose_it() {
+    let (mut stayed, mut told, mut knew_the_room) = (0, 0, 0);
+    sim::seeds::run(0..SEEDS, |seed| {
+        let mut world = World::new(seed);
+        world.clocks_are_wrong = true;
+        world.run();
+        stayed += world.stayed;
+        told += world.told;
+        knew_the_room += world.knew_the_room;
+    });
+    println!("{stayed} stayed, {told} were told that there is another room, {knew_the_room} starts in the middle");
+    assert!(stayed > 0 && told > 0, "people stay, and nodes found rooms that live: {stayed}, {told}");
+}
+
 struct World {
     rng: ChaCha8Rng,
     start: Instant,
     now: Instant,
     faults: bool,
+    /// Nodes begin to read too late at times, and know nothing of what is going on.
+    clocks_are_wrong: bool,
     /// Nothing reaches the log before then.
     outage_until: Instant,
     nodes: Vec<Site>,
@@ -60,8 +73,8 @@ struct World {
     asked: BTreeMap<Ticket, Asked>,
     next_ticket: u64,
     next_session: u64,
-    /// The room as the first node that read so far had it.
-    history: BTreeMap<u64, Option<RoomSnapshot>>,
+    /// The room as the first node that read so far had it, by where it began.
+    history: BTreeMap<u64, BTreeMap<Option<u64>, Option<RoomSnapshot>>>,
     joined: u64,
     stayed: u64,
     /// Lives of nodes so far.
@@ -71,6 +84,8 @@ struct World {
     knew_the_room: u64,
     /// Lives that ended because others held them for dead.
     fences: u64,
+    /// How often a node was told that others have another room.
+    told: u64,
 }
 
 fn room() -> RoomId {
@@ -156,6 +171,7 @@ impl World {
             start,
             now: start,
             faults: true,
+            clocks_are_wrong: false,
             outage_until: start,
             nodes: (0..NODES).map(site).collect(),
             log: Vec::new(),
@@ -170,7 +186,16 @@ impl World {
             started_anew: 0,
             knew_the_room: 0,
             fences: 0,
+            told: 0,
         }
+    }
+
+    fn run(&mut self) {
+        for _ in 0..STEPS {
+            self.people_act();
+            self.step();
+        }
+        self.everybody_goes();
     }
 
     fn people_act(&mut self) {
@@ -363,7 +388,11 @@ impl World {
         let started = &mut self.nodes[site];
         started.node = Node::new(Incarnation(self.lives), config);
         started.crashed = false;
-        started.began = self.log.iter().take_while(|entry| entry.time_ms < since_ms).count();
+        started.began = if self.clocks_are_wrong && self.rng.random() {
+            self.log.len()
+        } else {
+            self.log.iter().take_while(|entry| entry.time_ms < since_ms).count()
+        };
         started.read = started.began;
         started.catches_up_at = Some(self.log.len());
         started.next_heartbeat = self.now;
@@ -391,12 +420,14 @@ impl World {
             version: String::new(),
             state: NodeState::Ready,
             participants: 0,
+            busy_permille: 0,
+            link: None,
         };
         let mut entries: Vec<NodeEntry> = Vec::new();
         for (index, other) in self.nodes.iter().enumerate().filter(|(_, other)| alive(other)) {
             entries.push(NodeEntry { node: config(index).node, ..entry(other) });
         }
-        self.nodes[site].node.handle(self.now, Input::Registry(answers.then_some(entries)));
+        self.nodes[site].node.handle(self.now, Input::Registry(answers.then(|| entries.into())));
         self.drain(site);
     }
 
@@ -429,8 +460,11 @@ impl World {
             let snapshot = self.nodes[site].node.snapshot(&room);
             // Who reads the past does not know yet of every room that it is there.
             if snapshot.is_some() || self.nodes[site].catches_up_at.is_none() {
-                let first = self.history.entry(offset).or_insert_with(|| snapshot.clone());
+                let created = self.nodes[site].node.room(&room).and_then(room::Room::created);
+                let rooms = self.history.entry(offset).or_default();
+                let first = rooms.entry(created).or_insert_with(|| snapshot.clone());
                 assert_eq!(*first, snapshot, "nodes agree on what offset {offset} led to");
+                assert!(self.clocks_are_wrong || rooms.len() == 1, "and on which room it is");
             }
             self.drain(site);
             if self.nodes[site].crashed {
@@ -463,7 +497,8 @@ impl World {
                 Output::Resolve { ticket, result } => self.resolved(site, ticket, result),
                 Output::Changed(applied) => self.changed(site, &applied.change),
                 Output::SetAside { .. } => panic!("every record can be read"),
-                Output::Diverged { .. } | Output::TooLarge { .. } => panic!("{output:?}"),
+                Output::Ignorant { .. } if self.clocks_are_wrong => self.told += 1,
+                Output::Diverged { .. } | Output::Ignorant { .. } | Output::TooLarge { .. } => panic!("{output:?}"),
                 Output::Fenced => return self.fenced(site),
             }
         }
@@ -471,6 +506,14 @@ impl World {
 
     /// A server closes the sockets of bindings that are over.
     fn changed(&mut self, here: usize, change: &Change) {
+        if let Change::Left { participant, reason: LeaveReason::GraceExpired } = change {
+            for person in self.people.iter_mut().filter(|person| person.id == *participant) {
+                if matches!(person.place, Place::Inside { site, .. } if site == here) {
+                    assert!(self.clocks_are_wrong, "nobody with a socket is put out");
+                    person.place = Place::Outside;
+                }
+            }
+        }
         let (Change::Returned { binding: newer } | Change::Held { binding: newer }) = change else { return };
         for person in &mut self.people {
             if let Place::Inside { site, binding } = person.place
@@ -553,7 +596,7 @@ impl World {
                 _ => self.people[person].place = Place::Outside,
             }
         }
-        self.pass(Duration::from_secs(60));
+        self.pass(Duration::from_secs(if self.clocks_are_wrong { 90 } else { 60 }));
         assert_eq!(self.asked.keys().collect::<Vec<_>>(), Vec::<&Ticket>::new(), "every ticket was resolved");
         for Site { node, .. } in &self.nodes {
             let left = (node.rooms(), node.participants(), node.pending(), node.poll_timeout());

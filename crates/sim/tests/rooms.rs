@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::event::{Binding, Logged, Record, RequestKey, RoomEvent, RoomLimits};
+use protocol::event::{Binding, Creation, Logged, Record, RequestKey, RoomEvent, RoomLimits};
 use protocol::snapshot::{ParticipantView, RoomSnapshot};
 use protocol::{ErrorCode, Incarnation, MediaKind, ParticipantId, SessionId, Source};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use room::{Accepted, Change, Outcome, RULES, Room, apply};
+use room::{Accepted, Change, Outcome, RULES, RULES_OLDEST, Room, apply};
 
 const SEEDS: u64 = 2000;
 const RECORDS: usize = 250;
@@ -121,7 +121,11 @@ impl World {
         };
         let event = self.event(origin, participant);
         let key = self.key(origin, participant, &event);
-        let rules = if self.rng.random_ratio(1, 100) { RULES + 1 } else { RULES };
+        let rules = match self.rng.random_range(0..100) {
+            0 => RULES + 1,
+            1..5 => RULES_OLDEST,
+            _ => RULES,
+        };
         Record { rules, origin, key, binding, event }
     }
 
@@ -183,7 +187,13 @@ impl World {
         }
         if !self.room.is_host(origin) && self.rng.random_ratio(3, 4) {
             let node = "node-1".parse().expect("a node id");
-            return RoomEvent::HostAdded { incarnation: origin, node };
+            let creation = match self.rng.random_range(0..10) {
+                0 => None,
+                1 => Some(Creation::Own),
+                2 => Some(Creation::At { offset: self.rng.random_range(0..self.offset + 2), as_of: self.offset }),
+                _ => self.room.creation(),
+            };
+            return RoomEvent::HostAdded { incarnation: origin, node, creation };
         }
         let names = ["A", "B", "long name"];
         let name = names[self.rng.random_range(0..names.len())].to_owned();

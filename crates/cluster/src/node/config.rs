@@ -13,6 +13,8 @@ pub struct NodeConfig {
     pub node: NodeId,
     /// What rooms that it creates allow.
     pub room_limits: RoomLimits,
+    /// People of one room before those who come next are sent to another node.
+    pub room_mark: usize,
     /// Rooms; a join that needs one more gets `server_full`.
     pub rooms_max: usize,
     /// Proposals whose record is not back yet; one more gets `log_unavailable`.
@@ -29,6 +31,7 @@ impl NodeConfig {
         Self {
             node,
             room_limits: RoomLimits::from(limits),
+            room_mark: limits.participants_per_room_and_node,
             rooms_max: limits.rooms_per_node_max,
             pending_max: 10_000,
             answer_timeout: Duration::from_secs(5),

@@ -53,8 +53,7 @@ impl Node {
     /// Watches everybody, as a new host.
     pub(super) fn follow_all(&mut self, now: Instant, room: &RoomId) {
         let Some(hosted) = self.rooms.get(room) else { return };
-        let ids: Vec<ParticipantId> = hosted.room.participants().map(Participant::id).collect();
-        for id in ids {
+        for id in people_of(&hosted.room) {
             self.watch(now, room, id);
         }
     }
@@ -108,6 +107,10 @@ impl Node {
     fn participant(&self, room: &RoomId, id: ParticipantId) -> Option<&Participant> {
         self.rooms.get(room).filter(|hosted| hosted.room.is_host(self.incarnation))?.room.participant(id)
     }
+}
+
+pub(super) fn people_of(room: &room::Room) -> Vec<ParticipantId> {
+    room.participants().map(Participant::id).collect()
 }
 
 /// Whether a binding that lost its socket still speaks for a participant who is not held.

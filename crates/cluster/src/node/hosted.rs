@@ -16,6 +16,8 @@ pub(super) struct Hosted {
     pub(super) next_offset: u64,
     /// A newer node's event was set aside: others know more of the room, and this node writes nothing down.
     pub(super) lacks_events: bool,
+    /// Somebody who does not know this room founded another of its name, and has not been told yet.
+    pub(super) is_contested: bool,
     /// `RoomCreated` and `HostAdded` are on their way.
     pub(super) announced: bool,
     pub(super) pending: BTreeMap<RequestKey, Pending>,
@@ -47,6 +49,7 @@ impl Hosted {
             room: Room::new(id),
             next_offset: 0,
             lacks_events: false,
+            is_contested: false,
             announced: false,
             pending: BTreeMap::new(),
             broken: BTreeMap::new(),

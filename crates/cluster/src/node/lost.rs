@@ -3,18 +3,24 @@
 //! Anybody may say so of anybody; the reducer takes the first, for good. A host that lives on all the same, because it
 //! was frozen or cut off, reads it, sends its people away and starts anew.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use protocol::event::RoomEvent;
 use protocol::{Incarnation, RoomId};
 
 use super::{Node, Output};
-use crate::store::NodeEntry;
+use crate::store::{LEASE, Listing};
+
+/// When anybody who knows a room does for it what another one should have done.
+const OVERDUE: Duration = LEASE.saturating_mul(3);
 
 impl Node {
     /// Looks once a heartbeat who is gone. What was appended and did not come back is appended again then.
-    pub(super) fn registry(&mut self, now: Instant, answer: Option<Vec<NodeEntry>>) {
+    pub(super) fn registry(&mut self, now: Instant, answer: Option<Listing>) {
         let is_unheard = answer.is_none();
+        if !is_unheard {
+            self.placed.clear();
+        }
         self.membership.registry(now, answer);
         self.forget_unknown(now);
         if !self.caught_up || self.draining {
@@ -27,11 +33,14 @@ impl Node {
         for (id, hosted) in &self.rooms {
             let mut alive = 0;
             let mut gone = Vec::new();
+            // Where the one whose turn it is does nothing: it may not know the room.
+            let mut is_overdue = false;
             for (life, node) in hosted.room.hosts() {
                 let mine = life == self.incarnation;
                 // An earlier life of this very node cannot be alive beside it.
                 if !mine && (*node == self.config.node || self.membership.is_gone(now, life)) {
                     gone.push(life);
+                    is_overdue |= self.membership.unseen(now, life) >= OVERDUE;
                 } else {
                     alive += 1;
                 }
@@ -41,7 +50,10 @@ impl Node {
                 // Its creator died over it. Whoever hosts it ends it.
                 abandoned.push(id.clone());
             }
-            if !gone.is_empty() && (hosted.room.is_host(self.incarnation) || (alive == 0 && self.is_first_for(id))) {
+            if !gone.is_empty()
+                && (hosted.room.is_host(self.incarnation)
+                    || (alive == 0 && (is_overdue || hosted.is_contested || self.is_first_for(id))))
+            {
                 lost.extend(gone.into_iter().map(|life| (id.clone(), life)));
             }
         }
@@ -62,9 +74,9 @@ impl Node {
     /// changes nothing.
     fn show_life(&mut self) {
         let hosted = self.rooms.iter().find(|(_, hosted)| hosted.room.is_host(self.incarnation));
-        if let Some(room) = hosted.map(|(id, _)| id.clone()) {
+        if let Some((room, creation)) = hosted.map(|(id, hosted)| (id.clone(), hosted.room.creation())) {
             let (incarnation, node) = (self.incarnation, self.config.node.clone());
-            self.append_own(&room, None, RoomEvent::HostAdded { incarnation, node });
+            self.append_own(&room, None, RoomEvent::HostAdded { incarnation, node, creation });
         }
     }
 

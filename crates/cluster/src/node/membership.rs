@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use protocol::Incarnation;
 
-use crate::store::{LEASE, NodeEntry, NodeState};
+use crate::store::{LEASE, Listing, NodeEntry, NodeState};
 
 /// Lives that are remembered beyond those in the registry: of hosts of rooms that died. Over it those that were not
 /// seen for longest are forgotten, and noticed anew.
@@ -28,8 +28,8 @@ pub(super) struct Membership {
 
 impl Membership {
     /// Takes an answer of the registry, or that there was none.
-    pub(super) fn registry(&mut self, now: Instant, answer: Option<Vec<NodeEntry>>) {
-        let Some(entries) = answer else {
+    pub(super) fn registry(&mut self, now: Instant, answer: Option<Listing>) {
+        let Some(Listing { nodes, unreadable }) = answer else {
             self.answering = None;
             return;
         };
@@ -38,10 +38,10 @@ impl Membership {
             _ => now,
         };
         self.answering = Some((since, now));
-        for entry in &entries {
-            self.seen.insert(entry.incarnation, now);
+        for life in nodes.iter().map(|entry| entry.incarnation).chain(unreadable) {
+            self.seen.insert(life, now);
         }
-        self.entries = entries;
+        self.entries = nodes;
         if self.seen.len() > SEEN_MAX {
             let mut times: Vec<Instant> = self.seen.values().copied().collect();
             times.sort_unstable();
@@ -59,9 +59,13 @@ impl Membership {
 
     /// Whether a life of a node is over, as far as anybody can know.
     pub(super) fn is_gone(&mut self, now: Instant, incarnation: Incarnation) -> bool {
+        self.unseen(now, incarnation) >= LEASE
+    }
+
+    /// For how long a life of a node was looked for in vain.
+    pub(super) fn unseen(&mut self, now: Instant, incarnation: Incarnation) -> Duration {
         let seen = *self.seen.entry(incarnation).or_insert(now);
-        let Some((since, _)) = self.answering else { return false };
-        now.saturating_duration_since(since.max(seen)) >= LEASE
+        self.answering.map_or(Duration::ZERO, |(since, _)| now.saturating_duration_since(since.max(seen)))
     }
 
     /// Whether a life of a node that the registry does not list may be there all the same: it was seen less than a
@@ -72,9 +76,14 @@ impl Membership {
         !listed && seen.is_none_or(|seen| now.saturating_duration_since(*seen) < LEASE)
     }
 
-    /// The nodes that may be chosen for people. Without the registry, those of its last answer.
-    pub(super) fn ready(&self) -> impl Iterator<Item = &NodeEntry> {
-        self.entries.iter().filter(|entry| entry.state == NodeState::Ready)
+    /// What a life of a node said of itself last.
+    pub(super) fn entry(&self, life: Incarnation) -> Option<&NodeEntry> {
+        self.entries.iter().find(|entry| entry.incarnation == life)
+    }
+
+    /// The nodes that say `state`. Without the registry, those of its last answer.
+    pub(super) fn in_state(&self, state: NodeState) -> impl Iterator<Item = &NodeEntry> {
+        self.entries.iter().filter(move |entry| entry.state == state)
     }
 }
 
@@ -87,7 +96,7 @@ mod tests {
     const OTHER: Incarnation = Incarnation(7);
 
     fn answered(membership: &mut Membership, now: Instant, lives: &[u128]) {
-        membership.registry(now, Some(lives.iter().map(|life| entry(*life)).collect()));
+        membership.registry(now, Some(lives.iter().map(|life| entry(*life)).collect::<Vec<_>>().into()));
     }
 
     #[test]
@@ -99,6 +108,18 @@ mod tests {
             answered(&mut membership, now, &[]);
             assert_eq!(membership.is_gone(now, OTHER), beat == 3, "{beat}");
         }
+    }
+
+    #[test]
+    fn a_node_whose_entry_cannot_be_read_is_there_all_the_same() {
+        let (mut membership, start) = (Membership::default(), Instant::now());
+        answered(&mut membership, start, &[7]);
+        for beat in 1..=9 {
+            let now = start + HEARTBEAT * beat;
+            membership.registry(now, Some(Listing { nodes: Vec::new(), unreadable: vec![OTHER] }));
+            assert!(!membership.is_gone(now, OTHER));
+        }
+        assert_eq!(membership.in_state(NodeState::Ready).count(), 0, "nothing is known of it but that");
     }
 
     #[test]
@@ -155,6 +176,7 @@ mod tests {
         }
         answered(&mut membership, start + Duration::from_secs(4), &[1]);
         assert!(membership.seen.len() <= SEEN_MAX + 1, "{}", membership.seen.len());
-        assert_eq!(membership.ready().map(|entry| entry.incarnation).collect::<Vec<_>>(), [Incarnation(1)]);
+        let ready = membership.in_state(NodeState::Ready).map(|entry| entry.incarnation);
+        assert_eq!(ready.collect::<Vec<_>>(), [Incarnation(1)]);
     }
 }

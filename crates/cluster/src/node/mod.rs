@@ -9,6 +9,7 @@
 
 mod config;
 mod duties;
+mod founding;
 mod hosted;
 mod lost;
 mod membership;
@@ -26,11 +27,11 @@ use std::time::Instant;
 
 use protocol::event::{Record, RequestKey, RoomEvent};
 use protocol::snapshot::RoomSnapshot;
-use protocol::{ErrorCode, Incarnation, ParticipantId, RoomId, SessionId};
+use protocol::{ErrorCode, Incarnation, ParticipantId, ProducerId, RoomId, SessionId};
 use room::Change;
 
 use crate::log::Entry;
-use crate::store::NodeEntry;
+use crate::store::Listing;
 use hosted::Hosted;
 use membership::Membership;
 use snapshots::Kept;
@@ -58,7 +59,7 @@ pub enum Input {
     /// Everything was read that was on the log when it was opened. Before that no proposal is taken.
     CaughtUp,
     /// The registry's answer, each heartbeat; `None` if it does not answer.
-    Registry(Option<Vec<NodeEntry>>),
+    Registry(Option<Listing>),
     /// The log did not take an [`Output::Append`].
     AppendRefused {
         /// Its room.
@@ -104,6 +105,14 @@ pub enum Output {
         /// Where the snapshot stands.
         offset: u64,
     },
+    /// A room that this node founded, or knows from its founder, is not the one that others have been holding under
+    /// this name since before: it is given up. An operator should know: this node did not read what it should have.
+    Ignorant {
+        /// Which room.
+        room: RoomId,
+        /// Where it was told so.
+        offset: u64,
+    },
     /// A room is too large to be written down; a node that starts later will not know it.
     TooLarge {
         /// Which room.
@@ -134,8 +143,17 @@ pub struct Seat {
     pub generation: u32,
     /// Whether they have no socket, as far as is known, so that the newest token may never have reached them.
     pub welcome_may_be_lost: bool,
-    /// Whether the room's other people are on another node that lives, so that they would be alone here.
-    pub belongs_elsewhere: bool,
+}
+
+/// What somebody publishes who is on another node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// What.
+    pub producer: ProducerId,
+    /// Whether it is muted.
+    pub paused: bool,
+    /// The life of the node that they are bound to.
+    pub life: Incarnation,
 }
 
 /// A node of the cluster.
@@ -154,10 +172,14 @@ pub struct Node {
     draining: bool,
     caught_up: bool,
     fenced: bool,
+    /// Whether the log answers, as far as is known.
+    log_answers: bool,
     /// Until then nobody's grace time ends: the log was away, and people could not come back.
     no_grace_ends_until: Option<Instant>,
     hosts_lost: u64,
     membership: Membership,
+    /// People whom this node sent to each node since the registry's last answer, which does not count them yet.
+    placed: BTreeMap<Incarnation, u32>,
     /// Rooms whose beginning was not read.
     unknown: BTreeMap<RoomId, Kept>,
 }
@@ -177,9 +199,11 @@ impl Node {
             draining: false,
             caught_up: false,
             fenced: false,
+            log_answers: true,
             no_grace_ends_until: None,
             hosts_lost: 0,
             membership: Membership::default(),
+            placed: BTreeMap::new(),
             unknown: BTreeMap::new(),
         }
     }
@@ -209,9 +233,19 @@ impl Node {
         }
     }
 
-    /// Notes that the log cannot be reached now. Nobody can come back meanwhile, nor for a moment after it.
-    pub fn log_is_away(&mut self, now: Instant) {
-        self.no_grace_ends_until = Some(now + 2 * self.config.answer_timeout);
+    /// Notes whether the log can be reached now. While it is away nobody can come back, nor for a moment after it, and
+    /// nobody new is to come here if there are nodes that reach it.
+    pub fn log_answers(&mut self, now: Instant, answers: bool) {
+        self.log_answers = answers;
+        if !answers {
+            self.no_grace_ends_until = Some(now + 2 * self.config.answer_timeout);
+        }
+    }
+
+    /// Whether this node can say who is in a room. If not, others may: it reads nothing where they do, or has just
+    /// found out that there is more to the room than it read.
+    pub fn knows_about(&self, now: Instant, room: &RoomId) -> bool {
+        !self.is_ignorant_of(now, room) && (self.log_answers || !self.others_reach_the_log())
     }
 
     /// When [`Node::handle_timeout`] is to be called; at once if it is in the past.
@@ -245,8 +279,7 @@ impl Node {
     }
 
     /// Who may speak for a participant, if they are in the room.
-    pub fn seat(&self, now: Instant, room: &RoomId, participant: ParticipantId) -> Option<Seat> {
-        let belongs_elsewhere = self.belongs_elsewhere(now, room, participant);
+    pub fn seat(&self, room: &RoomId, participant: ParticipantId) -> Option<Seat> {
         let participant = self.room(room)?.participant(participant)?;
         let bound_to = participant.binding().incarnation;
         let is_there = self.ready().any(|(life, _)| life == bound_to);
@@ -254,8 +287,21 @@ impl Node {
             session: participant.session(),
             generation: participant.generation(),
             welcome_may_be_lost: participant.held_until_ms().is_some() || !is_there,
-            belongs_elsewhere,
         })
+    }
+
+    /// What a room's people on other nodes publish.
+    pub fn elsewhere(&self, room: &RoomId) -> Vec<Elsewhere> {
+        let people = self.room(room).into_iter().flat_map(room::Room::participants);
+        let others = people.filter(|participant| participant.binding().incarnation != self.incarnation);
+        let published = others.flat_map(|participant| {
+            let (id, life) = (participant.id(), participant.binding().incarnation);
+            participant.producers().map(move |(source, producer)| {
+                let id = ProducerId { participant: id, source };
+                Elsewhere { producer: id, paused: producer.paused(), life }
+            })
+        });
+        published.collect()
     }
 
     /// People who are bound to this node, the held ones included.

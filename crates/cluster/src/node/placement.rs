@@ -1,8 +1,9 @@
 //! On which node a person is to be.
 //!
-//! A room is on one node as long as that lives, because a stream reaches the people of its own node only (there are no
-//! relays between nodes yet). So a room's people follow each other, and where nobody is yet, every node comes to the
-//! same choice by itself: the highest rendezvous hash among those that are ready.
+//! A room's people are on as few nodes as carry them: a stream crosses to each other node once. So they follow each
+//! other while the node has room for them, by its own load and by how many of the room it has already. Where that is
+//! not so, or nobody is yet, there are two choices, the highest rendezvous hashes of the room, of which the less loaded
+//! one is taken: nodes that have read the same registry choose alike, and where they do not, both are right.
 
 use std::time::Instant;
 
@@ -10,32 +11,63 @@ use protocol::{Incarnation, NodeId, ParticipantId, RoomId};
 
 use super::Node;
 use crate::hash::fnv1a;
+use crate::store::{NodeEntry, NodeState};
+
+/// A node whose busiest media worker is busier than this takes people of other rooms only where no other can, in
+/// thousandths.
+const BUSY_MARK: u16 = 700;
 
 impl Node {
     /// The node for somebody who enters `room`, or comes back to it as `returning`. None of `avoid`, unless there is
     /// no other.
-    pub fn place(&self, now: Instant, room: &RoomId, returning: Option<ParticipantId>, avoid: &[NodeId]) -> NodeId {
+    pub fn place(&mut self, now: Instant, room: &RoomId, returning: Option<ParticipantId>, avoid: &[NodeId]) -> NodeId {
         let mut candidates = self.candidates(now, room);
         if candidates.iter().any(|(_, node)| !avoid.contains(node)) {
             candidates.retain(|(_, node)| !avoid.contains(node));
         }
-        let own = self.room(room).zip(returning).and_then(|(room, id)| room.participant(id));
-        let own = own.map(|participant| participant.binding().incarnation);
-        let chosen = candidates.iter().max_by_key(|(life, node)| {
-            let others = self.others_on(room, returning, *life);
-            (others, own == Some(*life), rendezvous(room, node.as_str()))
-        });
-        chosen.map_or_else(|| self.config.node.clone(), |(_, node)| (*node).clone())
+        let chosen = self.choose(room, returning, &candidates);
+        let Some((life, node)) = chosen.map(|(life, node)| (life, node.clone())) else {
+            return self.config.node.clone();
+        };
+        *self.placed.entry(life).or_default() += 1;
+        node
     }
 
-    /// Whether somebody who came here on their own would be alone here, while others of the room are on a node that
-    /// lives; not counting the one that they come from, which may be dead without anybody knowing.
-    pub(super) fn belongs_elsewhere(&self, now: Instant, room: &RoomId, returning: ParticipantId) -> bool {
-        let own = self.room(room).and_then(|room| room.participant(returning)).map(|p| p.binding().incarnation);
-        let others_on = |life| self.others_on(room, Some(returning), life) > 0;
-        let mut elsewhere = self.candidates(now, room).into_iter().map(|(life, _)| life);
-        !others_on(self.incarnation)
-            && elsewhere.any(|life| life != self.incarnation && Some(life) != own && others_on(life))
+    fn choose<'a>(
+        &self,
+        room: &RoomId,
+        returning: Option<ParticipantId>,
+        candidates: &[(Incarnation, &'a NodeId)],
+    ) -> Option<(Incarnation, &'a NodeId)> {
+        let candidates = candidates.iter().copied();
+        let own = self.room(room).zip(returning).and_then(|(room, id)| room.participant(id));
+        let own = own.map(|participant| participant.binding().incarnation);
+        // What they had may still be there.
+        if let Some(own) = candidates.clone().find(|(life, _)| own == Some(*life)) {
+            return Some(own);
+        }
+        let others = |life| self.others_on(room, returning, life);
+        let has_room = |life| others(life) < self.config.room_mark && self.busy_permille(life) < BUSY_MARK;
+        let hosts = candidates.clone().filter(|(life, _)| others(*life) > 0 && has_room(*life));
+        let host = hosts.max_by_key(|(life, node)| (others(*life), rendezvous(room, node.as_str())));
+        if host.is_some() {
+            return host;
+        }
+        // Those that have room for more, then those that were hashed for it.
+        let mut choices: Vec<_> = candidates.collect();
+        choices.sort_by_key(|(life, node)| (!has_room(*life), std::cmp::Reverse(rendezvous(room, node.as_str()))));
+        let equals = choices.iter().take(2).filter(|(life, _)| has_room(*life) == has_room(choices[0].0));
+        equals.copied().min_by_key(|(life, _)| self.people_on(*life))
+    }
+
+    /// People on a node, as far as is known: by the registry, and those whom this node sent there since.
+    fn people_on(&self, life: Incarnation) -> u32 {
+        let listed = self.membership.entry(life).map_or(0, |entry| entry.participants);
+        listed.saturating_add(self.placed.get(&life).copied().unwrap_or_default())
+    }
+
+    fn busy_permille(&self, life: Incarnation) -> u16 {
+        self.membership.entry(life).map_or(0, |entry| entry.busy_permille)
     }
 
     /// People of a room, but one, who are connected to a node.
@@ -59,11 +91,21 @@ impl Node {
     }
 
     /// The ready nodes with their lives, this one included as long as it takes people: it knows that better than the
-    /// registry does.
+    /// registry does. Those that do not reach the log only where none does.
     pub(super) fn ready(&self) -> impl Iterator<Item = (Incarnation, &NodeId)> {
-        let others = self.membership.ready().map(|entry| (entry.incarnation, &entry.node));
-        let me = (!self.draining).then_some((self.incarnation, &self.config.node));
-        others.filter(|(_, node)| **node != self.config.node).chain(me)
+        let others_do = self.others_reach_the_log();
+        let state = if self.log_answers || others_do { NodeState::Ready } else { NodeState::Degraded };
+        let me = (!self.draining && (self.log_answers || !others_do)).then_some((self.incarnation, &self.config.node));
+        self.others(state).map(|entry| (entry.incarnation, &entry.node)).chain(me)
+    }
+
+    /// Whether there are nodes that reach the log, by what they said last.
+    pub(super) fn others_reach_the_log(&self) -> bool {
+        self.others(NodeState::Ready).next().is_some()
+    }
+
+    fn others(&self, state: NodeState) -> impl Iterator<Item = &NodeEntry> {
+        self.membership.in_state(state).filter(|entry| entry.node != self.config.node)
     }
 
     /// Whether this node is the one that does what any node could do for a room without a live host.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use protocol::event::{Binding, Record, RequestKey, RoomEvent};
+use protocol::event::{Binding, Creation, Record, RequestKey, RoomEvent};
 use protocol::snapshot::RoomSnapshot;
 use protocol::{ErrorCode, RoomId, SessionId};
 
@@ -51,7 +51,7 @@ pub struct Accepted {
 
 impl Node {
     pub(super) fn propose(&mut self, now: Instant, ticket: Ticket, proposal: Proposal) {
-        if let Err(error) = self.admit(&proposal) {
+        if let Err(error) = self.admit(now, &proposal) {
             self.resolve(ticket, Err(error));
             return;
         }
@@ -99,12 +99,13 @@ impl Node {
             return;
         }
         hosted.announced = true;
-        if hosted.room.limits().is_none() {
+        let creation = if hosted.room.limits().is_some() { hosted.room.creation() } else { Some(Creation::Own) };
+        if creation == Some(Creation::Own) {
             let limits = self.config.room_limits;
             self.append_own(room, None, RoomEvent::RoomCreated { rules: room::RULES, limits });
         }
         let node = self.config.node.clone();
-        self.append_own(room, None, RoomEvent::HostAdded { incarnation, node });
+        self.append_own(room, None, RoomEvent::HostAdded { incarnation, node, creation });
     }
 
     pub(super) fn append_refused(&mut self, now: Instant, room: &RoomId, key: RequestKey) {
@@ -126,7 +127,7 @@ impl Node {
         self.settle(now, room);
     }
 
-    fn admit(&self, proposal: &Proposal) -> Result<(), ErrorCode> {
+    fn admit(&self, now: Instant, proposal: &Proposal) -> Result<(), ErrorCode> {
         if self.draining {
             return Err(ErrorCode::Draining);
         }
@@ -140,10 +141,14 @@ impl Node {
             && self.rooms.len() >= self.config.rooms_max
             && self.rooms.values().filter(hosts).count() >= self.config.rooms_max;
         let is_live = known.is_some_and(|hosted| hosted.room.limits().is_some());
+        // Others have the room, and soon this node will.
+        let is_ignorant = !is_live && self.is_ignorant_of(now, &proposal.room);
         match proposal.event {
+            RoomEvent::Joined { .. } if is_ignorant => Err(ErrorCode::LogUnavailable),
             RoomEvent::Joined { .. } if is_full => Err(ErrorCode::ServerFull),
             RoomEvent::Joined { .. } => Ok(()),
             _ if is_live => Ok(()),
+            RoomEvent::Resumed { .. } if is_ignorant => Err(ErrorCode::LogUnavailable),
             RoomEvent::Resumed { .. } => Err(ErrorCode::SessionExpired),
             _ => Err(ErrorCode::NotJoined),
         }

@@ -24,14 +24,17 @@ impl Node {
             return;
         };
         self.membership.spoke(now, record.origin);
-        // What this node wrote itself somebody waits for.
-        let foreign = record.origin != self.incarnation;
-        if foreign && !self.rooms.contains_key(room) && !self.keep(now, entry, &record) {
+        // What this node wrote itself somebody waits for, unless it is of a room that was given up.
+        let is_strange = record.origin != self.incarnation || self.gave_up(room);
+        let is_to_be_judged = match self.rooms.contains_key(room) {
+            true => self.heed(now, entry, &record),
+            false => !is_strange || self.keep(now, entry, &record),
+        };
+        if !is_to_be_judged {
             return;
         }
         // Of a room that is followed nothing is missing, and what came before it is over.
         self.unknown.remove(room);
-        self.compare(entry, &record);
         let logged = Logged { offset: *offset, time_ms: *time_ms, record };
         let outcome = self.apply(now, room, &logged);
         if outcome == Outcome::SetAside {
@@ -40,6 +43,8 @@ impl Node {
             }
             self.outputs.push_back(Output::SetAside { room: room.clone(), offset: *offset });
         }
+        self.answer_ignorance(room, &logged.record, &outcome);
+        self.write_down_contested(now, room, &logged.record);
         if matches!(logged.record.event, RoomEvent::Snapshot { .. }) && self.is_host(room) {
             self.write_down_later(now, room);
         }

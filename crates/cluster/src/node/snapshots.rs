@@ -39,21 +39,28 @@ pub(super) struct Kept {
     written_down_ms: u64,
     /// Where the newest snapshot stands.
     snapshot_offset: Option<u64>,
+    /// When this node gave up a room of its own for this one.
+    pub(super) gave_up: Option<Instant>,
 }
 
 impl Kept {
     fn new(now: Instant) -> Self {
-        Self { entries: VecDeque::new(), newest: now, written_down_ms: 0, snapshot_offset: None }
+        Self { entries: VecDeque::new(), newest: now, written_down_ms: 0, snapshot_offset: None, gave_up: None }
+    }
+
+    /// Of the room for which another one was given up, at `gave_up` if anybody may come for it.
+    pub(super) fn instead(now: Instant, gave_up: Option<Instant>) -> Self {
+        Self { gave_up, ..Self::new(now) }
     }
 }
 
 impl Node {
-    /// Takes another node's record of a room that is not known. Says whether it is to be applied: where the room
+    /// Takes a record of a room that is not known. Says whether it is to be applied: where the room
     /// begins, or begins for this node, with a snapshot.
     pub(super) fn keep(&mut self, now: Instant, entry: &Entry, record: &Record) -> bool {
         let id = &entry.room;
         match &record.event {
-            RoomEvent::RoomCreated { .. } if self.begins(entry) => {
+            RoomEvent::RoomCreated { .. } if self.begins(now, entry) => {
                 self.unknown.remove(id);
                 return true;
             }
@@ -70,6 +77,12 @@ impl Node {
                 }
             }
             _ => {}
+        }
+        if !self.unknown.contains_key(id) && self.unknown.len() >= self.config.rooms_max {
+            let oldest = self.unknown.iter().min_by_key(|(_, kept)| kept.newest).map(|(oldest, _)| oldest.clone());
+            if let Some(oldest) = oldest {
+                self.unknown.remove(&oldest);
+            }
         }
         let kept = self.unknown.entry(id.clone()).or_insert_with(|| Kept::new(now));
         kept.newest = now;
@@ -91,7 +104,10 @@ impl Node {
 
     /// Whether a `RoomCreated` is the first of its room, and not of a host that came to a room that lives. A room that
     /// lives is written down again and again.
-    fn begins(&self, entry: &Entry) -> bool {
+    fn begins(&self, now: Instant, entry: &Entry) -> bool {
+        if self.is_ignorant_of(now, &entry.room) {
+            return false;
+        }
         // Who has read the past would know of a room that lives.
         let Some(kept) = self.unknown.get(&entry.room).filter(|_| !self.caught_up) else { return true };
         let silent = Duration::from_millis(entry.time_ms.saturating_sub(kept.written_down_ms));
@@ -116,14 +132,9 @@ impl Node {
 
     /// Compares a room with a snapshot of it that nothing came after. Where they differ, one of the two nodes did not
     /// read all of the room's life, and the one that knows of more events is right.
-    pub(super) fn compare(&mut self, entry: &Entry, record: &Record) {
-        let RoomEvent::Snapshot { as_of, state } = &record.event else { return };
+    pub(super) fn compare(&mut self, entry: &Entry, room: Room, as_of: u64) {
         let Some(hosted) = self.rooms.get(&entry.room) else { return };
-        if hosted.room.limits().is_none() || hosted.room.offset() != *as_of || hosted.lacks_events {
-            return;
-        }
-        let Some(room) = unpack(&entry.room, state).filter(|room| room.is_host(record.origin)) else { return };
-        if room == hosted.room {
+        if hosted.room.offset() != as_of || hosted.lacks_events || room == hosted.room {
             return;
         }
         let (id, seq, is_right) = (entry.room.clone(), room.seq(), room.seq() > hosted.room.seq());
@@ -167,9 +178,79 @@ fn pack(room: &Room) -> Option<String> {
     Some(BASE64.encode(encoder.finish().ok()?)).filter(|state| state.len() <= STATE_BYTES_MAX)
 }
 
-fn unpack(id: &RoomId, state: &str) -> Option<Room> {
+pub(super) fn unpack(id: &RoomId, state: &str) -> Option<Room> {
     let packed = BASE64.decode(state).ok()?;
     let mut json = Vec::new();
     DeflateDecoder::new(&packed[..]).take(UNPACKED_BYTES_MAX).read_to_end(&mut json).ok()?;
     serde_json::from_slice::<Room>(&json).ok().filter(|room| room.id() == id)
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::Incarnation;
+    use protocol::event::RequestKey;
+    use protocol::limits::Limits;
+
+    use super::*;
+    use crate::node::{Input, NodeConfig};
+
+    const OTHER: Incarnation = Incarnation(2);
+
+    struct Reader {
+        node: Node,
+        now: Instant,
+        offset: u64,
+    }
+
+    impl Reader {
+        fn new() -> Self {
+            let config = NodeConfig::new("node-1".parse().expect("a node id"), &Limits::default());
+            let config = NodeConfig { rooms_max: 3, ..config };
+            Self { node: Node::new(Incarnation(1), config), now: Instant::now(), offset: 0 }
+        }
+
+        fn reads(&mut self, room: &str, event: RoomEvent) {
+            self.offset += 1;
+            self.now += Duration::from_millis(1);
+            let key = RequestKey::Node { incarnation: OTHER, n: self.offset };
+            let record = Record { rules: room::RULES, origin: OTHER, key, binding: None, event };
+            let value = serde_json::to_vec(&record).expect("json").into();
+            let room = room.parse().expect("a room name");
+            self.node.handle(self.now, Input::Entry(Entry { room, offset: self.offset, time_ms: 0, value }));
+        }
+
+        fn kept(&self, room: &str) -> Vec<u64> {
+            let kept = self.node.unknown.get(&room.parse().expect("a room name")).into_iter();
+            kept.flat_map(|kept| &kept.entries).map(|entry| entry.offset).collect()
+        }
+    }
+
+    #[test]
+    fn what_is_kept_of_a_room_while_the_past_is_read_is_bounded() {
+        let mut reader = Reader::new();
+        for _ in 0..KEPT_MAX + 5 {
+            reader.reads("daily", RoomEvent::Left {});
+        }
+        let kept = reader.kept("daily");
+        assert_eq!((kept.len(), kept.first()), (KEPT_MAX, Some(&6)), "the newest");
+    }
+
+    #[test]
+    fn nothing_is_kept_from_before_the_snapshot_before() {
+        let mut reader = Reader::new();
+        for _ in 0..3 {
+            reader.reads("daily", RoomEvent::Left {});
+            reader.reads("daily", RoomEvent::Snapshot { as_of: 0, state: String::new() });
+        }
+        assert_eq!(reader.kept("daily"), [4, 5, 6]);
+    }
+
+    #[test]
+    fn rooms_of_which_something_is_kept_are_bounded_and_the_one_that_was_silent_for_longest_goes() {
+        let mut reader = Reader::new();
+        for room in ["a", "b", "c", "a", "d"] {
+            reader.reads(room, RoomEvent::Left {});
+        }
+        assert_eq!(["a", "b", "c", "d"].map(|room| reader.kept(room).len()), [2, 0, 1, 1]);
+    }
 }

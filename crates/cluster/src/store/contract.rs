@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use protocol::Incarnation;
 
-use super::{NodeEntry, NodeState, StateStore};
+use super::{Listing, NodeEntry, NodeState, StateStore};
 
 /// Runs the whole contract on an empty store whose clock `advance` moves on (or waits for), with leases as long as
 /// `lease`.
@@ -21,24 +21,33 @@ pub(crate) fn entry(incarnation: u128) -> NodeEntry {
         version: "0.1.0".to_owned(),
         state: NodeState::Ready,
         participants: 0,
+        busy_permille: 0,
+        link: None,
     }
+}
+
+async fn nodes(store: &StateStore) -> Vec<NodeEntry> {
+    let Listing { nodes, unreadable } = store.list().await.expect("a store");
+    assert_eq!(unreadable, []);
+    nodes
 }
 
 async fn a_node_is_known_for_its_lease(store: &StateStore, lease: Duration, advance: &impl AsyncFn(Duration)) {
     store.put(entry(1), lease).await.expect("a store");
     advance(lease / 2).await;
-    assert_eq!(store.list().await.expect("a store"), [entry(1)]);
+    assert_eq!(nodes(store).await, [entry(1)]);
     advance(lease).await;
-    assert_eq!(store.list().await.expect("a store"), []);
+    assert_eq!(nodes(store).await, []);
 }
 
 async fn a_renewal_replaces_what_was_known(store: &StateStore, lease: Duration, advance: &impl AsyncFn(Duration)) {
     store.put(entry(1), lease).await.expect("a store");
     advance(lease * 2 / 3).await;
-    let draining = NodeEntry { state: NodeState::Draining, participants: 7, ..entry(1) };
+    let draining =
+        NodeEntry { state: NodeState::Draining, participants: 7, link: "127.0.0.1:4600".parse().ok(), ..entry(1) };
     store.put(draining.clone(), lease).await.expect("a store");
     advance(lease * 2 / 3).await;
-    assert_eq!(store.list().await.expect("a store"), [draining]);
+    assert_eq!(nodes(store).await, [draining]);
     store.remove(Incarnation(1)).await.expect("a store");
 }
 
@@ -46,9 +55,9 @@ async fn lives_of_one_node_are_apart(store: &StateStore, lease: Duration) {
     for incarnation in [3, 2] {
         store.put(entry(incarnation), lease).await.expect("a store");
     }
-    assert_eq!(store.list().await.expect("a store"), [entry(2), entry(3)]);
+    assert_eq!(nodes(store).await, [entry(2), entry(3)]);
     store.remove(Incarnation(2)).await.expect("a store");
     store.remove(Incarnation(2)).await.expect("removing twice is nothing");
-    assert_eq!(store.list().await.expect("a store"), [entry(3)]);
+    assert_eq!(nodes(store).await, [entry(3)]);
     store.remove(Incarnation(3)).await.expect("a store");
 }

@@ -9,6 +9,7 @@ mod redis;
 #[cfg(test)]
 pub(crate) mod contract;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use protocol::{Incarnation, NodeId};
@@ -40,10 +41,10 @@ impl StateStore {
         }
     }
 
-    /// Every node whose lease has not ended, in the order of incarnations.
-    pub async fn list(&self) -> Result<Vec<NodeEntry>, StoreError> {
+    /// Every node whose lease has not ended.
+    pub async fn list(&self) -> Result<Listing, StoreError> {
         match self {
-            Self::Memory(store) => Ok(store.list()),
+            Self::Memory(store) => Ok(store.list().into()),
             Self::Redis(store) => store.list().await,
         }
     }
@@ -72,6 +73,21 @@ impl From<RedisStore> for StateStore {
     }
 }
 
+/// What the registry holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Who says what, in the order of incarnations.
+    pub nodes: Vec<NodeEntry>,
+    /// Lives that say something which this version cannot read. They are there all the same.
+    pub unreadable: Vec<Incarnation>,
+}
+
+impl From<Vec<NodeEntry>> for Listing {
+    fn from(nodes: Vec<NodeEntry>) -> Self {
+        Self { nodes, unreadable: Vec::new() }
+    }
+}
+
 /// What a node says of itself with each heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -86,6 +102,18 @@ pub struct NodeEntry {
     pub state: NodeState,
     /// People connected to it.
     pub participants: u32,
+    /// How busy its busiest media worker is, in thousandths.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub busy_permille: u16,
+    /// Where its link to the other nodes listens (UDP); `None` if it has none, or is of a version without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<SocketAddr>,
+}
+
+// serde hands it over by reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(busy: &u16) -> bool {
+    *busy == 0
 }
 
 /// Whether a node may be chosen for new people.
@@ -96,6 +124,8 @@ pub enum NodeState {
     Starting,
     /// Yes.
     Ready,
+    /// Only where none is ready: it does not reach the log.
+    Degraded,
     /// No longer.
     Draining,
 }
@@ -109,4 +139,21 @@ pub enum StoreError {
     /// The store cannot be reached. It may or may not have done it.
     #[error("the store does not answer: {0}")]
     Unavailable(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_of_a_node_without_a_link_is_read_and_written_as_before() {
+        let text = r#"{"node":"node-1","incarnation":"00000000000000000000000000000001","version":"0.1.0","state":"ready","participants":3}"#;
+        let entry: NodeEntry = serde_json::from_str(text).expect("an entry");
+        assert_eq!(entry.link, None);
+        assert_eq!(serde_json::to_string(&entry).expect("plain data"), text);
+        let linked = NodeEntry { link: Some("[::1]:4600".parse().expect("an address")), ..entry };
+        let text = serde_json::to_string(&linked).expect("plain data");
+        assert!(text.ends_with(r#","link":"[::1]:4600"}"#), "{text}");
+        assert_eq!(serde_json::from_str::<NodeEntry>(&text).expect("an entry"), linked);
+    }
 }

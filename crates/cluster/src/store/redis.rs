@@ -1,5 +1,6 @@
 //! The registry in Redis: one key per life of a node, which Redis forgets with its lease.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use ::redis::{AsyncConnectionConfig, Client, RedisError};
 use protocol::Incarnation;
 use tokio::sync::Mutex;
 
-use super::{NodeEntry, StoreError};
+use super::{Listing, NodeEntry, StoreError};
 
 /// How long Redis has for an answer. Nobody waits for it but the heartbeat.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -47,9 +48,9 @@ impl RedisStore {
         self.run(async |connection| command.query_async(connection).await).await
     }
 
-    pub(super) async fn list(&self) -> Result<Vec<NodeEntry>, StoreError> {
+    pub(super) async fn list(&self) -> Result<Listing, StoreError> {
         let pattern = format!("{}*", self.shared.prefix);
-        let values: Vec<Option<String>> = self
+        let (keys, values): (Vec<String>, Vec<Option<Vec<u8>>>) = self
             .run(async |connection| {
                 let mut keys = Vec::<String>::new();
                 let mut cursor = 0_u64;
@@ -64,17 +65,25 @@ impl RedisStore {
                     }
                 }
                 if keys.is_empty() {
-                    return Ok(Vec::new());
+                    return Ok((keys, Vec::new()));
                 }
-                ::redis::cmd("MGET").arg(keys).query_async(connection).await
+                let values = ::redis::cmd("MGET").arg(&keys).query_async(connection).await?;
+                Ok((keys, values))
             })
             .await?;
-        // What a newer version wrote differently is as good as not there; SCAN may name a key twice.
-        let mut entries: Vec<NodeEntry> =
-            values.iter().flatten().filter_map(|value| serde_json::from_str(value).ok()).collect();
-        entries.sort_by_key(|entry| entry.incarnation);
-        entries.dedup_by_key(|entry| entry.incarnation);
-        Ok(entries)
+        // SCAN may name a key twice.
+        let (mut nodes, mut unreadable) = (BTreeMap::new(), BTreeSet::new());
+        for (key, value) in keys.iter().zip(values) {
+            let Some(life) = self.incarnation(key) else { continue };
+            match value.map(|value| serde_json::from_slice::<NodeEntry>(&value)) {
+                Some(Ok(entry)) => _ = nodes.insert(entry.incarnation, entry),
+                // A newer version writes it differently.
+                Some(Err(_)) => _ = unreadable.insert(life),
+                // Its lease ended just now.
+                None => {}
+            }
+        }
+        Ok(Listing { nodes: nodes.into_values().collect(), unreadable: unreadable.into_iter().collect() })
     }
 
     pub(super) async fn remove(&self, incarnation: Incarnation) -> Result<(), StoreError> {
@@ -85,6 +94,11 @@ impl RedisStore {
 
     fn key(&self, incarnation: Incarnation) -> String {
         format!("{}{incarnation}", self.shared.prefix)
+    }
+
+    /// The life of a node that a key is about, which it says whatever the value is.
+    fn incarnation(&self, key: &str) -> Option<Incarnation> {
+        key.strip_prefix(&self.shared.prefix)?.parse().ok()
     }
 
     async fn run<T>(

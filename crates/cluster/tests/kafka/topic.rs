@@ -1,9 +1,15 @@
 //! The topic is made, or checked.
 
-use cluster::EventLog;
+use std::time::Duration;
+
 use cluster::log::{Start, TailError};
+use cluster::{Applied, EventLog, MemoryStore, NodeConfig, Proposal, ProposalKey, RoomService, ServiceConfig};
+use protocol::event::RoomEvent;
+use protocol::limits::Limits;
+use protocol::{Incarnation, ParticipantId, SessionId};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use tokio::sync::mpsc;
 
 use super::broker::Broker;
 use super::{PATIENCE, room, tail};
@@ -94,9 +100,40 @@ pub(crate) async fn that_lost_what_was_read_is_found_out(broker: &Broker) {
         log.append(&room("a"), vec![n]).expect("room for it");
         tail.next().await.expect("an entry");
     }
+    let (service, mut changes) = node(1, &log).await;
+    join(&service).await;
     let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
     admin(broker).delete_topics(&["lost"], &options).await.expect("deleted");
-    super::tail(&EventLog::from(broker.log("lost")), Start::Oldest).await;
+    let made_again = EventLog::from(broker.log("lost"));
+    super::tail(&made_again, Start::Oldest).await;
+    let lost = loop {
+        if let Err(error) = tail.next().await {
+            break error;
+        }
+    };
+    assert_eq!(lost, TailError::Cut);
     assert_eq!(tail.next().await, Err(TailError::Cut));
-    assert_eq!(tail.next().await, Err(TailError::Cut));
+    // A node asks to be started anew, and says nothing more of its rooms.
+    service.fenced().await;
+    while changes.recv().await.is_some() {}
+    assert_eq!(service.snapshot(room("daily")).await, None);
+    let (anew, _changes) = node(2, &made_again).await;
+    join(&anew).await;
+}
+
+async fn node(life: u128, log: &EventLog) -> (RoomService, mpsc::Receiver<Applied>) {
+    let config = NodeConfig::new("node-1".parse().expect("a node id"), &Limits::default());
+    let store = MemoryStore::new(|| 0);
+    RoomService::start(Incarnation(life), ServiceConfig::new(config), log.clone(), store).await.expect("a log")
+}
+
+async fn join(service: &RoomService) {
+    let (participant, session) = (ParticipantId(1), SessionId(1));
+    let event = RoomEvent::Joined { participant, session, name: "P".to_owned(), video_codecs: Vec::new() };
+    let key = ProposalKey::Session { session, n: 0 };
+    let proposal = Proposal { room: room("daily"), key, binding: None, event };
+    while let Err(error) = service.propose(proposal.clone()).await {
+        assert!(error.retryable, "{error:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

@@ -38,7 +38,7 @@ impl Shared {
             return Err(ErrorBody::new(ErrorCode::Unauthorized, "the token is for another room"));
         }
         self.check_starting()?;
-        let seat = self.rooms.seat(room.clone(), token.participant).await.ok_or_else(session_expired)?;
+        let seat = self.rooms.seat(room.clone(), token.participant).await?.ok_or_else(session_expired)?;
         let is_good = match find(&mut self.registry(), &token) {
             Ok(_) => true,
             // Known to another node: the newest, or the one before it if whoever got the newest may not have heard of it.
@@ -107,11 +107,7 @@ impl Shared {
                 return Err(error);
             }
             Err(error) => {
-                let seat = self.rooms.seat(room.clone(), *participant).await.ok_or(error)?;
-                if seat.belongs_elsewhere {
-                    let message = "the room is on another node; ask where to come back";
-                    return Err(ErrorBody::new(ErrorCode::Draining, message));
-                }
+                self.rooms.seat(room.clone(), *participant).await?.ok_or(error)?;
                 token.generation.saturating_add(1)
             }
         };
@@ -286,6 +282,7 @@ impl Shared {
             generation: member.generation,
         };
         registry.add_socket(handle, turn.room(), turn.participant());
+        self.relays.changed(turn.room());
         // What a broken socket swallowed: a publisher that was not told would keep a wanted layer switched off.
         if !kept.is_empty()
             && let Some(media) = registry.media(turn.room(), || self.place())

@@ -3,19 +3,45 @@
 use std::collections::HashSet;
 use std::num::NonZeroU8;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use protocol::request::{ConsumeResult, ConsumerOptions};
-use protocol::{ConsumerId, ErrorBody, ErrorCode, ProducerId, Reply, TransportId};
+use protocol::{
+    ConsumerId, ErrorBody, ErrorCode, MediaKind, ProducerId, Reply, RtpCapabilities, RtpParameters, TransportId,
+};
 use sfu::Worker;
 use sfu::worker::{ConsumeError, NotFound};
+use tokio::time::timeout_at;
 
 use super::Shared;
-use super::media::{Closing, call_failed, consume_failed, not_found};
+use super::media::{Closing, Media, call_failed, consume_failed, not_found};
 use super::person::Caller;
 
 /// Most producers in one request.
 const PRODUCERS_MAX: usize = 100;
+
+/// How long a request waits for streams that are on their way from another node. The client asks again after it.
+const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(2);
+
+type Made = Result<(MediaKind, RtpParameters), ConsumeError>;
+
+/// Makes consumers, one after the other.
+async fn make(
+    media: &Media,
+    transport: TransportId,
+    wanted: Vec<(ConsumerId, ProducerId)>,
+    capabilities: Arc<RtpCapabilities>,
+) -> Result<Vec<Made>, ErrorBody> {
+    let call = media.worker.call(move |worker, _| {
+        let consume = |(id, producer)| worker.consume(transport, id, producer, &capabilities);
+        wanted.into_iter().map(consume).collect::<Vec<_>>()
+    });
+    call.await.map_err(call_failed)
+}
+
+fn is_not_there(made: &Made) -> bool {
+    matches!(made, Err(ConsumeError::ProducerNotFound))
+}
 
 impl Shared {
     /// Makes paused consumers, one per producer, and says for each what its client will receive, or why not.
@@ -29,7 +55,8 @@ impl Shared {
             let message = format!("producerIds: at most {PRODUCERS_MAX} at once");
             return Err(ErrorBody::new(ErrorCode::BadRequest, message));
         }
-        let (call, wanted) = {
+        let mut arrivals = self.relays.arrivals();
+        let (media, capabilities, wanted) = {
             let mut registry = self.registry();
             let (member, _, media) = registry.member(caller)?;
             if member.recv != Some(transport) {
@@ -39,14 +66,21 @@ impl Shared {
             let wanted: Vec<(ConsumerId, ProducerId)> =
                 producers.iter().take(room_left).map(|producer| (ConsumerId(rand::random()), *producer)).collect();
             member.consumers.extend(wanted.iter().map(|(id, _)| *id));
-            let (capabilities, asked) = (Arc::clone(&member.capabilities), wanted.clone());
-            let call = media.worker.call(move |worker, _| {
-                let consume = |(id, producer)| worker.consume(transport, id, producer, &capabilities);
-                asked.into_iter().map(consume).collect::<Vec<_>>()
-            });
-            (call, wanted)
+            (media.clone(), Arc::clone(&member.capabilities), wanted)
         };
-        let results = call.await.map_err(call_failed);
+        let mut results = make(&media, transport, wanted.clone(), Arc::clone(&capabilities)).await;
+        let deadline = Instant::now() + ARRIVAL_TIMEOUT;
+        while let Ok(made) = &mut results
+            && self.is_any_on_its_way(caller, &wanted, made).await
+            && timeout_at(deadline.into(), arrivals.changed()).await.is_ok()
+        {
+            let missing: Vec<usize> = (0..made.len()).filter(|at| is_not_there(&made[*at])).collect();
+            let again = missing.iter().map(|at| wanted[*at]).collect();
+            match make(&media, transport, again, Arc::clone(&capabilities)).await {
+                Ok(again) => missing.into_iter().zip(again).for_each(|(at, result)| made[at] = result),
+                Err(error) => results = Err(error),
+            }
+        }
         let made = results.as_ref().map(Vec::as_slice).unwrap_or_default();
         let is_made = |at: usize| made.get(at).is_some_and(Result::is_ok);
         let mut ended = HashSet::new();
@@ -77,6 +111,17 @@ impl Shared {
             ConsumeResult::Refused { producer_id, error }
         }));
         Ok(Reply::Consume { consumers })
+    }
+
+    /// Whether some of what is not there comes from another node, and may be there in a moment.
+    async fn is_any_on_its_way(&self, caller: &Caller, wanted: &[(ConsumerId, ProducerId)], made: &[Made]) -> bool {
+        let missing =
+            || wanted.iter().zip(made).filter(|(_, made)| is_not_there(made)).map(|((_, producer), _)| producer);
+        if !self.relays.is_on() || missing().next().is_none() {
+            return false;
+        }
+        let elsewhere = self.rooms.elsewhere(caller.room.clone()).await;
+        missing().any(|producer| elsewhere.iter().any(|one| one.producer == *producer))
     }
 
     /// Stops a consumer's media for now, or lets it flow.

@@ -12,7 +12,7 @@ use signaling::News;
 use tokio::task::consume_budget;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Shared, Vital};
+use super::{Shared, Vital, relays};
 
 /// The least time between two starts of a worker: one that dies over and over must not take the machine with it.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
@@ -23,12 +23,17 @@ pub(super) async fn run(shared: Arc<Shared>, mut events: EventReceiver) {
     let mut restarts = HashMap::new();
     while let Some(event) = events.next().await {
         match event {
+            PoolEvent::Worker(_, Event::PipeLayers { router, producer, layers, .. }) => {
+                shared.relays.tell(relays::News::Wanted { router, producer, layers }).await;
+            }
             PoolEvent::Worker(_, event) => pass_on(&shared, event),
             PoolEvent::WorkerDied(worker) => {
                 let (outboxes, data_producers) = shared.registry().take_worker(worker);
                 tracing::error!(%worker, sockets = outboxes.len(), "a media worker died; its people have to come back");
                 // Before they are told, so that they find it when they are back.
                 restart(&shared, worker, &mut restarts);
+                shared.relays.tell(relays::News::WorkerDied(worker)).await;
+                shared.registry().rooms().for_each(|room| shared.relays.changed(room));
                 outboxes.iter().for_each(|outbox| outbox.close(ErrorCode::Internal));
                 data_producers.into_iter().for_each(|(room, id)| shared.data_producer_ended(room, id));
             }
@@ -109,7 +114,7 @@ pub(super) fn pass_on(shared: &Arc<Shared>, event: Event) {
                 member.data_consumer_ended(data_consumer, reason);
             }
         }
-        Event::DataProducerClosed { .. } => {}
+        Event::DataProducerClosed { .. } | Event::PipeLayers { .. } => {}
         Event::ActiveSpeaker { router, producer } => {
             registry.set_speaker(router, producer);
             let news = News::from(Notification::ActiveSpeaker { producer_id: producer });

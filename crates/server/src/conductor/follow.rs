@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use cluster::Applied;
-use protocol::{ErrorCode, Notification, ParticipantId, RoomId};
+use protocol::{ErrorCode, Notification, ParticipantId, ProducerId, RoomId, Source};
 use room::{Change, LeaveReason};
 use signaling::News;
 use tokio::sync::mpsc;
@@ -30,6 +30,9 @@ fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applied) {
     if let Some(news) = notification(seq, &change).map(News::from) {
         registry.people(&room).for_each(|(_, person)| person.hear(seq, &news));
     }
+    if matters_elsewhere(&change) {
+        shared.relays.changed(&room);
+    }
     match change {
         Change::Joined { binding, .. } | Change::Returned { binding } => {
             if binding.incarnation != shared.rooms.incarnation() {
@@ -41,7 +44,11 @@ fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applied) {
         }
         Change::Left { participant, reason } => {
             tracing::info!(%room, %participant, ?reason, "left");
-            let Some(departed) = registry.take_member(&room, participant) else { return };
+            let Some(departed) = registry.take_member(&room, participant) else {
+                return Source::ALL.map(|source| ProducerId { participant, source }).into_iter().for_each(|producer| {
+                    ended_elsewhere(shared, &mut registry, &room, producer);
+                });
+            };
             // Who asked to leave gets the answer first, and is closed by signalling then.
             if let (LeaveReason::GraceExpired, Some(outbox)) = (reason, &departed.outbox) {
                 outbox.close(ErrorCode::SessionExpired);
@@ -51,10 +58,10 @@ fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applied) {
                 shared.close(media, transports.chain(departed.producers.into_iter().map(Closing::Producer)).collect());
             }
         }
-        Change::ProducerClosed { producer } => {
-            let Some(media) = registry.unpublish(&room, producer, seq) else { return };
-            shared.close(&media, vec![Closing::Producer(producer)]);
-        }
+        Change::ProducerClosed { producer } => match registry.unpublish(&room, producer, seq) {
+            Some(media) => shared.close(&media, vec![Closing::Producer(producer)]),
+            None => ended_elsewhere(shared, &mut registry, &room, producer),
+        },
         Change::DataProducerClosed { data_producer } => {
             let person = registry.person(&room, data_producer.participant);
             if let Some(member) = person.and_then(|person| person.member.as_mut()) {
@@ -84,6 +91,39 @@ fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applied) {
         | Change::Renamed { .. }
         | Change::ChatSent { .. }
         | Change::VideoCodecsChanged { .. } => {}
+    }
+}
+
+/// Whether it may change what crosses between nodes.
+fn matters_elsewhere(change: &Change) -> bool {
+    match change {
+        Change::Joined { .. }
+        | Change::Returned { .. }
+        | Change::Left { .. }
+        | Change::ProducerAdded { .. }
+        | Change::ProducerPaused { .. }
+        | Change::ProducerResumed { .. }
+        | Change::ProducerClosed { .. }
+        | Change::Replaced
+        | Change::Ended => true,
+        Change::Held { .. }
+        | Change::Renamed { .. }
+        | Change::DataProducerAdded { .. }
+        | Change::DataProducerClosed { .. }
+        | Change::ChatSent { .. }
+        | Change::VideoCodecsChanged { .. } => false,
+    }
+}
+
+/// What somebody on another node published is over.
+fn ended_elsewhere(shared: &Arc<Shared>, registry: &mut Registry, room: &RoomId, producer: ProducerId) {
+    if !shared.relays.is_on() {
+        return;
+    }
+    shared.relays.ended(room, producer);
+    let Some(media) = registry.media(room, || None) else { return };
+    if !registry.is_published(media.router, producer) {
+        shared.close(&media, vec![Closing::Producer(producer)]);
     }
 }
 

@@ -107,6 +107,38 @@ impl Shared {
         text.family("hyperion_rooms_diverged_total", Kind::Counter, "Rooms that were not as another node had them.");
         text.sample(&[], rooms.diverged);
         self.write_log(text);
+        self.write_relays(text);
+    }
+
+    /// The ways to other nodes, if there are any.
+    fn write_relays(&self, text: &mut Exposition) {
+        let Some(links) = &self.links else { return };
+        let (links, relays) = (links.stats(), self.relays.counts());
+        let rows = [
+            ("pipes", Kind::Gauge, relays.pipes as u64, "Pipes between media workers of this node and others."),
+            (
+                "subscriptions",
+                Kind::Gauge,
+                relays.subscriptions as u64,
+                "Producers of other nodes that people here get.",
+            ),
+            ("fed", Kind::Gauge, relays.fed as u64, "Producers of this node that other nodes get."),
+            ("refused_total", Kind::Counter, relays.refused, "Subscriptions of other nodes beyond what one may have."),
+            ("link_dials_failed_total", Kind::Counter, links.dials_failed, "Attempts to reach a node without success."),
+            ("link_refused_total", Kind::Counter, links.refused, "Connections of or to others that were refused."),
+            ("link_frames_sent_total", Kind::Counter, links.frames_sent, "Messages to other nodes."),
+            ("link_frames_received_total", Kind::Counter, links.frames_received, "Messages of other nodes."),
+            ("link_overruns_total", Kind::Counter, links.overruns, "Links that ended because too much waited."),
+            ("link_oversize_total", Kind::Counter, links.oversize, "Links that ended by a message that was too large."),
+        ];
+        for (name, kind, value, help) in rows {
+            text.family(&format!("hyperion_relay_{name}"), kind, help);
+            text.sample(&[], value);
+        }
+        text.family("hyperion_relay_link_round_trip_seconds", Kind::Gauge, "Links that are up, and their round trips.");
+        for (node, round_trip) in links.up {
+            text.sample(&[("node", node.as_str())], round_trip.as_secs_f64());
+        }
     }
 
     fn write_log(&self, text: &mut Exposition) {

@@ -1,7 +1,8 @@
 //! Turns what clients ask into room events and media calls, and what rooms and media do into notifications.
 //!
-//! One registry behind one lock, which is never held over an await. Three tasks and any number of sockets use it:
-//! `arrive` (joins and resumes), `requests`, `follow` (the room's log), `events` (the media workers).
+//! One registry behind one lock, which is never held over an await. Some tasks and any number of sockets use it:
+//! `arrive` (joins and resumes), `requests`, `follow` (the room's log), `events` (the media workers), `relays` (streams
+//! from and to other nodes).
 //!
 //! **Order.** A person's arrivals and requests take turns, whichever socket they come by. The log is followed by one
 //! task, which delivers each change to all sockets of its room, so they all see the log's order. An arrival collects
@@ -20,6 +21,7 @@ mod outcomes;
 mod person;
 mod produce;
 mod registry;
+mod relays;
 mod requests;
 mod transports;
 mod turn;
@@ -29,10 +31,10 @@ mod tests;
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use cluster::{Applied, Condition as RoomsCondition, Proposal, ProposalKey, RoomService};
+use cluster::{Applied, Condition as RoomsCondition, Links, Proposal, ProposalKey, RoomService};
 use protocol::event::{Binding, RoomEvent};
 use protocol::limits::Limits;
 use protocol::request::{ConnectAuth, JoinPlace, JoinPlaceReply, ResumePlace, ResumePlaceReply, Welcome};
@@ -52,12 +54,16 @@ use media::Media;
 use metrics::Results;
 use registry::Registry;
 
+pub use relays::Relaying;
+
 /// The same for all who come.
 static ROUTER_CAPABILITIES: LazyLock<RtpCapabilities> = LazyLock::new(sfu::ortc::router_capabilities);
 /// Nodes that a client may want to avoid.
 const AVOID_MAX: usize = 16;
 /// How long the server waits before it repeats what the log did not take.
 const INSIST: Duration = Duration::from_secs(1);
+/// How often a node notes how busy it is.
+const LOAD_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the server looks whether all sockets are closed, on its way down.
 const DRAIN_POLL: Duration = Duration::from_millis(20);
 
@@ -77,6 +83,8 @@ pub struct Parts {
     pub ice_servers: IceServers,
     /// Whether there may be other nodes, so that a client has to be told which to connect to.
     pub clustered: bool,
+    /// The links to other nodes, if there are any.
+    pub relaying: Option<Relaying>,
     /// What clients may use at most.
     pub limits: Limits,
     /// Where the server is in its life.
@@ -92,6 +100,8 @@ pub struct Conductor(Arc<Shared>);
 /// What all tasks share.
 struct Shared {
     registry: Mutex<Registry>,
+    relays: relays::Door,
+    links: Option<Links>,
     rooms: RoomService,
     pool: WorkerPool,
     tokens: Tokens,
@@ -114,8 +124,13 @@ struct Shared {
 impl Conductor {
     /// Starts following the rooms and the workers. Call it within a tokio runtime.
     pub fn start(parts: Parts) -> Self {
-        let Parts { rooms, changes, pool, events, tokens, ice_servers, clustered, limits, phase, signaling } = parts;
+        let Parts { rooms, changes, pool, events, tokens, ice_servers, clustered, relaying, limits, phase, signaling } =
+            parts;
+        let (relays, news) = relays::door(relaying.is_some());
+        let links = relaying.as_ref().map(|relaying| relaying.links.clone());
         let shared = Arc::new(Shared {
+            relays,
+            links,
             registry: Mutex::default(),
             rooms,
             pool,
@@ -136,6 +151,10 @@ impl Conductor {
         });
         tokio::spawn(follow::run(Arc::clone(&shared), changes));
         tokio::spawn(events::run(Arc::clone(&shared), events));
+        tokio::spawn(tell_load(Arc::downgrade(&shared)));
+        if let Some(relaying) = relaying {
+            tokio::spawn(relays::run(Arc::clone(&shared), relaying, news));
+        }
         Self(shared)
     }
 
@@ -166,6 +185,9 @@ impl Conductor {
     /// Ends the rooms and the workers, after [`Conductor::drain`].
     pub async fn stop(&self) {
         self.0.rooms.shutdown().await;
+        if let Some(links) = &self.0.links {
+            links.close().await;
+        }
         self.0.pool.stop();
     }
 }
@@ -277,7 +299,7 @@ impl Shared {
         if avoid.len() > AVOID_MAX {
             return Err(ErrorBody::new(ErrorCode::BadRequest, format!("avoid: more than {AVOID_MAX} nodes")));
         }
-        let node = self.rooms.place(room.clone(), returning, avoid).await;
+        let node = self.rooms.place(room.clone(), returning, avoid).await?;
         // A balancer in front of the nodes takes the first two segments as its directions.
         let path = if self.clustered { format!("/nodes/{node}/socket.io/") } else { "/socket.io/".to_owned() };
         Ok((node, path))
@@ -302,6 +324,16 @@ impl Shared {
                 tokio::time::sleep(INSIST).await;
             }
         });
+    }
+}
+
+/// Notes for the other nodes how busy this one is, as long as it is there.
+async fn tell_load(shared: Weak<Shared>) {
+    while let Some(shared) = shared.upgrade() {
+        let busiest = shared.pool.metrics().into_iter().map(|worker| worker.busy_permille).max();
+        shared.rooms.set_busy(u16::try_from(busiest.unwrap_or_default()).unwrap_or(u16::MAX));
+        drop(shared);
+        tokio::time::sleep(LOAD_INTERVAL).await;
     }
 }
 

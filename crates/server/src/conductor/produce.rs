@@ -42,6 +42,7 @@ impl Shared {
             (call, published.insert(source, UNDER_WAY))
         };
         let produced = call.await.map_err(call_failed).and_then(|result| result.map_err(|e| produce_failed(&e)));
+        self.relays.changed(&caller.room);
         if let Err(error) = produced {
             self.set_published(caller, source, earlier);
             return Err(error);
@@ -106,6 +107,7 @@ impl Shared {
     }
 
     fn set_published(&self, caller: &Caller, source: Source, seq: Option<u64>) {
+        self.relays.changed(&caller.room);
         // Without a member the source went with them.
         if let Ok((_, published, _)) = self.registry().member(caller) {
             match seq {

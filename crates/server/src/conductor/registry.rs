@@ -1,6 +1,6 @@
 //! Who is here: rooms, people, their sockets and what they hold on the media workers. Plain data behind one lock.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use protocol::event::Binding;
@@ -28,6 +28,8 @@ struct Room {
     /// Who spoke most when that changed last.
     speaker: Option<ProducerId>,
     people: HashMap<ParticipantId, Person>,
+    /// What people of other nodes publish.
+    remote: HashSet<ProducerId>,
 }
 
 /// How many there are, for metrics.
@@ -205,8 +207,32 @@ impl Registry {
     /// Whether a source exists in the room that a transport is for.
     pub(super) fn is_published_beside(&self, transport: TransportId, id: ProducerId) -> bool {
         let room = self.transports.get(&transport).and_then(|(room, _)| self.rooms.get(room));
-        let person = room.and_then(|room| room.people.get(&id.participant));
-        person.is_some_and(|person| person.published.contains_key(&id.source))
+        room.is_some_and(|room| room.has(id))
+    }
+
+    /// What people of this node publish in a room, each with the number of the event that published it.
+    pub(super) fn sources(&self, room: &RoomId) -> impl Iterator<Item = (ProducerId, u64)> {
+        let people = self.rooms.get(room).into_iter().flat_map(|room| &room.people);
+        people.filter(|(_, person)| person.member.is_some()).flat_map(|(&participant, person)| {
+            person.published.iter().map(move |(&source, &number)| (ProducerId { participant, source }, number))
+        })
+    }
+
+    /// Notes what people of other nodes publish in a room that is here.
+    pub(super) fn set_remote(&mut self, room: &RoomId, remote: impl Iterator<Item = ProducerId>) {
+        if let Some(room) = self.rooms.get_mut(room) {
+            room.remote = remote.collect();
+        }
+    }
+
+    /// Whether somebody is in a room by this node.
+    pub(super) fn has_members(&self, room: &RoomId) -> bool {
+        self.rooms.get(room).is_some_and(|room| room.people.values().any(|person| person.member.is_some()))
+    }
+
+    /// The rooms of which anything is here.
+    pub(super) fn rooms(&self) -> impl Iterator<Item = &RoomId> {
+        self.rooms.keys()
     }
 
     /// Ends a room's media.
@@ -263,8 +289,7 @@ impl Registry {
     /// Who speaks most, or did last, if they are still heard.
     pub(super) fn speaker(&self, room: &RoomId) -> Option<ProducerId> {
         let room = self.rooms.get(room)?;
-        let published = |id: &ProducerId| Some(room.people.get(&id.participant)?.published.contains_key(&id.source));
-        room.speaker.filter(|id| published(id) == Some(true))
+        room.speaker.filter(|id| room.has(*id))
     }
 
     /// The sockets of the room that a router is for.
@@ -309,6 +334,14 @@ impl Registry {
         if entry.people.is_empty() && entry.media.is_none() {
             self.rooms.remove(room);
         }
+    }
+}
+
+impl Room {
+    /// Whether a source exists in the room.
+    fn has(&self, id: ProducerId) -> bool {
+        let person = self.people.get(&id.participant);
+        person.is_some_and(|person| person.published.contains_key(&id.source)) || self.remote.contains(&id)
     }
 }
 

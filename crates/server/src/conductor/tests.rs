@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use cluster::log::MemoryLogConfig;
 use cluster::store::MemoryStore;
-use cluster::{MemoryLog, NodeConfig, ServiceConfig};
+use cluster::{LinkConfig, MemoryLog, NodeConfig, ServiceConfig};
 use protocol::Incarnation;
 use protocol::request::{ConsumeResult, Join, Resume};
 use protocol::{ConsumerId, MediaKind, Notification, ProducerId, RtpParameters, Source, TransportId};
@@ -40,8 +40,17 @@ async fn node(name: &str, life: u128, log: MemoryLog, store: MemoryStore, worker
     config.workers = workers.try_into().ok();
     config.pin = false;
     let (pool, events) = WorkerPool::start(&config).expect("workers");
-    let node = ServiceConfig::new(NodeConfig::new(name.parse().expect("a name"), &limits));
-    let (rooms, changes) = RoomService::start(Incarnation(life), node, log, store).await.expect("a log");
+    let (clustered, life) = (name != "test", Incarnation(life));
+    let name: NodeId = name.parse().expect("a name");
+    let relaying = clustered.then(|| {
+        let (node, secrets) = (name.clone(), vec!["the secret of a cluster of tests, long enough".to_owned()]);
+        let listen = "127.0.0.1:0".parse().expect("an address");
+        let (links, events) = Links::start(LinkConfig { node, life, secrets, listen }).expect("a link");
+        Relaying { links, events, socket: 0 }
+    });
+    let link = relaying.as_ref().map(|relaying| relaying.links.local_address());
+    let node = ServiceConfig { link, ..ServiceConfig::new(NodeConfig::new(name, &limits)) };
+    let (rooms, changes) = RoomService::start(life, node, log, store).await.expect("a log");
     Conductor::start(Parts {
         rooms,
         changes,
@@ -49,7 +58,8 @@ async fn node(name: &str, life: u128, log: MemoryLog, store: MemoryStore, worker
         events,
         tokens: Tokens::new([b"a secret for tests only, as long as it has to be".as_slice()]),
         ice_servers: IceServers::none(),
-        clustered: name != "test",
+        clustered,
+        relaying,
         limits,
         phase: Arc::default(),
         signaling: Arc::default(),

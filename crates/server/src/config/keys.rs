@@ -119,6 +119,13 @@ pub(super) const KEYS: &[Key] = &[
          all are believed, so that a secret can be replaced. Without a cluster: so that people who are in a meeting can\n\
          come back to it after a restart (with `kafka`).",
     ),
+    text(
+        "link_listen",
+        "an IP address and a port, such as 10.0.0.2:4600 or [fd00::2]:4600",
+        "Where the other nodes of the cluster reach this one for what nodes tell each other (UDP; QUIC, with certificates\n\
+         made of the cluster's secret): an address of this machine, which the others are told. Port 0 takes any free one.\n\
+         Media does not go over it.",
+    ),
     list(
         "trusted_proxies",
         "IP addresses and ranges, such as 127.0.0.1 or 10.0.5.0/29",
@@ -183,6 +190,12 @@ pub(super) const KEYS: &[Key] = &[
     ),
     number("limits.sockets_per_address_max", 1, 1_000_000, "Sockets that one address may hold at a time."),
     number("limits.participants_per_room_max", 1, 100_000, "People in a room."),
+    number(
+        "limits.participants_per_room_and_node",
+        1,
+        100_000,
+        "People of one room on one node of a cluster before those who come next go to another.",
+    ),
     number("limits.rooms_per_node_max", 1, 1_000_000, "Rooms on a node."),
     number("limits.consumers_per_participant_max", 1, 100_000, "Consumers of a participant."),
     number("limits.data_producers_per_participant_max", 1, 1_000, "Data producers of a participant."),

@@ -308,6 +308,7 @@ mod tests {
             data_dir: Some("data".into()),
             node: Some("node-1".parse().expect("a node id")),
             cluster_secret_file: Some("secret".into()),
+            link_listen: Some("127.0.0.1:4600".parse().expect("an address")),
             redis: Redis { url: Some("redis://127.0.0.1:6379".to_owned()), ..Redis::default() },
             turn: Turn { secret_file: Some("secret".into()), ..Turn::default() },
             ..Config::default()
@@ -431,6 +432,22 @@ mod tests {
             assert!(message(&args).starts_with(key), "{}", message(&args));
         }
         assert!(message(&["--node=Node_1"]).starts_with("node = "), "a name is a host's");
+    }
+
+    #[test]
+    fn the_link_listens_in_a_cluster_at_an_address_that_others_can_be_told() {
+        let cluster =
+            ["--redis=redis://127.0.0.1:6379", "--kafka=127.0.0.1:9092", "--node=a", "--cluster-secret-file=s"];
+        let with = |address: &str| run(&[&cluster[..], &["--link-listen", address]].concat(), &[]);
+        for address in ["127.0.0.1:0", "10.0.0.2:4600", "[fd00::2]:4600"] {
+            assert_eq!(with(address).expect("valid").link_listen, address.parse().ok());
+        }
+        for address in ["0.0.0.0:4600", "[::]:4600", "224.0.0.1:4600", "node-1:4600", "10.0.0.2"] {
+            let refused = with(address).expect_err("no address").to_string();
+            assert!(refused.starts_with("link_listen = ") && refused.contains(address), "{refused}");
+        }
+        let alone = message(&["--link-listen=127.0.0.1:4600"]);
+        assert!(alone.contains("given by --link-listen") && alone.contains("beside redis.url only"), "{alone}");
     }
 
     #[test]

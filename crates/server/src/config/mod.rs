@@ -58,6 +58,9 @@ pub struct Config {
     /// The file with the secret that all nodes of a cluster share.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster_secret_file: Option<PathBuf>,
+    /// Where the link to the cluster's other nodes listens (UDP), as they are told it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link_listen: Option<SocketAddr>,
     /// Proxies whose word for a client's address is taken, and who may speak plain HTTP.
     pub trusted_proxies: Vec<AddressRange>,
     /// Where the rooms' events are kept.
@@ -138,6 +141,7 @@ impl Default for Config {
             data_dir: None,
             node: None,
             cluster_secret_file: None,
+            link_listen: None,
             trusted_proxies: Vec::new(),
             kafka: Kafka::default(),
             redis: Redis::default(),
@@ -262,6 +266,17 @@ impl Config {
 
     /// A node has to have what makes several of them one system.
     fn check_cluster(&self) -> Result<(), ConfigError> {
+        if let Some(address) = self.link_listen {
+            let refused = |allowed| Err(ConfigError::new("link_listen", &address, allowed));
+            if !self.clustered() {
+                return refused("an address beside redis.url only: a node without others has none to be linked to");
+            }
+            if address.ip().is_unspecified() || address.ip().is_multicast() {
+                return refused(
+                    "the address of this machine at which the other nodes reach it: it is what they are told",
+                );
+            }
+        }
         let Some(url) = &self.redis.url else { return Ok(()) };
         let shown = url.rsplit('@').next().unwrap_or_default();
         let allowed = "redis://host:port or redis://user:password@host:port";

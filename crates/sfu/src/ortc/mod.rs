@@ -8,11 +8,13 @@ pub mod capabilities;
 pub mod codecs;
 pub mod consumer;
 mod h264;
+mod pipe;
 pub mod producer;
 pub mod scalability;
 
 pub use capabilities::router_capabilities;
 pub use consumer::{CannotConsume, ConsumerStream, can_consume, consumer_parameters};
+pub(crate) use pipe::pipe_parameters;
 pub use producer::{EncodingMapping, ProducerMapping, UnsupportedParameters, producer_mapping};
 pub use scalability::ScalabilityMode;
 

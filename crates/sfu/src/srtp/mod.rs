@@ -9,6 +9,8 @@ mod open;
 mod replay;
 mod seal;
 
+use std::fmt;
+
 use aws_lc_rs::error::Unspecified;
 
 pub use open::{OpenError, OpenKeys, OpenedRtp};
@@ -119,6 +121,29 @@ pub fn derive_keys(profile: Profile, material: &[u8], role: Role) -> Result<(Sea
         Role::Server => (server, client),
     };
     Ok((SealKeys::new(profile, ours), OpenKeys::new(theirs)))
+}
+
+/// A master key and salt for `SRTP_AEAD_AES_256_GCM`, of one direction.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MasterKey(pub [u8; MASTER_KEY_BYTES]);
+
+/// Key and salt.
+pub const MASTER_KEY_BYTES: usize = Profile::AeadAes256Gcm.key_bytes() + Profile::AeadAes256Gcm.salt_bytes();
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MasterKey")
+    }
+}
+
+/// The keys of both directions where each side chose its own.
+pub fn agreed_keys(ours: &MasterKey, theirs: &MasterKey) -> Result<(SealKeys, OpenKeys), KeyingError> {
+    let profile = Profile::AeadAes256Gcm;
+    let cipher = |MasterKey(master): &MasterKey| {
+        let (key, salt) = master.split_at(profile.key_bytes());
+        Cipher::from_master(profile, key, salt)
+    };
+    Ok((SealKeys::new(profile, cipher(ours)?), OpenKeys::new(cipher(theirs)?)))
 }
 
 #[cfg(test)]

@@ -6,12 +6,9 @@ use protocol::rtp::{MediaKind, RtpCapabilities, RtpParameters};
 use protocol::transport::{DtlsParameters, IceParameters, TransportOptions};
 use protocol::{ConsumerId, ProducerId, TransportId};
 use rand::Rng;
-use rustc_hash::FxHashMap;
 
 use super::speakers::{LEVEL_MIN, SILENCE};
 use super::{Event, Router, RouterId, Worker};
-use crate::bandwidth::PROBATOR_SSRC;
-use crate::clock::SenderClock;
 use crate::consumer::{Consumer, ConsumerFormat};
 use crate::consumer_list::ConsumerList;
 use crate::dtls::DtlsServer;
@@ -21,10 +18,7 @@ use crate::ortc::{self, ProducerMapping};
 use crate::producer::Producer;
 use crate::rtp::Extension;
 use crate::stream::Stream;
-use crate::transport::{Incoming, Transport};
-
-/// From one consumer's SSRC to the next. It is odd, so every number comes up before one comes again.
-const SSRC_STEP: u32 = 0x9E37_79B9;
+use crate::transport::{Client, Incoming, Peer, Transport};
 
 /// Why a router was not created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -115,7 +109,12 @@ impl Worker {
             self.remove_transport(key);
         }
         for key in router.producers.into_values() {
-            self.producers.try_remove(key.0);
+            // What pipes feed, and what they carry on.
+            self.detach_source(key);
+            for consumer in std::mem::take(&mut self.producers[key.0].consumers).into_iter().rev() {
+                self.remove_consumer(consumer);
+            }
+            self.producers.remove(key.0);
         }
         let closed = |event: &Event| match event {
             Event::AudioLevels { router, .. }
@@ -137,35 +136,12 @@ impl Worker {
             return Err(CreateTransportError::Exists);
         }
         let members = self.routers.get_mut(&router).ok_or(CreateTransportError::RouterNotFound)?;
-        let ice = Box::new(IceLite::new(Credentials::random(&mut self.rng)));
+        let ice = IceLite::new(Credentials::random(&mut self.rng));
         let ice_parameters = ice_parameters(&ice);
         let ufrag = ice_parameters.username_fragment.clone();
-        let key = TransportKey(self.transports.insert(Transport {
-            id,
-            router,
-            ice,
-            dtls: Box::new(DtlsServer::new(self.config.identity.clone())),
-            open: None,
-            egress: None,
-            incoming: FxHashMap::default(),
-            producers: Vec::new(),
-            consumers: ConsumerList::default(),
-            consumer_ssrcs: FxHashMap::default(),
-            tell_from: None,
-            sender_clock: SenderClock::default(),
-            arrivals: None,
-            arrivals_ssrc: 0,
-            packets_received: 0,
-            bytes_received: 0,
-            handshake_began: None,
-            round_trip: None,
-            rtcp_ssrc: self.rng.random_range(1..u32::MAX),
-            reports_at: now,
-            timer: None,
-            next_mid: 0,
-            next_ssrc: self.rng.random(),
-            data: None,
-        }));
+        let dtls = DtlsServer::new(self.config.identity.clone());
+        let peer = Peer::Client(Box::new(Client { ice, dtls }));
+        let key = TransportKey(self.transports.insert(Transport::new(now, id, Some(router), peer, &mut self.rng)));
         members.transports.insert(key);
         self.transport_ids.insert(id, key);
         self.ufrags.insert(ufrag, key);
@@ -187,11 +163,11 @@ impl Worker {
         parameters: &DtlsParameters,
     ) -> Result<(), ConnectError> {
         let key = *self.transport_ids.get(&id).ok_or(ConnectError::TransportNotFound)?;
-        let transport = &mut self.transports[key.0];
-        if transport.dtls.has_remote_parameters() {
+        let client = self.transports[key.0].client_mut().ok_or(ConnectError::TransportNotFound)?;
+        if client.dtls.has_remote_parameters() {
             return Err(ConnectError::AlreadyConnected);
         }
-        transport.dtls.set_remote_parameters(now, parameters)?;
+        client.dtls.set_remote_parameters(now, parameters)?;
         self.poll_dtls(now, key);
         Ok(())
     }
@@ -200,9 +176,9 @@ impl Worker {
     /// the new one.
     pub fn restart_ice(&mut self, id: TransportId) -> Result<IceParameters, NotFound> {
         let key = *self.transport_ids.get(&id).ok_or(NotFound)?;
-        let transport = &mut self.transports[key.0];
-        let retired = transport.ice.restart(Credentials::random(&mut self.rng));
-        let parameters = ice_parameters(&transport.ice);
+        let client = self.transports[key.0].client_mut().ok_or(NotFound)?;
+        let retired = client.ice.restart(Credentials::random(&mut self.rng));
+        let parameters = ice_parameters(&client.ice);
         self.ufrags.remove(&retired.unwrap_or_default());
         self.ufrags.insert(parameters.username_fragment.clone(), key);
         Ok(parameters)
@@ -227,8 +203,21 @@ impl Worker {
         paused: bool,
     ) -> Result<(), ProduceError> {
         let transport_key = *self.transport_ids.get(&transport).ok_or(ProduceError::TransportNotFound)?;
+        let router = self.transports[transport_key.0].router.ok_or(ProduceError::TransportNotFound)?;
         let mapping = ortc::producer_mapping(kind, parameters)?;
-        let router = self.transports[transport_key.0].router;
+        self.produce_on(now, transport_key, router, id, mapping, paused).map(|_| ())
+    }
+
+    /// The same of what is understood already, on whatever transport.
+    pub(super) fn produce_on(
+        &mut self,
+        now: Instant,
+        transport_key: TransportKey,
+        router: RouterId,
+        id: ProducerId,
+        mapping: ProducerMapping,
+        paused: bool,
+    ) -> Result<ProducerKey, ProduceError> {
         let existing = self.routers.get(&router).and_then(|router| router.producers.get(&id)).copied();
         let own = |incoming: &Incoming| existing == Some(self.streams[incoming.stream.0].producer);
         for ssrc in mapping.encodings.iter().flat_map(|e| [e.ssrc, e.rtx_ssrc]).flatten() {
@@ -243,12 +232,12 @@ impl Worker {
                     // Its consumers were told another codec and cannot go on.
                     self.remove_producer(router, id);
                 }
-                self.insert_producer(router, id, kind, mapping.clone())
+                self.insert_producer(router, id, mapping.clone())
             }
         };
         self.detach_source(key);
         self.attach_source(now, key, transport_key, mapping, paused);
-        Ok(())
+        Ok(key)
     }
 
     /// Stops what a producer sends at the server, whatever the client does.
@@ -296,39 +285,47 @@ impl Worker {
     ) -> Result<(MediaKind, RtpParameters), ConsumeError> {
         let transport_key = *self.transport_ids.get(&transport).ok_or(ConsumeError::TransportNotFound)?;
         let transport = &mut self.transports[transport_key.0];
-        let router = self.routers.get(&transport.router).ok_or(ConsumeError::TransportNotFound)?;
+        let router = transport.router.and_then(|router| self.routers.get(&router));
+        let router = router.ok_or(ConsumeError::TransportNotFound)?;
         let producer_key = *router.producers.get(&producer).ok_or(ConsumeError::ProducerNotFound)?;
         if self.consumer_ids.contains_key(&id) {
             return Err(ConsumeError::Exists);
         }
-        let producer = &mut self.producers[producer_key.0];
+        let producer = &self.producers[producer_key.0];
 
-        let mut fresh_ssrc = || loop {
-            let ssrc = transport.next_ssrc;
-            transport.next_ssrc = ssrc.wrapping_add(SSRC_STEP);
-            if ssrc != 0 && ssrc != PROBATOR_SSRC {
-                return ssrc;
-            }
-        };
+        let (ssrc, rtx_ssrc) = (transport.fresh_ssrc(), transport.fresh_ssrc());
         let (mid, cname) = (transport.next_mid.to_string(), producer.id.participant.to_string());
-        let stream = ortc::ConsumerStream { mid: &mid, cname: &cname, ssrc: fresh_ssrc(), rtx_ssrc: fresh_ssrc() };
+        let stream = ortc::ConsumerStream { mid: &mid, cname: &cname, ssrc, rtx_ssrc };
         let parameters = ortc::consumer_parameters(&producer.mapping, capabilities, stream)?;
         transport.next_mid += 1;
 
+        let kind = producer.kind;
         let format = consumer_format(&producer.mapping, &parameters);
+        self.insert_consumer(transport_key, producer_key, id, format);
+        Ok((kind, parameters))
+    }
+
+    pub(super) fn insert_consumer(
+        &mut self,
+        transport: TransportKey,
+        producer: ProducerKey,
+        id: ConsumerId,
+        format: ConsumerFormat,
+    ) -> ConsumerKey {
         let ssrc = format.ssrc;
         let (first, first_rtx) = (self.rng.random(), self.rng.random());
         self.consumers_made += 1;
         let number = self.consumers_made;
-        let consumer = Consumer::new(id, number, transport_key, producer_key, format, first, first_rtx);
+        let consumer = Consumer::new(id, number, transport, producer, format, first, first_rtx);
         let key = ConsumerKey(self.consumers.insert(consumer));
         self.fan_out.reserve(self.consumers.len());
-        producer.consumers.push(number, key);
+        self.producers[producer.0].consumers.push(number, key);
+        let transport = &mut self.transports[transport.0];
         transport.consumers.push(number, key);
         transport.consumer_ssrcs.insert(ssrc, key);
         self.consumer_ids.insert(id, key);
         self.fan_out.consumers_changed();
-        Ok((producer.kind, parameters))
+        key
     }
 
     /// Lets a consumer's media flow, from the next keyframe on.
@@ -356,20 +353,16 @@ impl Worker {
         Ok(())
     }
 
-    fn producer_mut(&mut self, router: RouterId, id: ProducerId) -> Result<&mut Producer, NotFound> {
+    pub(super) fn producer_mut(&mut self, router: RouterId, id: ProducerId) -> Result<&mut Producer, NotFound> {
         let key = self.routers.get(&router).and_then(|router| router.producers.get(&id)).ok_or(NotFound)?;
         self.producers.get_mut(key.0).ok_or(NotFound)
     }
 
-    fn insert_producer(
-        &mut self,
-        router: RouterId,
-        id: ProducerId,
-        kind: MediaKind,
-        mapping: ProducerMapping,
-    ) -> ProducerKey {
+    fn insert_producer(&mut self, router: RouterId, id: ProducerId, mapping: ProducerMapping) -> ProducerKey {
+        let kind = mapping.kind;
         let key = ProducerKey(self.producers.insert(Producer {
             id,
+            router,
             kind,
             transport: None,
             mapping,
@@ -381,6 +374,7 @@ impl Worker {
             speech: (kind == MediaKind::Audio).then(Box::default),
             layer_kept: 0,
             unwanted_since: None,
+            layers_piped: None,
         }));
         if let Some(router) = self.routers.get_mut(&router) {
             router.producers.insert(id, key);
@@ -417,12 +411,13 @@ impl Worker {
         // A publisher begins with all its layers.
         producer.layer_kept = (mapping.encodings.len() - 1) as u8;
         producer.unwanted_since = None;
+        producer.layers_piped = None;
         producer.mapping = mapping;
         self.start_consumers(now, key);
     }
 
     /// Takes the source from a producer; its consumers wait for the next.
-    fn detach_source(&mut self, key: ProducerKey) {
+    pub(super) fn detach_source(&mut self, key: ProducerKey) {
         let producer = &mut self.producers[key.0];
         let streams = std::mem::take(&mut producer.streams);
         for &consumer in &producer.consumers {
@@ -452,7 +447,7 @@ impl Worker {
         self.producers.remove(key.0);
     }
 
-    fn remove_consumer(&mut self, key: ConsumerKey) {
+    pub(super) fn remove_consumer(&mut self, key: ConsumerKey) {
         let Consumer { id, number, transport, producer, format, .. } = self.consumers.remove(key.0);
         self.consumer_ids.remove(&id);
         if let Some(producer) = self.producers.get_mut(producer.0) {
@@ -481,15 +476,15 @@ impl Worker {
             self.stats.bytes_out += egress.bytes;
         }
         self.transport_ids.remove(&transport.id);
-        for ufrag in transport.ice.ufrags() {
+        for ufrag in transport.client().into_iter().flat_map(|client| client.ice.ufrags()) {
             self.ufrags.remove(ufrag);
         }
-        for pair in transport.ice.pairs() {
+        for pair in transport.pairs() {
             if self.pairs.get(&pair) == Some(&key) {
                 self.pairs.remove(&pair);
             }
         }
-        if let Some(router) = self.routers.get_mut(&transport.router) {
+        if let Some(router) = transport.router.and_then(|router| self.routers.get_mut(&router)) {
             router.transports.remove(&key);
         }
         if self.transports.is_empty() {
@@ -505,7 +500,7 @@ fn ice_parameters(ice: &IceLite) -> IceParameters {
 }
 
 /// What a consumer writes, from what its client was told.
-fn consumer_format(mapping: &ProducerMapping, parameters: &RtpParameters) -> ConsumerFormat {
+pub(super) fn consumer_format(mapping: &ProducerMapping, parameters: &RtpParameters) -> ConsumerFormat {
     let encoding = parameters.encodings.first();
     let payload_type = |rtx: bool| {
         let mut codecs = parameters.codecs.iter();

@@ -44,8 +44,10 @@ impl Worker {
             Some(PacketKind::Dtls) => {
                 let transport = &mut self.transports[key.0];
                 transport.handshake_began.get_or_insert(now);
-                transport.dtls.handle_packet(now, datagram);
-                self.poll_dtls(now, key);
+                if let Some(client) = transport.client_mut() {
+                    client.dtls.handle_packet(now, datagram);
+                    self.poll_dtls(now, key);
+                }
             }
             Some(PacketKind::Rtp) => self.handle_rtp(now, key, datagram),
             Some(PacketKind::Rtcp) => self.handle_srtcp(now, key, datagram),
@@ -62,8 +64,8 @@ impl Worker {
     fn answer_stun(&mut self, now: Instant, socket: SocketIndex, remote: SocketAddr, datagram: &[u8]) -> Option<()> {
         let request = BindingRequest::parse(datagram).ok()?;
         let key = *self.ufrags.get(request.local_ufrag())?;
-        let transport = self.transports.get_mut(key.0)?;
-        let outcome = transport.ice.handle_binding(now, socket, remote, &request, &mut self.scratch[..]).ok()?;
+        let client = self.transports.get_mut(key.0)?.client_mut()?;
+        let outcome = client.ice.handle_binding(now, socket, remote, &request, &mut self.scratch[..]).ok()?;
         self.control.push(socket, remote, &self.scratch[..outcome.reply_bytes]);
         if let Some(pair) = outcome.evicted
             && self.pairs.get(&pair) == Some(&key)
@@ -71,7 +73,7 @@ impl Worker {
             self.pairs.remove(&pair);
         }
         let pair = Pair { socket, remote };
-        if transport.ice.is_valid(pair) {
+        if client.ice.is_valid(pair) {
             // A NAT may have given this address to another client meanwhile; the newest proof counts, at every check:
             // who claimed another's address by a forged source loses it again with that one's next check.
             self.pairs.insert(pair, key);
@@ -93,9 +95,10 @@ impl Worker {
     pub(super) fn poll_dtls(&mut self, now: Instant, key: TransportKey) {
         loop {
             let transport = &mut self.transports[key.0];
-            match transport.dtls.poll(now, &mut self.scratch[..]) {
+            let Some(client) = transport.client_mut() else { return };
+            match client.dtls.poll(now, &mut self.scratch[..]) {
                 DtlsOutput::Packet(bytes) => {
-                    if let Some(Pair { socket, remote }) = transport.ice.selected() {
+                    if let Some(Pair { socket, remote }) = client.ice.selected() {
                         self.control.push(socket, remote, &self.scratch[..bytes]);
                     }
                 }
@@ -104,7 +107,7 @@ impl Worker {
                     // From the client's hello to its answer to ours. Who only publishes reports no other.
                     let handshake = transport.handshake_began.map(|at| now.saturating_duration_since(at));
                     transport.round_trip = transport.round_trip.or(handshake.map(|took| took.min(HANDSHAKE_RTT_MAX)));
-                    transport.egress = Some(egress(seal, transport.ice.selected()));
+                    transport.egress = Some(egress(seal, transport.path()));
                     let id = transport.id;
                     // What was resumed before the path was there starts now.
                     let producers = transport.producers.iter();

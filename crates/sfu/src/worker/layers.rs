@@ -23,7 +23,7 @@ const LIVELY: Duration = Duration::from_millis(250);
 /// all of a large room.
 const TOLD_MAX: usize = 64;
 /// How long a layer is kept coming after its last viewer.
-const UNWANTED_AFTER: Duration = Duration::from_secs(5);
+pub(super) const UNWANTED_AFTER: Duration = Duration::from_secs(5);
 
 impl Worker {
     /// Limits a consumer to the layers up to `layer`, 0 the lowest.
@@ -31,6 +31,7 @@ impl Worker {
         let key = *self.consumer_ids.get(&id).ok_or(NotFound)?;
         self.consumers[key.0].preferred_layer = layer;
         self.share_soon(now, self.consumers[key.0].transport);
+        self.want_from_pipe(now, self.consumers[key.0].producer);
         self.choose_layer(now, key);
         Ok(())
     }
@@ -50,6 +51,8 @@ impl Worker {
         if consumer.paused() {
             return;
         }
+        self.want_from_pipe(now, consumer.producer);
+        let consumer = &self.consumers[key.0];
         let transport = consumer.transport;
         if consumer.format.transport_cc && consumer.format.codec.kind() == MediaKind::Video {
             self.watch_bandwidth(now, transport);
@@ -63,6 +66,7 @@ impl Worker {
         let Some(best) = self.best_source(key) else { return };
         let now_us = self.clock.micros(now);
         let source = match consumer.source {
+            _ if consumer.only_layer.is_some() => best,
             Some(source) if self.comes(source) || !self.comes(best) => source,
             _ if consumer.can_switch(&self.streams[best.stream.0].ring, now_us) => best,
             _ => self.lowest_source(consumer.producer).unwrap_or(best),
@@ -101,6 +105,10 @@ impl Worker {
         let best = self.best_source(key);
         let consumer = &mut self.consumers[key.0];
         let (Some(best), Some(source), false) = (best, consumer.source, consumer.paused()) else { return };
+        if consumer.only_layer.is_some() && consumer.waits_for_keyframe(&self.streams[source.stream.0].ring) {
+            // It has no other layer to begin with.
+            return self.request_keyframe(now, source.stream);
+        }
         let next = Some(best).filter(|best| *best != source);
         if consumer.next_source == next {
             return;
@@ -117,6 +125,9 @@ impl Worker {
     /// The highest layer that comes, that the client wants and its path carries, else the lowest that comes, else the lowest.
     fn best_source(&self, key: ConsumerKey) -> Option<Source> {
         let consumer = &self.consumers[key.0];
+        if let Some(only) = consumer.only_layer {
+            return self.sources(consumer.producer).nth(usize::from(only));
+        }
         let wanted = self
             .sources(consumer.producer)
             .take_while(|source| source.layer <= consumer.preferred_layer.min(consumer.allowed_layer));
@@ -148,10 +159,16 @@ impl Worker {
     /// Finds out which layers fell silent and which nobody wants any more. To be called a few times a second.
     pub(super) fn update_layers(&mut self, now: Instant) {
         for key in 0..self.producers.capacity() {
-            if self.producers.get(key).is_some_and(|producer| producer.streams.len() > 1) {
-                self.update_activity(now, ProducerKey(key));
-                self.update_wanted(now, ProducerKey(key));
-                self.ask_again(now, ProducerKey(key));
+            let Some(producer) = self.producers.get(key) else { continue };
+            let (in_layers, key) = (producer.streams.len() > 1, ProducerKey(key));
+            if producer.layers_piped.is_some() {
+                self.want_from_pipe(now, key);
+            } else if in_layers {
+                self.update_wanted(now, key);
+            }
+            if in_layers {
+                self.update_activity(now, key);
+                self.ask_again(now, key);
             }
         }
     }
@@ -217,7 +234,7 @@ impl Worker {
         let Some(&key) = self.transport_ids.get(&id) else { return };
         for producer in self.transports[key.0].producers.clone() {
             let producer = &self.producers[producer.0];
-            if producer.streams.len() > 1 {
+            if producer.streams.len() > 1 && producer.layers_piped.is_none() {
                 let event = Event::ProducerLayer { transport: id, producer: producer.id, layer: producer.layer_kept };
                 self.emit(event);
             }
@@ -252,9 +269,8 @@ impl Worker {
     /// Tells which layer a consumer got, where there are several.
     pub(super) fn tell_layer(&mut self, key: ConsumerKey) {
         let consumer = &self.consumers[key.0];
-        let Some(source) = consumer.source.filter(|_| self.producers[consumer.producer.0].streams.len() > 1) else {
-            return;
-        };
+        let told = consumer.only_layer.is_none() && self.producers[consumer.producer.0].streams.len() > 1;
+        let Some(source) = consumer.source.filter(|_| told) else { return };
         let (transport, consumer) = (self.transports[consumer.transport.0].id, consumer.id);
         self.emit(Event::ConsumerLayer { transport, consumer, layer: source.layer });
     }

@@ -21,7 +21,7 @@ impl Worker {
     pub fn set_writable(&mut self, socket: SocketIndex, remote: SocketAddr, writable: bool) {
         let pair = Pair { socket, remote };
         let Some(&key) = self.pairs.get(&pair) else { return };
-        if self.transports[key.0].ice.selected() == Some(pair) {
+        if self.transports[key.0].path() == Some(pair) {
             self.set_blocked(key, !writable);
         }
     }
@@ -31,9 +31,9 @@ impl Worker {
     pub fn handle_close(&mut self, socket: SocketIndex, remote: SocketAddr) {
         let pair = Pair { socket, remote };
         let Some(key) = self.pairs.remove(&pair) else { return };
-        let ice = &mut self.transports[key.0].ice;
-        let was_selected = ice.selected() == Some(pair);
-        ice.remove(pair);
+        let Some(client) = self.transports[key.0].client_mut() else { return };
+        let was_selected = client.ice.selected() == Some(pair);
+        client.ice.remove(pair);
         if was_selected {
             self.use_selected_pair(key);
         }
@@ -42,7 +42,7 @@ impl Worker {
     /// Sends by the pair that is selected now, from where what was held up goes on.
     pub(super) fn use_selected_pair(&mut self, key: TransportKey) {
         let transport = &mut self.transports[key.0];
-        let selected = transport.ice.selected();
+        let selected = transport.path();
         if let (Some(pair), Some(egress)) = (selected, &mut transport.egress) {
             (egress.socket, egress.remote) = (pair.socket, pair.remote);
         }

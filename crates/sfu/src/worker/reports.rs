@@ -45,14 +45,16 @@ impl Worker {
 
     fn handle_transport_timeout(&mut self, now: Instant, key: TransportKey) {
         let transport = &mut self.transports[key.0];
-        if !transport.ice.is_alive(now) {
-            let id = transport.id;
-            self.remove_transport(key);
-            return self.emit(Event::TransportClosed { transport: id });
+        let id = transport.id;
+        if let Some(client) = transport.client_mut() {
+            if !client.ice.is_alive(now) {
+                self.remove_transport(key);
+                return self.emit(Event::TransportClosed { transport: id });
+            }
+            client.dtls.handle_timeout(now);
+            self.poll_dtls(now, key);
+            self.handle_data_timeout(now, key);
         }
-        transport.dtls.handle_timeout(now);
-        self.poll_dtls(now, key);
-        self.handle_data_timeout(now, key);
         let Some(transport) = self.transports.get(key.0) else { return };
         if transport.reports_at <= now {
             // At a tick, so that the reports of many transports wake the worker together.

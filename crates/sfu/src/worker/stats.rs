@@ -45,7 +45,7 @@ impl Worker {
         Ok(TransportStats {
             transport_id: id,
             connected: egress.is_some(),
-            protocol: transport.ice.selected().map(|pair| self.protocol_of(pair.socket)),
+            protocol: transport.path().map(|pair| self.protocol_of(pair.socket)),
             packets_received: transport.packets_received,
             bytes_received: transport.bytes_received,
             packets_sent: egress.map_or(0, |egress| egress.packets),
@@ -94,7 +94,11 @@ impl Worker {
             let scores = (self.consumers[consumer_key.0].reported.score(), self.producer_score(now, consumer_key));
             let consumer = &mut self.consumers[consumer_key.0];
             consumer.rate.look(now, consumer.stats.packets, consumer.stats.payload_bytes);
-            if !consumer.paused() && consumer.scores_told != scores && self.events.len() < EVENTS_MAX {
+            if !consumer.paused()
+                && consumer.only_layer.is_none()
+                && consumer.scores_told != scores
+                && self.events.len() < EVENTS_MAX
+            {
                 consumer.scores_told = scores;
                 self.tell_scores(consumer_key);
             }

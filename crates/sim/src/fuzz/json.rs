@@ -45,6 +45,11 @@ pub fn ortc(data: &[u8]) {
     }
 }
 
+/// The first frame of another node.
+pub fn hello(data: &[u8]) {
+    let _ = cluster::link::is_hello(data);
+}
+
 /// A request: the event's name, a line break, its data. And every other text that a client begins with.
 pub fn request(data: &[u8]) {
     let _ = serde_json::from_slice::<Envelope>(data);

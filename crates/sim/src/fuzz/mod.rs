@@ -11,7 +11,7 @@ mod worker;
 
 pub use bandwidth::bandwidth;
 pub use channels::channels;
-pub use json::{ortc, request};
+pub use json::{hello, ortc, request};
 pub use socketio::socketio;
 pub use wire::{dependency_descriptor, framing, payload, rtcp, rtp, stun};
 pub use worker::{datagrams, peer};
@@ -20,7 +20,7 @@ pub use worker::{datagrams, peer};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     ("stun", stun),
     ("framing", framing),
     ("rtp", rtp),
@@ -30,6 +30,7 @@ pub const TARGETS: [Target; 13] = [
     ("bandwidth", bandwidth),
     ("ortc", ortc),
     ("request", request),
+    ("hello", hello),
     ("socketio", socketio),
     ("datagrams", datagrams),
     ("peer", peer),

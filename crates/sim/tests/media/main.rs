@@ -18,6 +18,7 @@ mod layers;
 mod lip_sync;
 mod mute;
 mod pacing;
+mod pipes;
 mod reload;
 mod retransmission;
 mod rooms_of_eight;

@@ -1,10 +1,10 @@
 //! Beside other nodes: what a registry says, who is lost, where people go, and how a late node learns of a room.
 
 use protocol::NodeId;
-use protocol::event::RequestKey;
+use protocol::event::{Creation, RequestKey};
 
 use super::*;
-use crate::store::{HEARTBEAT, NodeEntry, NodeState};
+use crate::store::{HEARTBEAT, Listing, NodeEntry, NodeState};
 
 const OTHER: Incarnation = Incarnation(2);
 
@@ -13,14 +13,26 @@ fn node(name: &str) -> NodeId {
 }
 
 fn entry(name: &str, incarnation: Incarnation) -> NodeEntry {
-    NodeEntry { node: node(name), incarnation, version: String::new(), state: NodeState::Ready, participants: 0 }
+    NodeEntry {
+        node: node(name),
+        incarnation,
+        version: String::new(),
+        state: NodeState::Ready,
+        participants: 0,
+        busy_permille: 0,
+        link: None,
+    }
+}
+
+fn host_added(incarnation: Incarnation, name: &str, creation: Option<Creation>) -> RoomEvent {
+    RoomEvent::HostAdded { incarnation, node: node(name), creation }
 }
 
 impl Bench {
     /// The registry answers, each heartbeat.
     fn beats(&mut self, beats: u32, entries: &[NodeEntry]) {
         for _ in 0..beats {
-            self.handle(Input::Registry(Some(entries.to_vec())));
+            self.handle(Input::Registry(Some(entries.to_vec().into())));
             self.advance(HEARTBEAT);
         }
     }
@@ -32,7 +44,16 @@ impl Bench {
     }
 
     fn other_hosts(&mut self) {
-        self.other(1, RoomEvent::HostAdded { incarnation: OTHER, node: node("node-2") });
+        self.other_hosts_as("node-2");
+    }
+
+    fn other_hosts_as(&mut self, name: &str) {
+        self.other(1, host_added(OTHER, name, self.creation()));
+    }
+
+    /// What a node that knows the room says of it now.
+    fn creation(&self) -> Option<Creation> {
+        self.node.room(&room()).and_then(room::Room::creation)
     }
 
     fn other_joined(&mut self, participant: u64) {
@@ -76,10 +97,7 @@ fn a_room_whose_only_host_is_gone_is_taken_over_by_one_of_the_others() {
         // Which of two nodes it is both know by the room's name; here it is the third where there is one.
         let entries = if mine { vec![] } else { vec![third] };
         bench.beats(4, &entries);
-        let expected = [
-            RoomEvent::HostAdded { incarnation: ME, node: node("node-1") },
-            RoomEvent::NodeLost { incarnation: OTHER },
-        ];
+        let expected = [host_added(ME, "node-1", bench.creation()), RoomEvent::NodeLost { incarnation: OTHER }];
         let first = bench.node.is_first_for(&room());
         assert_eq!(bench.under_way(), if first { expected.to_vec() } else { vec![] }, "{theirs}");
         assert!(!mine || first, "alone it is the first");
@@ -90,7 +108,7 @@ fn a_room_whose_only_host_is_gone_is_taken_over_by_one_of_the_others() {
 fn an_earlier_life_of_this_node_is_lost_at_once() {
     let mut bench = Bench::new();
     bench.joined(1);
-    bench.other(1, RoomEvent::HostAdded { incarnation: OTHER, node: node("node-1") });
+    bench.other_hosts_as("node-1");
     bench.beats(1, &[]);
     assert_eq!(bench.under_way(), [RoomEvent::NodeLost { incarnation: OTHER }]);
 }
@@ -108,6 +126,100 @@ fn a_node_that_reads_of_its_own_end_says_so_and_takes_nobody_any_more() {
 }
 
 #[test]
+fn a_node_without_the_registry_shows_on_the_log_that_it_lives_and_changes_nothing_by_it() {
+    let mut bench = Bench::new();
+    bench.handle(Input::Registry(None));
+    assert_eq!(bench.under_way(), [], "nobody believes that it carries anything");
+    bench.joined(1);
+    let before = bench.node.snapshot(&room());
+    for _ in 0..3 {
+        bench.handle(Input::Registry(None));
+        assert_eq!(bench.under_way(), [host_added(ME, "node-1", bench.creation())]);
+        bench.deliver_all();
+        bench.advance(HEARTBEAT);
+    }
+    assert_eq!((bench.node.snapshot(&room()), bench.node.hosts_lost()), (before, 0));
+    bench.beats(1, &[]);
+    assert_eq!(bench.under_way(), [], "the registry says it again");
+}
+
+#[test]
+fn a_host_that_shows_on_the_log_that_it_lives_is_not_lost() {
+    let mut bench = Bench::new();
+    bench.joined(1);
+    bench.other_hosts();
+    for n in 2..9 {
+        bench.beats(1, &[]);
+        bench.other(n, host_added(OTHER, "node-2", bench.creation()));
+        assert_eq!(bench.under_way(), []);
+    }
+}
+
+#[test]
+fn a_host_whose_entry_cannot_be_read_is_not_lost_and_its_people_are_followed() {
+    let mut bench = Bench::new();
+    bench.joined(1);
+    bench.other_hosts();
+    bench.other_joined(2);
+    bench.other_joined(3);
+    for _ in 0..9 {
+        bench.handle(Input::Registry(Some(Listing { nodes: Vec::new(), unreadable: vec![OTHER] })));
+        bench.advance(HEARTBEAT);
+        assert_eq!(bench.under_way(), []);
+    }
+    assert_eq!(bench.node.place(bench.now, &room(), None, &[]), node("node-2"));
+}
+
+#[test]
+fn a_room_whose_creator_died_over_it_is_ended_by_another() {
+    let mut bench = Bench::new();
+    bench.other(0, RoomEvent::RoomCreated { rules: room::RULES, limits: RoomLimits::default() });
+    assert_eq!(bench.node.rooms(), 1);
+    bench.beats(1, &[]);
+    bench.deliver_all();
+    assert_eq!((bench.node.rooms(), bench.node.poll_timeout()), (0, None));
+    bench.beats(1, &[]);
+    assert_eq!(bench.under_way(), []);
+}
+
+#[test]
+fn a_node_that_does_not_reach_the_log_is_chosen_only_where_none_does() {
+    let mut bench = Bench::new();
+    bench.joined(1);
+    let ready = entry("node-2", OTHER);
+    let degraded = NodeEntry { state: NodeState::Degraded, ..entry("node-3", Incarnation(3)) };
+    bench.beats(1, &[ready.clone(), degraded.clone()]);
+    assert_eq!(bench.node.nodes_ready(), 2);
+    let me_too = [node("node-1"), node("node-2")];
+    assert_ne!(bench.node.place(bench.now, &room(), None, &me_too), degraded.node, "not even instead of one to avoid");
+
+    bench.node.log_answers(bench.now, false);
+    assert!(!bench.node.knows_about(bench.now, &room()), "the other one knows more");
+    assert_eq!(bench.node.place(bench.now, &room(), None, &[]), ready.node, "though its people are here");
+    assert!(!bench.node.is_first_for(&room()));
+
+    let nobody_does = NodeEntry { state: NodeState::Degraded, ..ready };
+    bench.beats(1, &[nobody_does, degraded]);
+    assert!(bench.node.knows_about(bench.now, &room()));
+    assert_eq!(bench.node.nodes_ready(), 3);
+    assert_eq!(bench.node.place(bench.now, &room(), None, &[]), node("node-1"), "as ever");
+}
+
+#[test]
+fn a_node_that_was_declared_lost_while_the_log_was_away_finds_that_out_when_it_is_back() {
+    let mut bench = Bench::new();
+    bench.joined(1);
+    bench.other_hosts();
+    bench.node.log_answers(bench.now, false);
+    bench.handle(Input::Registry(None));
+    bench.advance(60 * SECOND);
+    assert!(!bench.fenced, "nobody has told it");
+    bench.node.log_answers(bench.now, true);
+    bench.other(2, RoomEvent::NodeLost { incarnation: ME });
+    assert!(bench.fenced);
+}
+
+#[test]
 fn people_follow_each_other_and_avoid_who_does_not_answer() {
     let mut bench = Bench::new();
     bench.joined(1);
@@ -116,37 +228,49 @@ fn people_follow_each_other_and_avoid_who_does_not_answer() {
     bench.other_joined(3);
     let (me, other, third) = (node("node-1"), entry("node-2", OTHER), entry("node-3", Incarnation(3)));
     bench.beats(1, &[other.clone(), third.clone()]);
-    let place = |bench: &Bench, returning: Option<u64>, avoid: &[NodeId]| {
+    let place = |bench: &mut Bench, returning: Option<u64>, avoid: &[NodeId]| {
         bench.node.place(bench.now, &room(), returning.map(ParticipantId), avoid)
     };
-    assert_eq!(place(&bench, None, &[]), other.node, "where most are");
-    assert_eq!(place(&bench, Some(1), &[]), other.node, "who comes back too");
-    assert!(bench.node.seat(bench.now, &room(), ParticipantId(2)).is_some_and(|seat| !seat.belongs_elsewhere));
-    assert_eq!(place(&bench, Some(2), std::slice::from_ref(&other.node)), me, "the others of the room");
-    assert_eq!(place(&bench, None, &[other.node.clone(), me.clone()]), third.node);
-    assert_eq!(place(&bench, None, &[other.node.clone(), me, third.node.clone()]), other.node, "it is only a wish");
+    assert_eq!(place(&mut bench, None, &[]), other.node, "where most are");
+    assert_eq!(place(&mut bench, Some(1), &[]), me, "who comes back finds what they had");
+    assert_eq!(place(&mut bench, Some(2), std::slice::from_ref(&other.node)), me, "the others of the room");
+    assert_eq!(place(&mut bench, None, &[other.node.clone(), me.clone()]), third.node);
+    assert_eq!(place(&mut bench, None, &[other.node.clone(), me, third.node.clone()]), other.node, "it is only a wish");
     bench.beats(1, &[NodeEntry { state: NodeState::Draining, ..other }, third]);
-    assert_ne!(place(&bench, None, &[]), node("node-2"));
+    assert_ne!(place(&mut bench, None, &[]), node("node-2"));
     bench.handle(Input::Registry(None));
-    assert_ne!(place(&bench, None, &[]), node("node-2"), "the last answer counts as long as there is no other");
+    assert_ne!(place(&mut bench, None, &[]), node("node-2"), "the last answer counts as long as there is no other");
 }
 
 #[test]
-fn who_comes_back_on_their_own_is_told_that_the_others_are_elsewhere() {
+fn a_room_that_is_larger_than_a_node_takes_goes_on_to_the_next() {
     let mut bench = Bench::new();
-    let a = bench.joined(1).binding.expect("a binding");
-    bench.other_hosts();
-    bench.other_joined(2);
-    bench.other_joined(3);
-    bench.beats(1, &[entry("node-2", OTHER)]);
-    let belongs_elsewhere =
-        |bench: &Bench, id| bench.node.seat(bench.now, &room(), ParticipantId(id)).expect("a seat").belongs_elsewhere;
-    assert!(belongs_elsewhere(&bench, 1), "from this node's earlier life, or alone here");
-    assert!(!belongs_elsewhere(&bench, 2), "they come from where the others are, which may be dead");
-    bench.say(a, RoomEvent::Held { closing: false }).expect("held");
-    bench.handle(Input::Registry(Some(vec![entry("node-3", Incarnation(3))])));
-    bench.advance(7 * SECOND);
-    assert!(!belongs_elsewhere(&bench, 1), "nobody knows of the other node any more");
+    bench.node.config.room_mark = 2;
+    bench.joined(1);
+    let others = [entry("node-2", OTHER), entry("node-3", Incarnation(3))];
+    bench.beats(1, &others);
+    assert_eq!(bench.node.place(bench.now, &room(), None, &[]), node("node-1"), "with the others");
+    bench.joined(2);
+    let next = bench.node.place(bench.now, &room(), None, &[]);
+    assert_ne!(next, node("node-1"));
+    assert_eq!(bench.node.place(bench.now, &room(), Some(ParticipantId(1)), &[]), node("node-1"), "who is here stays");
+    let busy = others.map(|entry| NodeEntry { busy_permille: 900, ..entry });
+    bench.beats(1, &busy);
+    bench.joined(3);
+    assert!(!bench.node.place(bench.now, &room(), None, &[]).as_str().is_empty(), "somebody has to take them");
+}
+
+#[test]
+fn of_two_choices_the_less_loaded_node_is_taken_and_what_was_just_sent_there_counts() {
+    let mut bench = Bench::new();
+    let loaded = |name, life, participants| NodeEntry { participants, ..entry(name, Incarnation(life)) };
+    bench.beats(1, &[loaded("node-2", 2, 0), loaded("node-3", 3, 0)]);
+    let mut people = std::collections::BTreeMap::<_, u32>::new();
+    for n in 0..300 {
+        let room = format!("room-{n}").parse().expect("a room name");
+        *people.entry(bench.node.place(bench.now, &room, None, &[])).or_default() += 1;
+    }
+    assert!(people.len() == 3 && people.values().all(|count| (95..=105).contains(count)), "{people:?}");
 }
 
 #[test]
@@ -164,25 +288,35 @@ fn a_host_that_the_registry_does_not_know_yet_is_where_its_people_are() {
 
 #[test]
 fn a_room_that_another_host_knows_more_of_is_taken_over_and_not_the_other_way_round() {
-    let mut bench = Bench::with(|config| config.snapshot_every = 10 * SECOND);
+    let with = || Bench::with(|config| config.snapshot_every = 10 * SECOND);
+    let (mut bench, mut lacks_one) = (with(), with());
     bench.joined(1);
+    bench.other_hosts();
     bench.joined(2);
-    let knows_more = bench.node.room(&room()).cloned().expect("a room");
-    // A node that did not read the room's beginning founds it anew.
-    let mut ignorant = Bench::with(|config| config.snapshot_every = 10 * SECOND);
-    ignorant.next_offset = bench.next_offset - 2;
-    ignorant.other(0, RoomEvent::RoomCreated { rules: room::RULES, limits: RoomLimits::default() });
-    ignorant.other_hosts();
-    assert_ne!(ignorant.node.room(&room()), Some(&knows_more));
+    for entry in &bench.entries[..bench.entries.len() - 1] {
+        lacks_one.entry(entry.room.clone(), entry.value.to_vec());
+    }
+    let key = RequestKey::Node { incarnation: Incarnation(9), n: 1 };
+    let nothing =
+        Record { rules: room::RULES, origin: Incarnation(9), key, binding: None, event: RoomEvent::RoomEnded {} };
+    lacks_one.record(&room(), &nothing);
 
-    bench.advance(11 * SECOND);
-    let snapshot = bench.log.pop_front().expect("a snapshot");
-    ignorant.now = bench.now;
-    ignorant.diverged_is_expected = true;
-    ignorant.entry(snapshot.0.clone(), snapshot.1);
-    assert_eq!(ignorant.changes().last(), Some(&Change::Replaced));
-    let people = |bench: &Bench| bench.node.room(&room()).map(|room| room.participants().len());
-    assert_eq!((people(&ignorant), people(&bench)), (Some(2), Some(2)));
+    let snapshot = |bench: &mut Bench| {
+        bench.log.clear();
+        bench.advance(11 * SECOND);
+        let records = bench.log.iter().map(|(_, value)| serde_json::from_slice::<Record>(value).expect("a record"));
+        records
+            .map(|record| record.event)
+            .find(|event| matches!(event, RoomEvent::Snapshot { .. }))
+            .expect("a snapshot")
+    };
+    let (more, less) = (snapshot(&mut bench), snapshot(&mut lacks_one));
+    (bench.diverged_is_expected, lacks_one.diverged_is_expected) = (true, true);
+    bench.other(2, less);
+    lacks_one.other(2, more);
+    assert_eq!(lacks_one.changes().last(), Some(&Change::Replaced));
+    assert_ne!(bench.changes().last(), Some(&Change::Replaced));
+    assert_eq!((bench.people(), lacks_one.people()), (2, 2));
 }
 
 /// A node that begins to read at `from`, and has read everything.

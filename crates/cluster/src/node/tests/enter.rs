@@ -92,7 +92,7 @@ fn of_two_hedged_resumes_the_first_wins() {
     let other = Incarnation(2);
     let own = |n| protocol::event::RequestKey::Node { incarnation: other, n };
     let node = "node-2".parse().expect("a node id");
-    let event = RoomEvent::HostAdded { incarnation: other, node };
+    let event = RoomEvent::HostAdded { incarnation: other, node, creation: None };
     bench.record(&room(), &Record { rules: 1, origin: other, key: own(1), binding: None, event });
     let key = protocol::event::RequestKey::Session { session: SessionId(1), n: 1 };
     let event = RoomEvent::Resumed { participant: ParticipantId(1), session: SessionId(1), generation: 1 };
@@ -102,6 +102,32 @@ fn of_two_hedged_resumes_the_first_wins() {
     let ticket = bench.propose(Proposal { key, ..resume(1, 1) });
     bench.deliver_all();
     assert_eq!(bench.result(ticket), Err(ErrorCode::Superseded));
+}
+
+#[test]
+fn a_resume_that_came_before_its_host_is_repeated_with_a_number_that_is_not_too_old() {
+    let mut bench = Bench::new();
+    let other = protocol::Incarnation(2);
+    let mut records = Bench::new();
+    records.joined(1);
+    // Everything of before is another life's.
+    for entry in records.entries {
+        let mut record = serde_json::from_slice::<Record>(&entry.value).expect("a record");
+        record.origin = other;
+        if let protocol::event::RequestKey::Node { incarnation, .. } = &mut record.key {
+            *incarnation = other;
+        }
+        if let RoomEvent::HostAdded { incarnation, .. } = &mut record.event {
+            *incarnation = other;
+        }
+        bench.record(&room(), &record);
+    }
+    let ticket = bench.propose(resume(1, 1));
+    // Its announcement was lost, and much is said in other rooms before that is known.
+    bench.log.pop_front();
+    bench.node.last_n += 100;
+    bench.deliver_all();
+    assert_eq!(bench.accepted(ticket).binding.map(|binding| binding.incarnation), Some(ME));
 }
 
 #[test]

@@ -20,6 +20,26 @@ fn who_does_not_come_back_leaves_when_the_grace_time_ends() {
 }
 
 #[test]
+fn nobody_leaves_because_the_log_was_away_when_their_time_ended() {
+    let mut bench = Bench::new();
+    bench.joined(2);
+    let a = bench.joined(1).binding.expect("a binding");
+    bench.say(a, RoomEvent::Held { closing: false }).expect("held");
+    bench.advance(29 * SECOND);
+    bench.node.log_answers(bench.now, false);
+    bench.advance(9 * SECOND);
+    bench.node.log_answers(bench.now, true);
+    assert_eq!(bench.under_way(), [], "they have a moment after it");
+    let ticket = bench.propose(resume(1, 1));
+    bench.deliver_all();
+    let b = bench.accepted(ticket).binding.expect("a binding");
+    bench.say(b, RoomEvent::Held { closing: false }).expect("held");
+    bench.advance(31 * SECOND);
+    bench.deliver_all();
+    assert_eq!(bench.people(), 1, "and no more than that");
+}
+
+#[test]
 fn who_resumes_within_the_grace_time_stays() {
     let mut bench = Bench::new();
     let a = bench.joined(1).binding.expect("a binding");
@@ -125,8 +145,11 @@ fn a_new_host_expires_those_who_were_held_before_it_came() {
         name: "P".to_owned(),
         video_codecs: Vec::new(),
     };
-    let events =
-        [RoomEvent::RoomCreated { rules: 1, limits }, RoomEvent::HostAdded { incarnation: other, node }, joined];
+    let events = [
+        RoomEvent::RoomCreated { rules: 1, limits },
+        RoomEvent::HostAdded { incarnation: other, node, creation: None },
+        joined,
+    ];
     for (n, event) in (1..).zip(events) {
         bench.record(&room(), &Record { rules: 1, origin: other, key: own(n), binding: None, event });
     }

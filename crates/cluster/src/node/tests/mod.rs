@@ -2,6 +2,7 @@
 
 mod cluster;
 mod enter;
+mod founding;
 mod grace;
 mod rooms;
 mod slow_log;
@@ -35,6 +36,7 @@ struct Bench {
     set_aside: usize,
     fenced: bool,
     diverged_is_expected: bool,
+    ignorant: usize,
 }
 
 impl Bench {
@@ -62,6 +64,7 @@ impl Bench {
             set_aside: 0,
             fenced: false,
             diverged_is_expected: false,
+            ignorant: 0,
         }
     }
 
@@ -89,6 +92,7 @@ impl Bench {
                 Output::SetAside { .. } => self.set_aside += 1,
                 Output::Diverged { .. } if self.diverged_is_expected => {}
                 Output::Diverged { .. } | Output::TooLarge { .. } => panic!("{output:?}"),
+                Output::Ignorant { .. } => self.ignorant += 1,
                 Output::Fenced => self.fenced = true,
             }
         }

@@ -92,3 +92,40 @@ async fn a_place_names_the_node_where_the_people_are_whichever_is_asked() {
     let refused = first.join_place(room, JoinPlace { resume_token: None, avoid: too_many }).await;
     assert_eq!(refused.expect_err("too many").code, ErrorCode::BadRequest);
 }
+
+/// Waits until a node has so many pipes, producers that it gets, and that it gives.
+async fn relays(conductor: &Conductor, expected: (usize, usize, usize)) {
+    let counts = || {
+        let counts = conductor.0.relays.counts();
+        (counts.pipes, counts.subscriptions, counts.fed)
+    };
+    let settled = async {
+        while counts() != expected {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let result = tokio::time::timeout(PATIENCE, settled).await;
+    assert!(result.is_ok(), "{:?} instead of {expected:?}", counts());
+}
+
+#[tokio::test]
+async fn people_of_one_room_on_two_nodes_get_each_other() {
+    let [first, second] = two_nodes().await;
+    let mut anna = Page::join(&first, "daily", "Anna").await;
+    let mut ben = Page::join(&second, "daily", "Ben").await;
+    let (mic, other_mic) = (anna.produce(Source::Mic).await, ben.produce(Source::Mic).await);
+    // At once: the request waits until the stream is there.
+    ben.consume(mic).await.expect("made");
+    anna.consume(other_mic).await.expect("made");
+    relays(&first, (1, 1, 1)).await;
+    relays(&second, (1, 1, 1)).await;
+
+    // Who moves takes their streams along, and whoever consumes them goes on.
+    let token = anna.welcome.session_token.clone();
+    let mut moved = resume_at(&second, &token).await.expect("resumed");
+    moved.n = anna.n;
+    relays(&second, (1, 0, 0)).await;
+    moved.produce(Source::Mic).await;
+    moved.request(Request::Leave {}).await.expect("gone");
+    relays(&first, (1, 0, 0)).await;
+}

@@ -84,13 +84,14 @@ impl Worker {
     ) -> Result<(), ProduceDataError> {
         let key = *self.transport_ids.get(&transport).ok_or(ProduceDataError::TransportNotFound)?;
         let Some(transport) = self.transports.get_mut(key.0) else { return Err(ProduceDataError::TransportNotFound) };
+        let router = transport.router.ok_or(ProduceDataError::TransportNotFound)?;
         let data = transport.data.as_mut().ok_or(ProduceDataError::NotEnabled)?;
         if data.sctp.is_ended() {
             return Err(ProduceDataError::Ended);
         }
         let channel = Channel::new(parameters)?;
         let stream = parameters.stream_id;
-        if self.data.producer_ids.contains_key(&(transport.router, id)) {
+        if self.data.producer_ids.contains_key(&(router, id)) {
             return Err(ProduceDataError::Exists);
         }
         if data.streams.contains_key(&stream) {
@@ -98,7 +99,7 @@ impl Worker {
         }
         let producer = DataProducerKey(self.data.producers.insert(DataProducer {
             id,
-            router: transport.router,
+            router,
             transport: key,
             stream,
             channel,
@@ -109,7 +110,7 @@ impl Worker {
         }));
         data.streams.insert(stream, Use::Producer(producer));
         data.sctp.open(stream, channel);
-        self.data.producer_ids.insert((transport.router, id), producer);
+        self.data.producer_ids.insert((router, id), producer);
         Ok(())
     }
 
@@ -122,11 +123,12 @@ impl Worker {
     ) -> Result<DataConsumption, ConsumeDataError> {
         let key = *self.transport_ids.get(&transport).ok_or(ConsumeDataError::TransportNotFound)?;
         let Some(transport) = self.transports.get_mut(key.0) else { return Err(ConsumeDataError::TransportNotFound) };
+        let router = transport.router.ok_or(ConsumeDataError::TransportNotFound)?;
         let data = transport.data.as_mut().ok_or(ConsumeDataError::NotEnabled)?;
         if data.sctp.is_ended() {
             return Err(ConsumeDataError::Ended);
         }
-        let producer_key = self.data.producer_ids.get(&(transport.router, producer)).copied();
+        let producer_key = self.data.producer_ids.get(&(router, producer)).copied();
         let producer_key = producer_key.ok_or(ConsumeDataError::DataProducerNotFound)?;
         if self.data.consumer_ids.contains_key(&id) {
             return Err(ConsumeDataError::Exists);

@@ -13,6 +13,7 @@ use crate::ice::Pair;
 use crate::keys::{DataProducerKey, TransportKey};
 use crate::sctp::{SctpEvent, SendError};
 use crate::transmit::{DATAGRAM_BYTES_MAX, MESSAGE_BYTES_MAX, SEGMENTS_MAX, SendBatch};
+use crate::transport::Peer;
 use crate::worker::Worker;
 
 /// What is given to data consumers before media is looked at again, in bytes. A message costs [`SEND_COST`] more.
@@ -184,14 +185,15 @@ impl Worker {
     /// Seals a transport's packets into the batch; false when it is full.
     fn write_packets(&mut self, now: Instant, key: TransportKey, batch: &mut SendBatch) -> bool {
         let Some(transport) = self.transports.get_mut(key.0) else { return true };
-        let (Some(data), Some(Pair { socket, remote })) = (transport.data.as_mut(), transport.ice.selected()) else {
+        let (Some(Pair { socket, remote }), Some(data), Peer::Client(client)) =
+            (transport.path(), &mut transport.data, &mut transport.peer)
+        else {
             return true;
         };
         if transport.egress.as_ref().is_some_and(|egress| egress.blocked) {
             // What the path does not take waits in the association, and is written when it takes something again.
             return true;
         }
-        let dtls = &mut transport.dtls;
         while data.sctp.peek_transmit(now).is_some() {
             let room = batch.room().min(MESSAGE_BYTES_MAX);
             if room < DATAGRAM_BYTES_MAX {
@@ -205,7 +207,7 @@ impl Worker {
                     break;
                 }
                 let length = packet.len();
-                let sealed = dtls.seal(now, packet, &mut batch.spare()[used..used + DATAGRAM_BYTES_MAX]);
+                let sealed = client.dtls.seal(now, packet, &mut batch.spare()[used..used + DATAGRAM_BYTES_MAX]);
                 data.sctp.advance();
                 // Acknowledgements of many gaps may not fit; they are lost, and shorter the next time.
                 let Some(bytes) = sealed else { continue };

@@ -1,0 +1,450 @@
+//! Which streams cross between nodes, sans-IO.
+//!
+//! A room has people on several nodes; each node sends what its people publish to the nodes that ask for it. Who wants
+//! a producer subscribes at the node that its participant is bound to, by the room's log. That one opens a pipe from its
+//! worker to the subscriber's (once for all rooms that the two have in common), has it carry the producer, and says how it
+//! comes. Then the subscriber asks for as many layers as its people watch.
+//!
+//! Feed it with [`Relays::handle`], do what [`Relays::poll_output`] wants, in its order, and call
+//! [`Relays::handle_timeout`] at [`Relays::poll_timeout`]. Everything it is told is a state and not a step ([`Input::Room`]
+//! says all that a room has here now), so nothing is lost where something was told too early or twice. When a link comes
+//! up both sides begin anew.
+
+mod message;
+mod peer;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use protocol::{Incarnation, MediaKind, ProducerId, RoomId, RtpParameters, TransportId};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha12Rng;
+
+use peer::{End, Fed, Peer};
+
+pub use message::{Message, PIPE_KEY_BYTES, PipeKey, Worker};
+
+/// How long media goes on over the pipes to a node whose link is down. Either it comes back by then, or the room's log says
+/// that its people are elsewhere.
+pub const KEPT_WITHOUT_LINK: Duration = Duration::from_secs(15);
+/// Producers that one node may subscribe at another at a time.
+pub const SUBSCRIPTIONS_MAX: usize = 50_000;
+
+/// A room's media on this node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalRoom {
+    /// The worker that has it.
+    pub worker: Worker,
+    /// Its router; another number where it began anew.
+    pub router: u64,
+    /// What people of this node publish, each with a number that changes when it is published anew.
+    pub sources: BTreeMap<ProducerId, u64>,
+    /// What people of other nodes publish, and on which life of which node they are.
+    pub remote: BTreeMap<ProducerId, Incarnation>,
+}
+
+/// What the machine is told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// The link to another node is there, for the first time or again.
+    Up(Incarnation),
+    /// It is gone.
+    Down(Incarnation),
+    /// Something came over it.
+    Message(Incarnation, Message),
+    /// What a room has here now; `None`: nothing any more.
+    Room(RoomId, Option<LocalRoom>),
+    /// What somebody publishes ended. Another of the same name may be there by now, which the next [`Input::Room`] says.
+    Ended(RoomId, ProducerId),
+    /// What came of an [`Output::Feed`]; nothing if there is no such producer (yet).
+    Described {
+        /// Of what.
+        feeding: Feeding,
+        /// Its streams on the pipe.
+        described: Option<(MediaKind, Box<RtpParameters>)>,
+    },
+    /// So many layers of another node's producer are wanted here.
+    Wanted {
+        /// Its room.
+        room: RoomId,
+        /// Which.
+        producer: ProducerId,
+        /// How many.
+        layers: u8,
+    },
+    /// A worker is another than before; its pipes are gone.
+    WorkerGone(Worker),
+}
+
+/// A producer of this node on its way to another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Feeding {
+    /// The other node's life.
+    pub life: Incarnation,
+    /// Its room.
+    pub room: RoomId,
+    /// Which.
+    pub producer: ProducerId,
+    /// The worker that has it.
+    pub worker: Worker,
+    /// The other node's worker that gets it.
+    pub theirs: Worker,
+    /// The pipe between the two.
+    pub pipe: TransportId,
+}
+
+/// What the machine wants done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Send a message over a link.
+    Send(Incarnation, Message),
+    /// Open a pipe of a worker, in place of one to the same address.
+    OpenPipe {
+        /// Which worker's.
+        worker: Worker,
+        /// Its name, never used before.
+        pipe: TransportId,
+        /// The other end.
+        remote: SocketAddr,
+        /// What this end seals with.
+        ours: PipeKey,
+        /// What the other does.
+        theirs: PipeKey,
+    },
+    /// Close it.
+    ClosePipe {
+        /// Which worker's.
+        worker: Worker,
+        /// Which.
+        pipe: TransportId,
+    },
+    /// Have a pipe carry a producer; answer with [`Input::Described`].
+    Feed(Feeding),
+    /// Carry it no more.
+    StopFeeding(Feeding),
+    /// Let so many layers flow.
+    SetLayers(Feeding, u8),
+    /// Make a producer of what comes over a pipe.
+    Receive {
+        /// Which worker's pipe.
+        worker: Worker,
+        /// Which.
+        pipe: TransportId,
+        /// The room.
+        room: RoomId,
+        /// What it is.
+        producer: ProducerId,
+        /// Audio or video.
+        kind: MediaKind,
+        /// Its streams.
+        parameters: Box<RtpParameters>,
+    },
+}
+
+/// What is subscribed at another node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Subscription {
+    life: Incarnation,
+    worker: Worker,
+}
+
+/// How much there is, for metrics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RelayCounts {
+    /// Nodes to which there is a link.
+    pub peers: usize,
+    /// Pipes that are open.
+    pub pipes: usize,
+    /// Producers of other nodes that are subscribed.
+    pub subscriptions: usize,
+    /// Producers of this node that others subscribed.
+    pub fed: usize,
+    /// Subscriptions that were refused because a node has too many.
+    pub refused: u64,
+}
+
+/// The streams that this node gives and takes.
+pub struct Relays {
+    /// Where each worker sends from and is reached by others.
+    addresses: Vec<SocketAddr>,
+    rng: ChaCha12Rng,
+    rooms: BTreeMap<RoomId, LocalRoom>,
+    subscriptions: BTreeMap<RoomId, BTreeMap<ProducerId, Subscription>>,
+    peers: BTreeMap<Incarnation, Peer>,
+    outputs: VecDeque<Output>,
+    refused: u64,
+}
+
+impl Relays {
+    /// Without any link. `addresses` are the workers', in their order; `seed` comes from a source that cannot be guessed.
+    pub fn new(addresses: Vec<SocketAddr>, seed: [u8; 32]) -> Self {
+        Self {
+            addresses,
+            rng: ChaCha12Rng::from_seed(seed),
+            rooms: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            outputs: VecDeque::new(),
+            refused: 0,
+        }
+    }
+
+    /// Takes one input.
+    pub fn handle(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Up(life) => self.up(life),
+            Input::Down(life) => {
+                if let Some(peer) = self.peers.get_mut(&life) {
+                    peer.down_until = Some(now + KEPT_WITHOUT_LINK);
+                }
+            }
+            Input::Message(life, message) => self.message(life, message),
+            Input::Room(room, Some(local)) => self.room(&room, local),
+            Input::Room(room, None) => self.forget_room(&room),
+            Input::Ended(room, producer) => self.unsubscribe(&room, producer),
+            Input::Described { feeding, described } => self.described(feeding, described),
+            Input::Wanted { room, producer, layers } => {
+                let subscription = self.subscriptions.get(&room).and_then(|of_room| of_room.get(&producer));
+                if let Some(&Subscription { life, worker }) = subscription {
+                    self.send(life, Message::Layers { room, producer, mine: worker, layers });
+                }
+            }
+            Input::WorkerGone(worker) => self.worker_gone(worker),
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Relays::handle_timeout`] is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.peers.values().filter_map(|peer| peer.down_until).min()
+    }
+
+    /// Gives up the nodes whose links did not come back.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let is_due = |peer: &Peer| peer.down_until.is_some_and(|until| until <= now);
+        for (_, peer) in self.peers.extract_if(.., |_, peer| is_due(peer)) {
+            self.outputs.extend(peer.closings());
+        }
+    }
+
+    /// How much there is.
+    pub fn counts(&self) -> RelayCounts {
+        let peers = self.peers.values();
+        RelayCounts {
+            peers: peers.clone().filter(|peer| peer.is_up()).count(),
+            pipes: peers.clone().flat_map(|peer| peer.ends.values()).filter(|end| end.pipe.is_some()).count(),
+            subscriptions: self.subscriptions.values().map(BTreeMap::len).sum(),
+            fed: peers.map(Peer::subscriptions).sum(),
+            refused: self.refused,
+        }
+    }
+
+    /// Both sides begin anew: what was agreed over the last link may have been lost with it.
+    fn up(&mut self, life: Incarnation) {
+        if let Some(earlier) = self.peers.insert(life, Peer::default()) {
+            self.outputs.extend(earlier.closings());
+        }
+        for (room, subscriptions) in &self.subscriptions {
+            for (&producer, subscription) in subscriptions.iter().filter(|(_, at)| at.life == life) {
+                let subscribe = Message::Subscribe { room: room.clone(), producer, mine: subscription.worker };
+                self.outputs.push_back(Output::Send(life, subscribe));
+            }
+        }
+    }
+
+    fn message(&mut self, life: Incarnation, message: Message) {
+        let Some(peer) = self.peers.get_mut(&life) else { return };
+        match message {
+            Message::Pipe { mine: theirs, yours: mine, address, key } => self.pipe(life, (mine, theirs), address, key),
+            Message::Subscribe { room, producer, mine: theirs } => {
+                if peer.subscriptions() >= SUBSCRIPTIONS_MAX {
+                    self.refused += 1;
+                    return;
+                }
+                peer.fed.entry(room.clone()).or_default().insert((producer, theirs), Fed::default());
+                self.feed(life, &room, producer, theirs);
+            }
+            Message::Unsubscribe { room, producer, mine: theirs } => {
+                let Some(of_room) = peer.fed.get_mut(&room) else { return };
+                let fed = of_room.remove(&(producer, theirs));
+                if of_room.is_empty() {
+                    peer.fed.remove(&room);
+                }
+                let Some(worker) = fed.and_then(|fed| fed.worker) else { return };
+                let Some(pipe) = peer.pipe(worker, theirs) else { return };
+                self.outputs.push_back(Output::StopFeeding(Feeding { life, room, producer, worker, theirs, pipe }));
+            }
+            Message::Layers { room, producer, mine: theirs, layers } => {
+                let Some(worker) = peer.fed(&room, producer, theirs).and_then(|fed| fed.worker) else { return };
+                let Some(pipe) = peer.pipe(worker, theirs) else { return };
+                let feeding = Feeding { life, room, producer, worker, theirs, pipe };
+                self.outputs.push_back(Output::SetLayers(feeding, layers));
+            }
+            Message::Stream { room, producer, mine: theirs, yours: worker, kind, parameters } => {
+                let Some(pipe) = peer.pipe(worker, theirs) else { return };
+                let subscription = self.subscriptions.get(&room).and_then(|of_room| of_room.get(&producer));
+                if subscription == Some(&Subscription { life, worker }) {
+                    self.outputs.push_back(Output::Receive { worker, pipe, room, producer, kind, parameters });
+                }
+            }
+            Message::Unknown => {}
+        }
+    }
+
+    /// The other end of a pipe: it is open as soon as both sides know both ends.
+    fn pipe(&mut self, life: Incarnation, at: (Worker, Worker), address: SocketAddr, theirs: PipeKey) {
+        let (worker, to) = at;
+        let Some(peer) = self.peers.get_mut(&life).filter(|_| usize::from(worker) < self.addresses.len()) else {
+            return;
+        };
+        if let Some(pipe) = peer.pipe(worker, to) {
+            // The other end is new, and no key is used for two pipes.
+            peer.ends.remove(&at);
+            self.outputs.push_back(Output::ClosePipe { worker, pipe });
+        }
+        self.offer_end(life, at);
+        let pipe = TransportId(self.rng.random());
+        let Some(peer) = self.peers.get_mut(&life) else { return };
+        let Some(end) = peer.ends.get_mut(&at) else { return };
+        end.pipe = Some(pipe);
+        let ours = end.key.clone();
+        self.outputs.push_back(Output::OpenPipe { worker, pipe, remote: address, ours, theirs });
+        let waiting = peer.fed.iter().flat_map(|(room, of_room)| of_room.keys().map(move |key| (room.clone(), *key)));
+        let waiting: Vec<_> = waiting.filter(|(_, (_, theirs))| *theirs == to).collect();
+        for (room, (producer, theirs)) in waiting {
+            self.feed(life, &room, producer, theirs);
+        }
+    }
+
+    /// Tells the other node of this end of a pipe, if it does not know it yet.
+    fn offer_end(&mut self, life: Incarnation, at: (Worker, Worker)) {
+        let (mine, yours) = at;
+        let Some(peer) = self.peers.get_mut(&life) else { return };
+        let Some(&address) = self.addresses.get(usize::from(mine)) else { return };
+        peer.ends.entry(at).or_insert_with(|| {
+            let mut key = PipeKey([0; PIPE_KEY_BYTES]);
+            self.rng.fill(&mut key.0);
+            let pipe = Message::Pipe { mine, yours, address, key: key.clone() };
+            self.outputs.push_back(Output::Send(life, pipe));
+            End { key, pipe: None }
+        });
+    }
+
+    /// Has a producer carried to who subscribed it, as soon as it is here and there is a pipe.
+    fn feed(&mut self, life: Incarnation, room: &RoomId, producer: ProducerId, theirs: Worker) {
+        let local = self.rooms.get(room).filter(|local| local.sources.contains_key(&producer));
+        let Some(worker) = local.map(|local| local.worker) else { return };
+        self.offer_end(life, (worker, theirs));
+        let pipe = self.peers.get(&life).and_then(|peer| peer.pipe(worker, theirs));
+        if let Some(pipe) = pipe {
+            let feeding = Feeding { life, room: room.clone(), producer, worker, theirs, pipe };
+            self.outputs.push_back(Output::Feed(feeding));
+        }
+    }
+
+    fn described(&mut self, feeding: Feeding, described: Option<(MediaKind, Box<RtpParameters>)>) {
+        let Some(peer) = self.peers.get_mut(&feeding.life) else { return };
+        let Feeding { life, room, producer, worker, theirs, pipe } = feeding.clone();
+        if peer.pipe(worker, theirs) != Some(pipe) {
+            // Of a pipe that is gone; over the next it is described again.
+            return;
+        }
+        let Some(fed) = peer.fed(&room, producer, theirs) else {
+            return self.outputs.push_back(Output::StopFeeding(feeding));
+        };
+        let Some((kind, parameters)) = described else {
+            fed.told = None;
+            return;
+        };
+        fed.worker = Some(worker);
+        let told = Some((pipe, parameters.clone()));
+        if fed.told != told {
+            fed.told = told;
+            self.send(life, Message::Stream { room, producer, mine: worker, yours: theirs, kind, parameters });
+        }
+    }
+
+    fn room(&mut self, room: &RoomId, local: LocalRoom) {
+        let earlier = self.rooms.get(room);
+        if earlier.is_some_and(|earlier| (earlier.worker, earlier.router) != (local.worker, local.router)) {
+            // Nothing of what was here is on the new one.
+            self.forget_room(room);
+        }
+        let known = self.rooms.remove(room).map(|earlier| earlier.sources).unwrap_or_default();
+        let mut feed = Vec::new();
+        for (&life, peer) in &mut self.peers {
+            for (&(producer, theirs), fed) in peer.fed.get_mut(room).into_iter().flatten() {
+                if !known.contains_key(&producer) {
+                    // If it was here before, it ended meanwhile, and with it what was told of it.
+                    fed.told = None;
+                }
+                if local.sources.get(&producer) != known.get(&producer) {
+                    feed.push((life, producer, theirs));
+                }
+            }
+        }
+        self.subscribe(room, local.worker, &local.remote);
+        self.rooms.insert(room.clone(), local);
+        feed.into_iter().for_each(|(life, producer, theirs)| self.feed(life, room, producer, theirs));
+    }
+
+    /// Subscribes what is wanted of a room and nothing else.
+    fn subscribe(&mut self, room: &RoomId, mine: Worker, remote: &BTreeMap<ProducerId, Incarnation>) {
+        let of_room = self.subscriptions.entry(room.clone()).or_default();
+        let wanted = |producer: &ProducerId| remote.get(producer).map(|&life| Subscription { life, worker: mine });
+        let gone: Vec<_> = of_room.extract_if(.., |producer, at| wanted(producer) != Some(*at)).collect();
+        let is_new = |producer: &ProducerId| !of_room.contains_key(producer);
+        let fresh: Vec<_> = remote.iter().filter(|(producer, _)| is_new(producer)).map(|(p, l)| (*p, *l)).collect();
+        of_room.extend(fresh.iter().map(|&(producer, life)| (producer, Subscription { life, worker: mine })));
+        if of_room.is_empty() {
+            self.subscriptions.remove(room);
+        }
+        for (producer, Subscription { life, worker }) in gone {
+            self.send(life, Message::Unsubscribe { room: room.clone(), producer, mine: worker });
+        }
+        for (producer, life) in fresh {
+            self.send(life, Message::Subscribe { room: room.clone(), producer, mine });
+        }
+    }
+
+    fn unsubscribe(&mut self, room: &RoomId, producer: ProducerId) {
+        let ended = self.subscriptions.get_mut(room).and_then(|of_room| of_room.remove(&producer));
+        if let Some(Subscription { life, worker }) = ended {
+            self.send(life, Message::Unsubscribe { room: room.clone(), producer, mine: worker });
+        }
+    }
+
+    fn forget_room(&mut self, room: &RoomId) {
+        if let Some(local) = self.rooms.remove(room) {
+            self.subscribe(room, local.worker, &BTreeMap::new());
+        }
+        for peer in self.peers.values_mut() {
+            peer.fed.get_mut(room).into_iter().flatten().for_each(|(_, fed)| *fed = Fed::default());
+        }
+    }
+
+    fn worker_gone(&mut self, worker: Worker) {
+        let mut gone = Vec::new();
+        for (&life, peer) in &mut self.peers {
+            gone.extend(peer.ends.extract_if(.., |at, _| at.0 == worker).map(|(at, _)| (life, at)));
+            let carried = peer.fed.values_mut().flatten().filter(|(_, fed)| fed.worker == Some(worker));
+            carried.for_each(|(_, fed)| *fed = Fed::default());
+        }
+        // The other side answers with a new end of its own.
+        gone.into_iter().for_each(|(life, at)| self.offer_end(life, at));
+    }
+
+    /// What is said while the link is down is said anew when it comes up.
+    fn send(&mut self, life: Incarnation, message: Message) {
+        if self.peers.get(&life).is_some_and(Peer::is_up) {
+            self.outputs.push_back(Output::Send(life, message));
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What is agreed with one other node.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use protocol::{ProducerId, RoomId, RtpParameters, TransportId};
+
+use super::{Output, PipeKey, Worker};
+
+/// Another node to which there is a link, or was a moment ago.
+#[derive(Debug, Default)]
+pub(super) struct Peer {
+    /// The link is down; when to give up.
+    pub(super) down_until: Option<Instant>,
+    /// The ends of pipes that it was told of, by this node's worker and its.
+    pub(super) ends: BTreeMap<(Worker, Worker), End>,
+    /// What it subscribed in each room, and for which of its workers.
+    pub(super) fed: BTreeMap<RoomId, BTreeMap<(ProducerId, Worker), Fed>>,
+}
+
+/// This node's end of a pipe.
+#[derive(Debug)]
+pub(super) struct End {
+    /// What it seals with.
+    pub(super) key: PipeKey,
+    /// Once the other end is known.
+    pub(super) pipe: Option<TransportId>,
+}
+
+/// A producer that it subscribed.
+#[derive(Debug, Default)]
+pub(super) struct Fed {
+    /// The worker that carries it, once it does.
+    pub(super) worker: Option<Worker>,
+    /// How it was told that it comes.
+    pub(super) told: Option<(TransportId, Box<RtpParameters>)>,
+}
+
+impl Peer {
+    pub(super) fn is_up(&self) -> bool {
+        self.down_until.is_none()
+    }
+
+    /// The open pipe between a worker of this node and one of its.
+    pub(super) fn pipe(&self, worker: Worker, theirs: Worker) -> Option<TransportId> {
+        self.ends.get(&(worker, theirs))?.pipe
+    }
+
+    /// How many subscriptions it has.
+    pub(super) fn subscriptions(&self) -> usize {
+        self.fed.values().map(BTreeMap::len).sum()
+    }
+
+    /// A subscription of its.
+    pub(super) fn fed(&mut self, room: &RoomId, producer: ProducerId, theirs: Worker) -> Option<&mut Fed> {
+        self.fed.get_mut(room)?.get_mut(&(producer, theirs))
+    }
+
+    /// Closes all its pipes.
+    pub(super) fn closings(self) -> impl Iterator<Item = Output> {
+        let open = self.ends.into_iter().filter_map(|((worker, _), end)| Some((worker, end.pipe?)));
+        open.map(|(worker, pipe)| Output::ClosePipe { worker, pipe })
+    }
+}

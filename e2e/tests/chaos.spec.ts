@@ -1,0 +1,190 @@
+import type { Browser } from '@playwright/test';
+import { Cluster } from '../support/cluster.js';
+import { Crowd } from '../support/crowd.js';
+import { ANNA, BEN, CARA, meet, Person } from '../support/person.js';
+import { expect, report, test } from '../support/test.js';
+
+/** For how long Kafka or Redis is away: seconds here, minutes in `script/chaos`. */
+const OUTAGE_MS = Number(process.env.CHAOS_OUTAGE_SECONDS ?? 8) * 1000;
+const RELOADS = 20;
+/** What was written during an outage arrives so soon after it, by the goal; here three times that. */
+const ARRIVES_MS = 15_000;
+
+// What `script/chaos` makes a table of: "ROW: N ms WHAT".
+for (const how of ['stopped', 'killed'] as const) {
+  test(`chaos kafka: ${how}, people go on and what they asked for is done when it is back`, async ({ browser }) => {
+    test.setTimeout(180_000 + 2 * OUTAGE_MS);
+    await inCluster(browser, async (cluster, [anna, ben, cara]) => {
+      const node = await cluster.placeOf('team');
+      await anna.write('before');
+      const standstills = await Promise.all([anna.standstill([BEN]), ben.standstill([ANNA])]);
+      await (how === 'killed' ? cluster.killService('kafka') : cluster.stopService('kafka'));
+      await expect.poll(() => cluster.readiness(node), { timeout: 15_000 }).toBe('200 degraded');
+      await anna.write('during');
+      await expect(anna.messagesUnderWay).toHaveAttribute('data-state', 'sending');
+      await ben.page.getByTestId('toggle-mic').click();
+      await anna.hearsNothingOf(BEN);
+      await cara.page.reload();
+      await anna.page.waitForTimeout(OUTAGE_MS);
+      await Promise.all([anna.sees(BEN), ben.sees(ANNA), ben.hears(ANNA)]);
+      const standstill = Math.max(...(await Promise.all(standstills.map((read) => read()))));
+
+      const began = Date.now();
+      const starting = cluster.startService('kafka');
+      const back = starting.then(() => Date.now());
+      await expect(anna.messages).toHaveText(['before', 'during'], { timeout: 60_000 });
+      // It may be taken before the script has noticed that Kafka answers.
+      const arrived = Math.max(0, Date.now() - (await back));
+      await expect(anna.tile(BEN)).toHaveAttribute('data-muted', 'true');
+      await ben.page.getByTestId('toggle-mic').click();
+      await enterAgain(cara);
+      await meet(cara, anna);
+      await meet(anna, ben);
+      const reloaded = Date.now() - (await back);
+      await expect(anna.page.getByTestId('tile')).toHaveCount(3);
+      report(`kafka ${how}: ${Math.round(standstill)} ms that a picture stood still at most`);
+      report(`kafka ${how}: ${arrived} ms until the message was there, from when Kafka answered`);
+      report(`kafka ${how}: ${Date.now() - began} ms until all was as before, from when Kafka was started`);
+      report(`kafka ${how}: ${reloaded} ms until who had reloaded saw and heard the others`);
+      expect(arrived).toBeLessThan(ARRIVES_MS);
+      expect(standstill).toBeLessThan(5000);
+    });
+  });
+}
+
+test('chaos redis: flushed and away, nobody notices', async ({ browser }) => {
+  test.setTimeout(180_000 + OUTAGE_MS);
+  await inCluster(browser, async (cluster, [anna, ben, cara]) => {
+    const node = await cluster.placeOf('team');
+    const standstills = await Promise.all([anna.standstill([BEN]), ben.standstill([ANNA])]);
+    const departures = await Promise.all([anna, ben].map((person) => person.departures()));
+    const whole = async () => {
+      const ready = await Promise.all(cluster.nodes.map(({ id }) => cluster.metric(id, 'hyperion_nodes_ready')));
+      return Math.min(...ready);
+    };
+    const flushed = Date.now();
+    await cluster.redis('FLUSHALL');
+    await expect.poll(() => cluster.redis('DBSIZE'), { timeout: 10_000, intervals: [50] }).toBe('3');
+    report(`redis flushed: ${Date.now() - flushed} ms until every node was in it again`);
+    await expect.poll(whole, { timeout: 10_000 }).toBe(3);
+
+    await cluster.killService('redis');
+    await expect.poll(() => cluster.readiness(node), { timeout: 15_000 }).toBe('200 degraded');
+    await cara.page.waitForTimeout(OUTAGE_MS);
+    await cara.page.reload();
+    await enterAgain(cara);
+    await meet(cara, anna);
+    expect(await cluster.placeOf('team'), 'where the others are').toBe(node);
+    await cluster.startService('redis');
+    const back = Date.now();
+    await expect
+      .poll(async () => [await whole(), await cluster.readiness(node)], { timeout: 20_000, intervals: [100] })
+      .toEqual([3, '200 ready']);
+    report(`redis away: ${Date.now() - back} ms until every node knew all nodes, from when Redis answered`);
+    await meet(anna, ben);
+    const standstill = Math.max(...(await Promise.all(standstills.map((read) => read()))));
+    report(`redis away: ${Math.round(standstill)} ms that a picture stood still at most`);
+    for (const seen of departures) expect(await seen()).toEqual([]);
+    const lost = await Promise.all(cluster.nodes.map(({ id }) => cluster.metric(id, 'hyperion_room_hosts_lost_total')));
+    expect(lost, 'nobody is declared dead').toEqual([0, 0, 0]);
+  });
+});
+
+test('chaos both: Kafka and Redis away while a node starts, which says so and comes back by itself', async ({
+  browser,
+}) => {
+  test.setTimeout(180_000 + OUTAGE_MS);
+  await inCluster(browser, async (cluster, [anna, ben, cara]) => {
+    const node = await cluster.placeOf('team');
+    const other = cluster.nodes.find(({ id }) => id !== node)?.id ?? '';
+    await Promise.all([cluster.killService('kafka'), cluster.killService('redis')]);
+    await cluster.kill(other);
+    await cluster.launch(other);
+    await expect.poll(() => cluster.readiness(other), { timeout: 20_000 }).toBe('503 starting');
+    const { pid } = cluster.node(other);
+    await expect.poll(() => cluster.readiness(node), { timeout: 20_000 }).toBe('200 degraded');
+    await anna.page.waitForTimeout(OUTAGE_MS);
+    expect(await cluster.readiness(other)).toBe('503 starting');
+    await meet(anna, ben);
+    await meet(ben, cara);
+
+    await cluster.startService('redis');
+    await cluster.startService('kafka');
+    const back = Date.now();
+    const readiness = () => Promise.all(cluster.nodes.map(({ id }) => cluster.readiness(id)));
+    const ready = ['200 ready', '200 ready', '200 ready'];
+    await expect.poll(readiness, { timeout: 60_000, intervals: [100] }).toEqual(ready);
+    report(`both away: ${Date.now() - back} ms until every node was ready, from when both answered`);
+    await anna.write('after');
+    await ben.openChat();
+    await expect(ben.messages).toHaveText(['after']);
+    report(`both away: ${Date.now() - back} ms until a message was there, from when both answered`);
+    await meet(anna, cara);
+    expect(cluster.node(other).pid, 'it is the process that was started').toBe(pid);
+    const log = await cluster.log(other);
+    expect(log.match(/waits for Kafka/g)).toHaveLength(1);
+  });
+});
+
+test('chaos nginx: twenty reloads under load, and nobody is disconnected', async ({ browser }) => {
+  test.setTimeout(240_000);
+  await inCluster(browser, async (cluster, people) => {
+    // In a room of their own: they check what they receive, which they can of each other only.
+    const crowd = await Crowd.join(cluster.url, 'crowd', 4);
+    const resumes = async () => {
+      const counts = await Promise.all(cluster.nodes.map(({ id }) => cluster.metric(id, 'hyperion_resumes_total')));
+      return counts.reduce((sum, count) => sum + count, 0);
+    };
+    const sockets = async () => {
+      const counts = await Promise.all(cluster.nodes.map(({ id }) => cluster.metric(id, 'hyperion_session_sockets')));
+      return counts.reduce((sum, count) => sum + count, 0);
+    };
+    expect(await sockets()).toBe(7);
+    const before = await resumes();
+    const standstills = await Promise.all(people.map((person) => person.standstill()));
+    const began = Date.now();
+    for (let reload = 0; reload < RELOADS; reload++) {
+      await cluster.reloadNginx();
+      expect(await cluster.placeOf('team')).toBeTruthy();
+    }
+    report(`nginx reloaded: ${Date.now() - began} ms for ${RELOADS} reloads`);
+    const standstill = Math.max(...(await Promise.all(standstills.map((read) => read()))));
+    report(`nginx reloaded: ${Math.round(standstill)} ms that a picture stood still at most`);
+    expect(await sockets()).toBe(7);
+    expect((await resumes()) - before, 'nobody had to come back').toBe(0);
+    await meet(people[0], people[1]);
+    const { received, lost, faults } = await crowd.leave();
+    report(`nginx reloaded: ${lost} packets of ${received} missing, ${faults} faults`);
+    expect(faults).toBe(0);
+  });
+});
+
+/** Three people in the room `team` of a cluster of three nodes. */
+async function inCluster(
+  browser: Browser,
+  happens: (cluster: Cluster, people: [Person, Person, Person]) => Promise<void>,
+): Promise<void> {
+  const cluster = await Cluster.start();
+  try {
+    const room = new URL('/r/team', cluster.url).href;
+    const anna = await Person.join(browser, room, ANNA);
+    const ben = await Person.join(browser, room, BEN);
+    const cara = await Person.join(browser, room, CARA);
+    await meet(anna, ben);
+    await meet(ben, cara);
+    await meet(anna, cara);
+    await happens(cluster, [anna, ben, cara]);
+    for (const { context } of [anna, ben, cara]) await context.close();
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/** After a reload: by itself, or from the green room. */
+async function enterAgain(person: Person): Promise<void> {
+  const [join, leave] = [person.page.getByTestId('join'), person.page.getByTestId('leave')];
+  await expect(async () => {
+    if (await join.isVisible()) await join.click();
+    await expect(leave).toBeVisible({ timeout: 2000 });
+  }).toPass({ timeout: 60_000 });
+}
