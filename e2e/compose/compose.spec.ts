@@ -15,7 +15,6 @@ test('people see and hear each other through the one URL, and go on when their n
   await meet(anna, ben);
   for (const way of await anna.ways()) expect(way).toMatch(/^(host|prflx) udp$/);
   const first = await stack.nodeOf('team', 2);
-  // Once rooms are spread over nodes: that Anna and Ben are on different ones belongs here.
   const departures = await Promise.all([anna, ben].map((person) => person.departures()));
   const standstills = await Promise.all([anna, ben].map((person) => person.standstill()));
   await anna.write('before');
@@ -77,6 +76,18 @@ test('a fourth node gets people', async ({ browser }) => {
   await meet(ben, cara);
   expect(await stack.nodeOf(name, 2)).toBe('node-4');
   for (const { context } of [ben, cara]) await context.close();
+});
+
+test('people of one room on different nodes see and hear each other', async ({ browser }) => {
+  test.setTimeout(180_000);
+  await stack.limitPerNode(1);
+  const room = stack.room('spread');
+  const anna = await Person.join(browser, room, ANNA);
+  const ben = await Person.join(browser, room, BEN);
+  await meet(anna, ben);
+  const sockets = await Promise.all(['node-1', 'node-2', 'node-3'].map((node) => stack.sockets(node)));
+  expect(sockets.sort()).toEqual([0, 1, 1]);
+  for (const { context } of [anna, ben]) await context.close();
 });
 
 test('TLS to the name of TURN leads to it, and to any other to the page', async () => {

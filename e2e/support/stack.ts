@@ -90,16 +90,23 @@ export class Stack {
     const last = / {2}node-3:\n(?: {4}.*\n)+/.exec(text)?.[0];
     if (!last) throw new Error('compose.yaml has no node-3');
     const lines = last.replaceAll('node-3', `node-${number}`).replaceAll('44103', String(44100 + number));
-    const folder = join(process.env.HYPERION_CACHE ?? join(homedir(), '.cache/hyperion'), 'docker');
-    // The script knows it, so that it takes that node away too.
-    await writeFile(join(folder, 'more.yaml'), text.replace(last, () => last + lines));
-    await this.up({});
+    await this.#edit(text.replace(last, () => last + lines));
     await this.healthy(`node-${number}`);
+  }
+
+  /** Lets so many people of one room onto one node, as one would who adds a setting to the file. */
+  async limitPerNode(people: number): Promise<void> {
+    const text = await readFile(COMPOSE, 'utf8');
+    const settings = '{HYPERION_CONFIG: /etc/hyperion/hyperion.toml';
+    const more = `, HYPERION_LIMITS_PARTICIPANTS_PER_ROOM_AND_NODE: "${people}"`;
+    if (!text.includes(settings)) throw new Error('compose.yaml has another environment of nodes');
+    await this.#edit(text.replace(settings, settings + more));
+    for (const node of ['node-1', 'node-2', 'node-3']) await this.healthy(node);
   }
 
   /** Brings the stack up again, with other settings. */
   async up(settings: Record<string, string>): Promise<void> {
-    await call(SCRIPT, ['compose', 'up', '--detach', '--no-build'], { env: { ...process.env, ...settings } });
+    await call(SCRIPT, ['compose', 'up', '--detach', '--no-build', '--remove-orphans'], { env: { ...process.env, ...settings } });
     await this.healthy('nginx');
   }
 
@@ -122,6 +129,13 @@ export class Stack {
 
   async docker(...words: string[]): Promise<string> {
     return (await call(SCRIPT, ['docker', ...words])).stdout.trim();
+  }
+
+  /** Brings the stack up as the file would be with this text. The script knows, so that it takes all of it away. */
+  async #edit(text: string): Promise<void> {
+    const folder = join(process.env.HYPERION_CACHE ?? join(homedir(), '.cache/hyperion'), 'docker');
+    await writeFile(join(folder, 'more.yaml'), text);
+    await this.up({});
   }
 
   #container(service: string): string {
