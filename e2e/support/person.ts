@@ -38,6 +38,8 @@ export interface PersonOptions {
   lacks?: string[];
   /** The layers of the video that the page sends, as `L1T3`. */
   scalabilityMode?: string;
+  /** Whether media may go by TURN only. */
+  relayed?: boolean;
 }
 
 const WIDTH = 320;
@@ -117,6 +119,15 @@ function keepPeerConnections(): void {
   };
 }
 
+/** As in a network that lets nothing but TURN through. */
+function relayOnly(): void {
+  globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(configuration?: RTCConfiguration) {
+      super({ ...configuration, iceTransportPolicy: 'relay' });
+    }
+  };
+}
+
 /** Chooses what the page sends video with. */
 function prefer(videoCodec: string): void {
   localStorage.setItem('hyperion.preferences', JSON.stringify({ videoCodec }));
@@ -170,7 +181,7 @@ export class Person {
   /** Opens the room's green room. */
   static async open(browser: Browser, room: string, look: Look, options: PersonOptions = {}): Promise<Person> {
     const { viewport = { width: 1280, height: 720 }, colorScheme = 'light', link, portrait } = options;
-    const { videoCodec, lacks, scalabilityMode } = options;
+    const { videoCodec, lacks, scalabilityMode, relayed } = options;
     const context = await browser.newContext({
       viewport,
       colorScheme,
@@ -182,6 +193,7 @@ export class Person {
     if (videoCodec) await page.addInitScript(prefer, videoCodec);
     if (lacks) await page.addInitScript(hideCodecs, lacks);
     if (scalabilityMode) await page.addInitScript(sendLayers, scalabilityMode);
+    if (relayed) await page.addInitScript(relayOnly);
     await page.addInitScript(keepPeerConnections);
     page.on('pageerror', (error) => {
       // Firefox runs the scripts above in its empty first page too, which has no devices and no storage.
@@ -340,6 +352,24 @@ export class Person {
   /** One's own messages that the room has not yet. */
   get messagesUnderWay(): Locator {
     return this.page.getByTestId('chat-own');
+  }
+
+  /** How media goes from the page, of each connection that is in use: `host udp`, `relay udp`, … */
+  async ways(): Promise<string[]> {
+    return this.page.evaluate(async () => {
+      const { peerConnections } = globalThis as unknown as { peerConnections: RTCPeerConnection[] };
+      const ways: string[] = [];
+      for (const connection of peerConnections.filter(({ connectionState }) => connectionState === 'connected')) {
+        const stats = await connection.getStats();
+        for (const { type, selectedCandidatePairId } of stats.values()) {
+          if (type !== 'transport') continue;
+          const pair = stats.get(selectedCandidatePairId) as { localCandidateId: string } | undefined;
+          const { candidateType, protocol } = stats.get(pair?.localCandidateId ?? '') ?? { candidateType: 'none' };
+          ways.push(`${candidateType} ${protocol}`);
+        }
+      }
+      return ways;
+    });
   }
 
   async leave(): Promise<void> {

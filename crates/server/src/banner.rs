@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 
+use crate::config::AddressRange;
 use crate::origins::host;
 use crate::tls::Tls;
 
@@ -25,12 +26,24 @@ fn taken(listen: IpAddr, reachable: &[IpAddr]) -> impl Iterator<Item = IpAddr> {
 }
 
 /// Everything but the last line: the media sockets and, where others can reach the server, their URLs, a QR code and
-/// the certificate's fingerprint.
-pub fn details(listen: SocketAddr, reachable: &[IpAddr], media: &[SocketAddr], tls: Option<&Tls>) -> String {
+/// the certificate's fingerprint, or what `proxies` in front of it speak.
+pub fn details(
+    listen: SocketAddr,
+    reachable: &[IpAddr],
+    media: &[SocketAddr],
+    tls: Option<&Tls>,
+    proxies: &[AddressRange],
+) -> String {
     let mut text = String::new();
     let sockets: Vec<String> = media.iter().map(ToString::to_string).collect();
     let _ = writeln!(text, "Media: UDP {}", sockets.join(", "));
     let Some(tls) = tls.filter(|_| !listen.ip().is_loopback()) else { return text };
+    if !proxies.is_empty() {
+        // People have the proxy's address, and its certificate.
+        let proxies: Vec<String> = proxies.iter().map(ToString::to_string).collect();
+        let _ = writeln!(text, "Plain HTTP for {}, HTTPS for everybody else.", proxies.join(", "));
+        return text;
+    }
     let addresses: Vec<IpAddr> = taken(listen.ip(), reachable).filter(|address| !address.is_loopback()).collect();
     for address in &addresses {
         let _ = writeln!(text, "From other machines: {}", url(true, SocketAddr::new(*address, listen.port()), &[]));

@@ -1,4 +1,4 @@
-//! The secret that the nodes of a cluster share.
+//! Files with a secret: that of the cluster, that of the TURN server.
 
 use std::path::Path;
 
@@ -7,11 +7,11 @@ use anyhow::Context as _;
 /// Shortest secret, in bytes: as many as the keys that are made of it have.
 const LENGTH_MIN: usize = 32;
 
-/// Reads the secrets of a file, one on each line. At least one.
-pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<String>> {
+/// Reads the secrets of a file, one on each line. At least one. For messages: what it is, and the flag that names it.
+pub(crate) fn read(path: &Path, what: &str, flag: &str) -> anyhow::Result<Vec<String>> {
     let shown = path.display();
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("the cluster's secret cannot be read from {shown} (--cluster-secret-file)"))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("{what} cannot be read from {shown} (--{flag})"))?;
     let secrets: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
     anyhow::ensure!(
         !secrets.is_empty() && secrets.iter().all(|secret| secret.len() >= LENGTH_MIN),
@@ -27,7 +27,7 @@ mod tests {
     fn read_text(text: &str) -> anyhow::Result<Vec<String>> {
         let path = std::env::temp_dir().join(format!("hyperion-secret-{:016x}", rand::random::<u64>()));
         std::fs::write(&path, text).expect("a temporary file");
-        let secrets = read(&path);
+        let secrets = read(&path, "the secret", "secret-file");
         std::fs::remove_file(&path).expect("the temporary file");
         secrets
     }
@@ -44,7 +44,7 @@ mod tests {
             let error = read_text(text).expect_err("no secret").to_string();
             assert!(error.contains("openssl rand -hex 32"), "{error}");
         }
-        let error = read(Path::new("/nowhere/secret")).expect_err("no file").to_string();
-        assert!(error.contains("--cluster-secret-file"), "{error}");
+        let error = read(Path::new("/nowhere/secret"), "the secret", "secret-file").expect_err("no file").to_string();
+        assert!(error.contains("the secret cannot be read from /nowhere/secret (--secret-file)"), "{error}");
     }
 }

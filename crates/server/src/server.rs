@@ -8,7 +8,6 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use axum_server::Handle;
-use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use cluster::log::MemoryLogConfig;
 use cluster::store::{HEARTBEAT, LEASE};
 use cluster::{
@@ -23,14 +22,18 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::conductor::{Conductor, Parts, Relaying};
-use crate::config::Config;
+use crate::config::{AddressRange, Config};
 use crate::http::{Condition, Monitor as _};
-use crate::https_only::HttpsOnly;
+use crate::https::Https;
+use crate::ice_servers::IceServers;
 use crate::phase::{Phase, PhaseCell};
+use crate::proxies::Proxies;
 use crate::tls::{Tls, tls};
 use crate::tokens::Tokens;
 use crate::{addresses, banner, http, origins, proxies, secret, tcp};
 
+/// What messages call it, and its flag.
+const CLUSTER_SECRET: (&str, &str) = ("the cluster's secret", "cluster-secret-file");
 /// How long a client may take to send a request's head, TLS handshake apart.
 const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often the registry is asked whether the node's name is free.
@@ -44,6 +47,7 @@ pub struct Server {
     media: Vec<SocketAddr>,
     reachable: Vec<IpAddr>,
     tls: Option<Tls>,
+    proxies: Vec<AddressRange>,
     conductor: Conductor,
     handle: Handle<SocketAddr>,
     serving: JoinHandle<std::io::Result<()>>,
@@ -73,6 +77,7 @@ impl Server {
 
         let name = config.node.clone().map_or_else(|| "single".parse().context("the node's name"), Ok)?;
         let tokens = tokens(&config)?;
+        let ice_servers = IceServers::load(&config.turn)?;
         let (log, store) = (log(&config)?, store(&config)?);
         if config.clustered() {
             wait_for_the_name(&name, &store).await?;
@@ -91,6 +96,7 @@ impl Server {
             pool,
             events,
             tokens,
+            ice_servers,
             clustered: config.clustered(),
             relaying,
             limits: config.limits.clone(),
@@ -103,12 +109,14 @@ impl Server {
         };
         let signaling = signaling::router(Arc::new(conductor.clone()), &signaling_config, metrics);
         let router = http::router(signaling, Arc::clone(&phase), Arc::new(conductor.clone()));
-        let router = proxies::believe(router, &config.trusted_proxies);
+        let proxies = Proxies::new(&config.trusted_proxies);
+        let router = proxies::believe(router, &proxies);
 
         let handle = Handle::new();
-        let serving = serve(listener, tls.as_ref(), router, handle.clone())?;
+        let serving = serve(listener, tls.as_ref(), proxies, router, handle.clone())?;
         phase.enter(Phase::Ready);
-        Ok(Self { listen, media, reachable, tls, conductor, handle, serving })
+        let proxies = config.trusted_proxies;
+        Ok(Self { listen, media, reachable, tls, proxies, conductor, handle, serving })
     }
 
     /// Where HTTP listens, with its real port.
@@ -138,7 +146,7 @@ impl Server {
 
     /// What start-up prints before the URL: media sockets, and how to come from another machine.
     pub fn details(&self) -> String {
-        banner::details(self.listen, &self.reachable, &self.media, self.tls.as_ref())
+        banner::details(self.listen, &self.reachable, &self.media, self.tls.as_ref(), &self.proxies)
     }
 
     /// Waits until other nodes have declared this one dead. It has to be stopped then, and may be started again.
@@ -205,7 +213,7 @@ fn relaying(config: &Config, media: &PoolConfig, name: &NodeId, life: Incarnatio
         )
     })?;
     let secrets = match &config.cluster_secret_file {
-        Some(path) => secret::read(path)?,
+        Some(path) => secret::read(path, CLUSTER_SECRET.0, CLUSTER_SECRET.1)?,
         None => anyhow::bail!("a node of a cluster needs --cluster-secret-file"),
     };
     let (links, events) = Links::start(LinkConfig { node: name.clone(), life, secrets, listen })?;
@@ -216,13 +224,16 @@ fn relaying(config: &Config, media: &PoolConfig, name: &NodeId, life: Incarnatio
 fn tokens(config: &Config) -> anyhow::Result<Tokens> {
     match &config.cluster_secret_file {
         None => Ok(Tokens::new([&rand::random::<[u8; 32]>()[..]])),
-        Some(path) => Ok(Tokens::new(secret::read(path)?.iter().map(String::as_bytes))),
+        Some(path) => {
+            Ok(Tokens::new(secret::read(path, CLUSTER_SECRET.0, CLUSTER_SECRET.1)?.iter().map(String::as_bytes)))
+        }
     }
 }
 
 fn serve(
     listener: TcpListener,
     tls: Option<&Tls>,
+    proxies: Proxies,
     router: Router,
     handle: Handle<SocketAddr>,
 ) -> anyhow::Result<JoinHandle<std::io::Result<()>>> {
@@ -233,8 +244,8 @@ fn serve(
     Ok(match tls {
         None => tokio::spawn(server.serve(service)),
         Some(tls) => {
-            let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(Arc::clone(&tls.server_config)));
-            tokio::spawn(server.acceptor(acceptor.acceptor(HttpsOnly::new(REQUEST_HEAD_TIMEOUT))).serve(service))
+            let https = Https::new(Arc::clone(&tls.server_config), proxies, REQUEST_HEAD_TIMEOUT);
+            tokio::spawn(server.acceptor(https).serve(service))
         }
     })
 }

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use hyperion::config::Config;
+use hyperion::config::{Config, Turn};
 use hyperion::server::Server;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -32,7 +32,11 @@ async fn ask(server: &Server, method: &str, path: &str, headers: &str, body: &st
 }
 
 async fn ask_at(address: SocketAddr, method: &str, path: &str, headers: &str, body: &str) -> Answer {
-    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    let stream = TcpStream::connect(address).await.expect("it listens");
+    ask_through(stream, method, path, headers, body).await
+}
+
+async fn ask_through(mut stream: TcpStream, method: &str, path: &str, headers: &str, body: &str) -> Answer {
     let length = body.len();
     let request = format!(
         "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
@@ -187,6 +191,61 @@ async fn plain_http_is_sent_to_https() {
     assert!(answer.head.contains("location: https://localhost/r/daily?x=1"), "{}", answer.head);
     server.stop().await.expect("it stops");
     std::fs::remove_dir_all(data_dir).expect("removed");
+}
+
+#[tokio::test]
+async fn beyond_loopback_a_trusted_proxy_and_nobody_else_speaks_plain_http() {
+    let data_dir = std::env::temp_dir().join(format!("hyperion-proxy-{}", std::process::id()));
+    let config = Config {
+        listen: "0.0.0.0:0".parse().expect("an address"),
+        open: true,
+        trusted_proxies: vec!["127.0.7.0/30".parse().expect("a range")],
+        allowed_origins: vec!["https://meet.example.org".to_owned()],
+        data_dir: Some(data_dir.clone()),
+        ..config()
+    };
+    let server = Server::start(config).await.expect("the server starts");
+    let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), server.listen().port());
+    let from = |peer: &str, headers: &'static str| {
+        let peer: SocketAddr = format!("{peer}:0").parse().expect("an address");
+        async move {
+            let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+            socket.bind(peer).expect("an address of loopback");
+            let stream = socket.connect(address).await.expect("it listens");
+            ask_through(stream, "POST", "/api/v1/rooms/daily/join", headers, "{}").await
+        }
+    };
+    let headers =
+        "content-type: application/json\r\norigin: https://meet.example.org\r\nx-forwarded-for: 192.0.2.9\r\n";
+    let proxy = from("127.0.7.2", headers).await;
+    assert_eq!(proxy.status, 200, "{}", proxy.body);
+    for stranger in ["127.0.0.1", "127.0.7.4"] {
+        let answer = from(stranger, headers).await;
+        assert_eq!(answer.status, 307, "{stranger}: {}", answer.body);
+        assert!(answer.head.contains("location: https://"), "{}", answer.head);
+    }
+    server.stop().await.expect("it stops");
+    std::fs::remove_dir_all(data_dir).expect("removed");
+}
+
+#[tokio::test]
+async fn whoever_joins_is_told_of_the_turn_server() {
+    let secret = std::env::temp_dir().join(format!("hyperion-turn-{}", std::process::id()));
+    std::fs::write(&secret, "0123456789abcdef0123456789abcdef\n").expect("a temporary file");
+    let urls = vec!["turn:turn.example.org:3478?transport=udp".to_owned(), "turns:turn.example.org".to_owned()];
+    let server = Server::start(Config { turn: Turn { urls, secret_file: Some(secret.clone()) }, ..config() });
+    let server = server.await.expect("the server starts");
+    std::fs::remove_file(secret).expect("the temporary file");
+    let place = ask(&server, "POST", "/api/v1/rooms/daily/join", "content-type: application/json\r\n", "{}").await;
+    assert_eq!(place.status, 200, "{}", place.body);
+    for part in [
+        "\"iceServers\":[{\"urls\":[\"turn:turn.example.org:3478?transport=udp\",",
+        "\"username\":\"",
+        "\"credential\":\"",
+    ] {
+        assert!(place.body.contains(part), "no {part} in {}", place.body);
+    }
+    server.stop().await.expect("it stops");
 }
 
 #[tokio::test]

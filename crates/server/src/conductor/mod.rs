@@ -47,6 +47,7 @@ use tokio::sync::mpsc;
 
 use crate::histogram::Histogram;
 use crate::http::Condition;
+use crate::ice_servers::IceServers;
 use crate::phase::{Phase, PhaseCell};
 use crate::tokens::{PlaceToken, TokenError, Tokens};
 use media::Media;
@@ -78,6 +79,8 @@ pub struct Parts {
     pub events: EventReceiver,
     /// Makes and verifies tokens.
     pub tokens: Tokens,
+    /// TURN servers, for clients.
+    pub ice_servers: IceServers,
     /// Whether there may be other nodes, so that a client has to be told which to connect to.
     pub clustered: bool,
     /// The links to other nodes, if there are any.
@@ -102,6 +105,7 @@ struct Shared {
     rooms: RoomService,
     pool: WorkerPool,
     tokens: Tokens,
+    ice_servers: IceServers,
     clustered: bool,
     limits: Limits,
     phase: Arc<PhaseCell>,
@@ -120,7 +124,8 @@ struct Shared {
 impl Conductor {
     /// Starts following the rooms and the workers. Call it within a tokio runtime.
     pub fn start(parts: Parts) -> Self {
-        let Parts { rooms, changes, pool, events, tokens, clustered, relaying, limits, phase, signaling } = parts;
+        let Parts { rooms, changes, pool, events, tokens, ice_servers, clustered, relaying, limits, phase, signaling } =
+            parts;
         let (relays, news) = relays::door(relaying.is_some());
         let links = relaying.as_ref().map(|relaying| relaying.links.clone());
         let shared = Arc::new(Shared {
@@ -130,6 +135,7 @@ impl Conductor {
             rooms,
             pool,
             tokens,
+            ice_servers,
             clustered,
             limits,
             phase,
@@ -201,7 +207,7 @@ impl Handler for Conductor {
             path,
             token: self.0.tokens.place(unix_time(), &PlaceToken { room, participant }),
             router_rtp_capabilities: Cow::Borrowed(&ROUTER_CAPABILITIES),
-            ice_servers: Vec::new(),
+            ice_servers: self.0.ice_servers.of(unix_time(), participant),
         })
     }
 
@@ -209,7 +215,8 @@ impl Handler for Conductor {
         self.0.check_draining()?;
         let participant = self.0.returning(&room, &body.token).await?;
         let (node, path) = self.0.place_of(&room, Some(participant), body.avoid).await?;
-        Ok(ResumePlaceReply { node, path, ice_servers: Vec::new() })
+        let ice_servers = self.0.ice_servers.of(unix_time(), participant);
+        Ok(ResumePlaceReply { node, path, ice_servers })
     }
 
     async fn connect(&self, auth: ConnectAuth, outbox: Outbox) -> Result<(SessionHandle, Welcome), ErrorBody> {

@@ -57,6 +57,7 @@ async fn node(name: &str, life: u128, log: MemoryLog, store: MemoryStore, worker
         pool,
         events,
         tokens: Tokens::new([b"a secret for tests only, as long as it has to be".as_slice()]),
+        ice_servers: IceServers::none(),
         clustered,
         relaying,
         limits,

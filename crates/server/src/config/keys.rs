@@ -69,14 +69,14 @@ pub(super) const KEYS: &[Key] = &[
     text(
         "listen",
         "an IP address and a port, such as 127.0.0.1:4400 or [::]:4400",
-        "Where HTTP and signalling listen (TCP). Port 0 takes any free one. Beyond loopback the server speaks HTTPS,\n\
-         and needs `open`.",
+        "Where HTTP and signalling listen (TCP). Port 0 takes any free one. Beyond loopback the server speaks HTTPS\n\
+         (to `trusted_proxies` plain HTTP too), and needs `open`.",
     ),
     Key {
         name: "open",
         kind: Kind::Switch,
         doc: "Lets anybody who can reach the server and knows a room's name join it. There are no tokens yet, so a server\n\
-              that listens beyond loopback does not start without this.",
+              that listens beyond loopback does not start without this, be it for a proxy alone: people come through it.",
     },
     number(
         "media_port",
@@ -128,8 +128,10 @@ pub(super) const KEYS: &[Key] = &[
     ),
     list(
         "trusted_proxies",
-        "IP addresses, such as 127.0.0.1",
-        "Addresses of load balancers in front. What they write into X-Forwarded-For counts as the client's address.",
+        "IP addresses and ranges, such as 127.0.0.1 or 10.0.5.0/29",
+        "Load balancers in front. What they write into X-Forwarded-For counts as the client's address, and they may speak\n\
+         plain HTTP where the server listens beyond loopback and everybody else has to speak HTTPS. So nobody else may\n\
+         send from these addresses, and the way from there has to be private: nothing encrypts it.",
     ),
     list(
         "kafka.brokers",
@@ -155,6 +157,18 @@ pub(super) const KEYS: &[Key] = &[
         kind: Kind::Switch,
         doc: "Takes a Redis on another machine without a password. Whoever reaches it can send people to nodes of his own.",
     },
+    list(
+        "turn.urls",
+        "addresses such as turn:turn.example.org:3478?transport=udp",
+        "Where clients find a TURN server, which leads the media of those to this server whose network lets nothing else\n\
+         through. It has to reach the media ports, and to know the secret in `turn.secret_file`.",
+    ),
+    text(
+        "turn.secret_file",
+        "the path of a file",
+        "File with the secret that the TURN server knows too (coturn: static-auth-secret), 32 characters or more. Clients\n\
+         get names and passwords that are made with it and end after a day.",
+    ),
     Key { name: "log.format", kind: Kind::Choice(&["text", "json"]), doc: "Form of a log line (standard error)." },
     text(
         "log.level",

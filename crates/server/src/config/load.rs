@@ -285,7 +285,7 @@ mod tests {
     use std::net::IpAddr;
 
     use super::*;
-    use crate::config::Redis;
+    use crate::config::{Redis, Turn};
 
     fn run(args: &[&str], variables: &[(&str, &str)]) -> Result<Config, LoadError> {
         let args = std::iter::once("hyperion").chain(args.iter().copied()).map(OsString::from);
@@ -310,6 +310,7 @@ mod tests {
             cluster_secret_file: Some("secret".into()),
             link_listen: Some("127.0.0.1:4600".parse().expect("an address")),
             redis: Redis { url: Some("redis://127.0.0.1:6379".to_owned()), ..Redis::default() },
+            turn: Turn { secret_file: Some("secret".into()), ..Turn::default() },
             ..Config::default()
         };
         let mut fields = Vec::new();
@@ -372,6 +373,13 @@ mod tests {
             ("--limits-grace-ms", "-1"),
             ("--tls-cert", "only-the-certificate.pem"),
             ("--data-dir", ""),
+            ("--trusted-proxies", "nginx"),
+            ("--trusted-proxies", "10.0.0.0/40"),
+            ("--trusted-proxies", "0.0.0.0/0"),
+            ("--trusted-proxies", "::/0"),
+            ("--turn-urls", "https://turn.example.org"),
+            ("--turn-urls", "turn:turn.example.org"),
+            ("--turn-secret-file", "only-the-secret"),
             ("--kafka", "127.0.0.1"),
             ("--kafka", "127.0.0.1:0"),
             ("--kafka", ":9092"),
@@ -402,6 +410,16 @@ mod tests {
     fn beyond_loopback_only_with_open() {
         assert!(message(&["--listen", "0.0.0.0:4400"]).contains("--open"));
         assert!(run(&["--listen", "[::1]:4400"], &[]).is_ok());
+    }
+
+    #[test]
+    fn a_proxy_elsewhere_is_trusted_by_its_address_or_range_and_does_not_replace_open() {
+        let proxies = "--trusted-proxies=10.0.0.5,172.30.0.0/24,fd00::/64";
+        let config = run(&["--listen=10.0.0.2:4400", "--open", proxies], &[]).expect("valid");
+        let shown: Vec<String> = config.trusted_proxies.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["10.0.0.5", "172.30.0.0/24", "fd00::/64"]);
+        assert!(config.tls(), "for everybody else");
+        assert!(message(&["--listen=10.0.0.2:4400", proxies]).contains("--open"));
     }
 
     #[test]

@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::ice_servers::is_turn_url;
+pub use crate::proxies::AddressRange;
+
 pub use load::{ConfigError, LoadError, Loaded, load};
 pub use sample::sample;
 
@@ -58,12 +61,14 @@ pub struct Config {
     /// Where the link to the cluster's other nodes listens (UDP), as they are told it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link_listen: Option<SocketAddr>,
-    /// Proxies whose word for a client's address is taken.
-    pub trusted_proxies: Vec<IpAddr>,
+    /// Proxies whose word for a client's address is taken, and who may speak plain HTTP.
+    pub trusted_proxies: Vec<AddressRange>,
     /// Where the rooms' events are kept.
     pub kafka: Kafka,
     /// How nodes find each other.
     pub redis: Redis,
+    /// A TURN server, for clients whose network lets nothing else through.
+    pub turn: Turn,
     /// What is logged, and how.
     pub log: Log,
     /// What clients may use at most.
@@ -89,6 +94,17 @@ pub struct Redis {
     pub url: Option<String>,
     /// Whether Redis may be on another machine without a password.
     pub dangerously_unprotected: bool,
+}
+
+/// A TURN server, for clients whose network lets nothing else through.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Turn {
+    /// Where clients find it, as `turn:host:port?transport=udp`; empty: there is none.
+    pub urls: Vec<String>,
+    /// The file with the secret that it shares with the nodes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_file: Option<PathBuf>,
 }
 
 /// What is logged, and how.
@@ -129,6 +145,7 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             kafka: Kafka::default(),
             redis: Redis::default(),
+            turn: Turn::default(),
             log: Log::default(),
             limits: Limits::default(),
         }
@@ -147,7 +164,7 @@ impl Config {
         !self.listen.ip().is_loopback()
     }
 
-    /// Whether HTTP is served over TLS.
+    /// Whether HTTP is served over TLS, to all but the trusted proxies.
     pub fn tls(&self) -> bool {
         self.beyond_loopback() || self.tls_cert.is_some()
     }
@@ -167,7 +184,15 @@ impl Config {
                 "listen",
                 &self.listen,
                 "a loopback address, or add --open: other machines can reach this one, and there are no tokens yet, \
-                 so that anybody who knows or guesses the name of a room may join it",
+                 so that anybody who knows or guesses the name of a room may join it, through a proxy in front or past it",
+            ));
+        }
+        if let Some(range) = self.trusted_proxies.iter().find(|range| range.is_everybody()) {
+            return Err(ConfigError::new(
+                "trusted_proxies",
+                range,
+                "addresses and ranges where nobody but proxies is: everybody there may name any address as his own and \
+                 speaks plain HTTP",
             ));
         }
         match (&self.tls_cert, &self.tls_key) {
@@ -207,6 +232,7 @@ impl Config {
                 ));
             }
         }
+        self.check_turn()?;
         self.check_cluster()?;
         if let Some(word) = self.log.level.split(',').find(|directive| !names_a_level(directive)) {
             return Err(ConfigError::new("log.level", &self.log.level, format!("{LEVELS} ('{word}' is no level)")));
@@ -222,6 +248,20 @@ impl Config {
     /// Whether this is a node beside others.
     pub fn clustered(&self) -> bool {
         self.redis.url.is_some()
+    }
+
+    fn check_turn(&self) -> Result<(), ConfigError> {
+        if let Some(url) = self.turn.urls.iter().find(|url| !is_turn_url(url)) {
+            let allowed = "addresses such as turn:turn.example.org:3478?transport=udp or turns:turn.example.org:443?transport=tcp";
+            return Err(ConfigError::new("turn.urls", url, allowed));
+        }
+        match (&self.turn.urls[..], &self.turn.secret_file) {
+            ([url, ..], None) => Err(ConfigError::new("turn.urls", url, "together with turn.secret_file only")),
+            ([], Some(file)) => {
+                Err(ConfigError::new("turn.secret_file", &file.display(), "together with turn.urls only"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A node has to have what makes several of them one system.
