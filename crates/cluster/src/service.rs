@@ -217,13 +217,11 @@ impl RoomService {
         answer.await.unwrap_or(Some(None)).ok_or_else(ask_elsewhere)
     }
 
-    /// What a room's people on other nodes publish.
-    pub async fn elsewhere(&self, room: RoomId) -> Vec<Elsewhere> {
+    /// What a room's people on other nodes publish; `None` if the node ended, or has not read its rooms yet.
+    pub async fn elsewhere(&self, room: RoomId) -> Option<Vec<Elsewhere>> {
         let (reply, answer) = oneshot::channel();
-        if self.commands.send(Command::Elsewhere(room, reply)).await.is_err() {
-            return Vec::new();
-        }
-        answer.await.unwrap_or_default()
+        self.commands.send(Command::Elsewhere(room, reply)).await.ok()?;
+        answer.await.ok()
     }
 
     /// The other nodes with a link, as the registry knew them last.

@@ -18,9 +18,6 @@ impl Node {
     /// Looks once a heartbeat who is gone. What was appended and did not come back is appended again then.
     pub(super) fn registry(&mut self, now: Instant, answer: Option<Listing>) {
         let is_unheard = answer.is_none();
-        if !is_unheard {
-            self.placed.clear();
-        }
         self.membership.registry(now, answer);
         self.forget_unknown(now);
         if !self.caught_up || self.draining {

@@ -13,6 +13,7 @@ mod founding;
 mod hosted;
 mod lost;
 mod membership;
+mod placed;
 mod placement;
 mod proposal;
 mod records;
@@ -34,6 +35,7 @@ use crate::log::Entry;
 use crate::store::Listing;
 use hosted::Hosted;
 use membership::Membership;
+use placed::Placed;
 use snapshots::Kept;
 use timers::{Timer, Timers};
 
@@ -178,8 +180,7 @@ pub struct Node {
     no_grace_ends_until: Option<Instant>,
     hosts_lost: u64,
     membership: Membership,
-    /// People whom this node sent to each node since the registry's last answer, which does not count them yet.
-    placed: BTreeMap<Incarnation, u32>,
+    placed: Placed,
     /// Rooms whose beginning was not read.
     unknown: BTreeMap<RoomId, Kept>,
 }
@@ -203,7 +204,7 @@ impl Node {
             no_grace_ends_until: None,
             hosts_lost: 0,
             membership: Membership::default(),
-            placed: BTreeMap::new(),
+            placed: Placed::default(),
             unknown: BTreeMap::new(),
         }
     }

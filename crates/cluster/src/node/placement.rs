@@ -5,6 +5,7 @@
 //! not so, or nobody is yet, there are two choices, the highest rendezvous hashes of the room, of which the less loaded
 //! one is taken: nodes that have read the same registry choose alike, and where they do not, both are right.
 
+use std::cmp::Reverse;
 use std::time::Instant;
 
 use protocol::{Incarnation, NodeId, ParticipantId, RoomId};
@@ -20,6 +21,7 @@ impl Node {
     /// The node for somebody who enters `room`, or comes back to it as `returning`. None of `avoid`, unless there is
     /// no other.
     pub fn place(&mut self, now: Instant, room: &RoomId, returning: Option<ParticipantId>, avoid: &[NodeId]) -> NodeId {
+        self.placed.forget_before(now);
         let mut candidates = self.candidates(now, room);
         if candidates.iter().any(|(_, node)| !avoid.contains(node)) {
             candidates.retain(|(_, node)| !avoid.contains(node));
@@ -28,7 +30,7 @@ impl Node {
         let Some((life, node)) = chosen.map(|(life, node)| (life, node.clone())) else {
             return self.config.node.clone();
         };
-        *self.placed.entry(life).or_default() += 1;
+        self.placed.note(now, room, life);
         node
     }
 
@@ -45,7 +47,7 @@ impl Node {
         if let Some(own) = candidates.clone().find(|(life, _)| own == Some(*life)) {
             return Some(own);
         }
-        let others = |life| self.others_on(room, returning, life);
+        let others = |life| self.others_on(room, returning, life) + self.placed.of_room(room, life);
         let has_room = |life| others(life) < self.config.room_mark && self.busy_permille(life) < BUSY_MARK;
         let hosts = candidates.clone().filter(|(life, _)| others(*life) > 0 && has_room(*life));
         let host = hosts.max_by_key(|(life, node)| (others(*life), rendezvous(room, node.as_str())));
@@ -54,7 +56,7 @@ impl Node {
         }
         // Those that have room for more, then those that were hashed for it.
         let mut choices: Vec<_> = candidates.collect();
-        choices.sort_by_key(|(life, node)| (!has_room(*life), std::cmp::Reverse(rendezvous(room, node.as_str()))));
+        choices.sort_by_cached_key(|(life, node)| (!has_room(*life), Reverse(rendezvous(room, node.as_str()))));
         let equals = choices.iter().take(2).filter(|(life, _)| has_room(*life) == has_room(choices[0].0));
         equals.copied().min_by_key(|(life, _)| self.people_on(*life))
     }
@@ -62,7 +64,7 @@ impl Node {
     /// People on a node, as far as is known: by the registry, and those whom this node sent there since.
     fn people_on(&self, life: Incarnation) -> u32 {
         let listed = self.membership.entry(life).map_or(0, |entry| entry.participants);
-        listed.saturating_add(self.placed.get(&life).copied().unwrap_or_default())
+        listed.saturating_add(self.placed.of_node(life))
     }
 
     fn busy_permille(&self, life: Incarnation) -> u16 {

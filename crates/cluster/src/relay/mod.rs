@@ -30,6 +30,8 @@ pub use message::{Message, PIPE_KEY_BYTES, PipeKey, Worker};
 /// How long media goes on over the pipes to a node whose link is down. Either it comes back by then, or the room's log says
 /// that its people are elsewhere.
 pub const KEPT_WITHOUT_LINK: Duration = Duration::from_secs(15);
+/// Media workers that a node may have.
+const WORKERS_MAX: Worker = 256;
 /// Producers that one node may subscribe at another at a time.
 pub const SUBSCRIPTIONS_MAX: usize = 50_000;
 
@@ -94,6 +96,8 @@ pub struct Feeding {
     pub theirs: Worker,
     /// The pipe between the two.
     pub pipe: TransportId,
+    /// Rises from one to the next.
+    pub number: u64,
 }
 
 /// What the machine wants done.
@@ -175,6 +179,9 @@ pub struct Relays {
     subscriptions: BTreeMap<RoomId, BTreeMap<ProducerId, Subscription>>,
     peers: BTreeMap<Incarnation, Peer>,
     outputs: VecDeque<Output>,
+    last_feeding: u64,
+    /// How many subscriptions there are.
+    subscribed: usize,
     refused: u64,
 }
 
@@ -188,6 +195,8 @@ impl Relays {
             subscriptions: BTreeMap::new(),
             peers: BTreeMap::new(),
             outputs: VecDeque::new(),
+            last_feeding: 0,
+            subscribed: 0,
             refused: 0,
         }
     }
@@ -240,8 +249,8 @@ impl Relays {
         RelayCounts {
             peers: peers.clone().filter(|peer| peer.is_up()).count(),
             pipes: peers.clone().flat_map(|peer| peer.ends.values()).filter(|end| end.pipe.is_some()).count(),
-            subscriptions: self.subscriptions.values().map(BTreeMap::len).sum(),
-            fed: peers.map(Peer::subscriptions).sum(),
+            subscriptions: self.subscribed,
+            fed: peers.map(|peer| peer.subscriptions).sum(),
             refused: self.refused,
         }
     }
@@ -283,27 +292,30 @@ impl Relays {
         match message {
             Message::Pipe { mine: theirs, yours: mine, address, key } => self.pipe(life, (mine, theirs), address, key),
             Message::Subscribe { room, producer, mine: theirs } => {
-                if peer.subscriptions() >= SUBSCRIPTIONS_MAX {
+                if theirs >= WORKERS_MAX {
+                    return;
+                }
+                if peer.subscriptions >= SUBSCRIPTIONS_MAX {
                     self.refused += 1;
                     return;
                 }
-                peer.fed.entry(room.clone()).or_default().insert((producer, theirs), Fed::default());
+                let earlier = peer.fed.entry(room.clone()).or_default().insert((producer, theirs), Fed::default());
+                peer.subscriptions += usize::from(earlier.is_none());
                 self.feed(life, &room, producer, theirs);
             }
             Message::Unsubscribe { room, producer, mine: theirs } => {
                 let Some(of_room) = peer.fed.get_mut(&room) else { return };
-                let fed = of_room.remove(&(producer, theirs));
+                let Some(fed) = of_room.remove(&(producer, theirs)) else { return };
                 if of_room.is_empty() {
                     peer.fed.remove(&room);
                 }
-                let Some(worker) = fed.and_then(|fed| fed.worker) else { return };
-                let Some(pipe) = peer.pipe(worker, theirs) else { return };
-                self.outputs.push_back(Output::StopFeeding(Feeding { life, room, producer, worker, theirs, pipe }));
+                peer.subscriptions -= 1;
+                self.outputs.extend(peer.stop_feeding(life, &room, (producer, theirs), &fed));
             }
             Message::Layers { room, producer, mine: theirs, layers } => {
                 let Some(worker) = peer.fed(&room, producer, theirs).and_then(|fed| fed.worker) else { return };
                 let Some(pipe) = peer.pipe(worker, theirs) else { return };
-                let feeding = Feeding { life, room, producer, worker, theirs, pipe };
+                let feeding = Feeding { life, room, producer, worker, theirs, pipe, number: 0 };
                 self.outputs.push_back(Output::SetLayers(feeding, layers));
             }
             Message::Stream { room, producer, mine: theirs, yours: worker, kind, parameters } => {
@@ -320,6 +332,9 @@ impl Relays {
     /// The other end of a pipe: it is open as soon as both sides know both ends.
     fn pipe(&mut self, life: Incarnation, at: (Worker, Worker), address: SocketAddr, theirs: PipeKey) {
         let (worker, to) = at;
+        if to >= WORKERS_MAX {
+            return;
+        }
         let Some(peer) = self.peers.get_mut(&life).filter(|_| usize::from(worker) < self.addresses.len()) else {
             return;
         };
@@ -362,16 +377,18 @@ impl Relays {
         let local = self.rooms.get(room).filter(|local| local.sources.contains_key(&producer));
         let Some(worker) = local.map(|local| local.worker) else { return };
         self.offer_end(life, (worker, theirs));
-        let pipe = self.peers.get(&life).and_then(|peer| peer.pipe(worker, theirs));
-        if let Some(pipe) = pipe {
-            let feeding = Feeding { life, room: room.clone(), producer, worker, theirs, pipe };
-            self.outputs.push_back(Output::Feed(feeding));
-        }
+        let Some(peer) = self.peers.get_mut(&life) else { return };
+        let Some(pipe) = peer.pipe(worker, theirs) else { return };
+        let Some(fed) = peer.fed(room, producer, theirs) else { return };
+        self.last_feeding += 1;
+        fed.newest = self.last_feeding;
+        let feeding = Feeding { life, room: room.clone(), producer, worker, theirs, pipe, number: fed.newest };
+        self.outputs.push_back(Output::Feed(feeding));
     }
 
     fn described(&mut self, feeding: Feeding, described: Option<(MediaKind, Box<RtpParameters>)>) {
         let Some(peer) = self.peers.get_mut(&feeding.life) else { return };
-        let Feeding { life, room, producer, worker, theirs, pipe } = feeding.clone();
+        let Feeding { life, room, producer, worker, theirs, pipe, number } = feeding.clone();
         if peer.pipe(worker, theirs) != Some(pipe) {
             // Of a pipe that is gone; over the next it is described again.
             return;
@@ -379,6 +396,10 @@ impl Relays {
         let Some(fed) = peer.fed(&room, producer, theirs) else {
             return self.outputs.push_back(Output::StopFeeding(feeding));
         };
+        if fed.newest != number {
+            // A newer one is under way, and may have overtaken it.
+            return;
+        }
         let Some((kind, parameters)) = described else {
             fed.told = None;
             return;
@@ -426,6 +447,7 @@ impl Relays {
         if of_room.is_empty() {
             self.subscriptions.remove(room);
         }
+        self.subscribed = self.subscribed + fresh.len() - gone.len();
         for (producer, Subscription { life, worker }) in gone {
             self.send(life, Message::Unsubscribe { room: room.clone(), producer, mine: worker });
         }
@@ -437,6 +459,7 @@ impl Relays {
     fn unsubscribe(&mut self, room: &RoomId, producer: ProducerId) {
         let ended = self.subscriptions.get_mut(room).and_then(|of_room| of_room.remove(&producer));
         if let Some(Subscription { life, worker }) = ended {
+            self.subscribed -= 1;
             self.send(life, Message::Unsubscribe { room: room.clone(), producer, mine: worker });
         }
     }
@@ -445,8 +468,14 @@ impl Relays {
         if let Some(local) = self.rooms.remove(room) {
             self.subscribe(room, local.worker, &BTreeMap::new());
         }
-        for peer in self.peers.values_mut() {
-            peer.fed.get_mut(room).into_iter().flatten().for_each(|(_, fed)| *fed = Fed::default());
+        for (&life, peer) in &mut self.peers {
+            let of_room = peer.fed.get_mut(room).map(std::mem::take).unwrap_or_default();
+            for (at, fed) in &of_room {
+                self.outputs.extend(peer.stop_feeding(life, room, *at, fed));
+            }
+            if let Some(fed) = peer.fed.get_mut(room) {
+                fed.extend(of_room.into_keys().map(|at| (at, Fed::default())));
+            }
         }
     }
 

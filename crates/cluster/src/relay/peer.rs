@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use protocol::{ProducerId, RoomId, RtpParameters, TransportId};
+use protocol::{Incarnation, ProducerId, RoomId, RtpParameters, TransportId};
 
-use super::{Output, PipeKey, Worker};
+use super::{Feeding, Output, PipeKey, Worker};
 
 /// Another node to which there is a link, or was a moment ago.
 #[derive(Debug, Default)]
@@ -16,6 +16,8 @@ pub(super) struct Peer {
     pub(super) awaited: Option<u64>,
     /// The ends of pipes that it was told of, by this node's worker and its.
     pub(super) ends: BTreeMap<(Worker, Worker), End>,
+    /// How much it subscribed.
+    pub(super) subscriptions: usize,
     /// What it subscribed in each room, and for which of its workers.
     pub(super) fed: BTreeMap<RoomId, BTreeMap<(ProducerId, Worker), Fed>>,
 }
@@ -34,6 +36,8 @@ pub(super) struct End {
 pub(super) struct Fed {
     /// The worker that carries it, once it does.
     pub(super) worker: Option<Worker>,
+    /// The number of the newest feeding of it.
+    pub(super) newest: u64,
     /// How it was told that it comes.
     pub(super) told: Option<(TransportId, Box<RtpParameters>)>,
 }
@@ -53,9 +57,18 @@ impl Peer {
         self.ends.get(&(worker, theirs))?.pipe
     }
 
-    /// How many subscriptions it has.
-    pub(super) fn subscriptions(&self) -> usize {
-        self.fed.values().map(BTreeMap::len).sum()
+    /// Has the worker that carries a subscription carry it no more.
+    pub(super) fn stop_feeding(
+        &self,
+        life: Incarnation,
+        room: &RoomId,
+        (producer, theirs): (ProducerId, Worker),
+        fed: &Fed,
+    ) -> Option<Output> {
+        let worker = fed.worker?;
+        let pipe = self.pipe(worker, theirs)?;
+        let room = room.clone();
+        Some(Output::StopFeeding(Feeding { life, room, producer, worker, theirs, pipe, number: 0 }))
     }
 
     /// A subscription of its.

@@ -309,3 +309,39 @@ fn nodes_send_nothing_and_hold_little_for_strangers() {
     two.handle(0, Input::Message(LIVES[1], stream));
     assert!(two.sides[0].received.is_empty(), "nobody asked for it");
 }
+
+#[test]
+fn of_two_descriptions_that_overtake_each_other_the_newer_counts() {
+    let mut two = Two::linked();
+    two.room(0, &[(mic(1), 10)], &[]);
+    two.room(1, &[], &[mic(1)]);
+    // The workers answer late, and in the wrong order.
+    let mut feedings = Vec::new();
+    for number in [20, 30] {
+        let sources = BTreeMap::from([(mic(1), number)]);
+        let local = LocalRoom { worker: 0, router: 1, sources, remote: BTreeMap::new() };
+        two.sides[0].relays.handle(two.now, Input::Room(room(), Some(local)));
+        while let Some(output) = two.sides[0].relays.poll_output() {
+            if let Output::Feed(feeding) = output {
+                feedings.push((feeding, number as u32));
+            }
+        }
+    }
+    for (feeding, how) in feedings.into_iter().rev() {
+        let described = Some((MediaKind::Audio, Box::new(parameters(how))));
+        two.handle(0, Input::Described { feeding, described });
+    }
+    two.settle();
+    assert_eq!(two.received(1), [(mic(1), 30)]);
+}
+
+#[test]
+fn who_has_nobody_left_in_a_room_carries_nothing_of_it() {
+    let mut two = Two::linked();
+    two.room(0, &[(mic(1), 10)], &[]);
+    two.room(1, &[], &[mic(1)]);
+    two.handle(0, Input::Room(room(), None));
+    assert!(two.sides[0].fed.is_empty());
+    two.room(0, &[(mic(1), 10)], &[]);
+    assert_eq!(two.sides[0].fed.len(), 1, "they are back, and still subscribed");
+}

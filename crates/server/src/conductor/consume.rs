@@ -20,8 +20,9 @@ use super::person::Caller;
 /// Most producers in one request.
 const PRODUCERS_MAX: usize = 100;
 
-/// How long a request waits for streams that are on their way from another node. The client asks again after it.
-const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a request waits for streams that are on their way from another node: some round trips to it. The client asks
+/// again for what was not there by then, which is what comes of nodes that died.
+const ARRIVAL_TIMEOUT: Duration = Duration::from_millis(300);
 
 type Made = Result<(MediaKind, RtpParameters), ConsumeError>;
 
@@ -55,8 +56,7 @@ impl Shared {
             let message = format!("producerIds: at most {PRODUCERS_MAX} at once");
             return Err(ErrorBody::new(ErrorCode::BadRequest, message));
         }
-        let mut arrivals = self.relays.arrivals();
-        let (media, capabilities, wanted) = {
+        let (media, capabilities, wanted, arrivals) = {
             let mut registry = self.registry();
             let (member, _, media) = registry.member(caller)?;
             if member.recv != Some(transport) {
@@ -66,19 +66,20 @@ impl Shared {
             let wanted: Vec<(ConsumerId, ProducerId)> =
                 producers.iter().take(room_left).map(|producer| (ConsumerId(rand::random()), *producer)).collect();
             member.consumers.extend(wanted.iter().map(|(id, _)| *id));
-            (media.clone(), Arc::clone(&member.capabilities), wanted)
+            let (media, capabilities) = (media.clone(), Arc::clone(&member.capabilities));
+            (media, capabilities, wanted, registry.arrivals(&caller.room))
         };
         let mut results = make(&media, transport, wanted.clone(), Arc::clone(&capabilities)).await;
-        let deadline = Instant::now() + ARRIVAL_TIMEOUT;
-        while let Ok(made) = &mut results
-            && self.is_any_on_its_way(caller, &wanted, made).await
-            && timeout_at(deadline.into(), arrivals.changed()).await.is_ok()
-        {
-            let missing: Vec<usize> = (0..made.len()).filter(|at| is_not_there(&made[*at])).collect();
-            let again = missing.iter().map(|at| wanted[*at]).collect();
-            match make(&media, transport, again, Arc::clone(&capabilities)).await {
-                Ok(again) => missing.into_iter().zip(again).for_each(|(at, result)| made[at] = result),
-                Err(error) => results = Err(error),
+        if let (Ok(made), Some(mut arrivals)) = (&mut results, arrivals) {
+            let deadline = Instant::now() + ARRIVAL_TIMEOUT;
+            while self.is_any_on_its_way(caller, &wanted, made).await
+                && timeout_at(deadline.into(), arrivals.changed()).await.is_ok_and(|changed| changed.is_ok())
+            {
+                let missing: Vec<usize> = (0..made.len()).filter(|at| is_not_there(&made[*at])).collect();
+                let again = missing.iter().map(|at| wanted[*at]).collect();
+                // What was made before counts, whatever becomes of the rest.
+                let Ok(again) = make(&media, transport, again, Arc::clone(&capabilities)).await else { break };
+                missing.into_iter().zip(again).for_each(|(at, result)| made[at] = result);
             }
         }
         let made = results.as_ref().map(Vec::as_slice).unwrap_or_default();
@@ -120,7 +121,7 @@ impl Shared {
         if !self.relays.is_on() || missing().next().is_none() {
             return false;
         }
-        let elsewhere = self.rooms.elsewhere(caller.room.clone()).await;
+        let elsewhere = self.rooms.elsewhere(caller.room.clone()).await.unwrap_or_default();
         missing().any(|producer| elsewhere.iter().any(|one| one.producer == *producer))
     }
 

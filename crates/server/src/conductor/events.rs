@@ -12,7 +12,7 @@ use signaling::News;
 use tokio::task::consume_budget;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Shared, Vital, relays};
+use super::{Shared, Vital};
 
 /// The least time between two starts of a worker: one that dies over and over must not take the machine with it.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
@@ -24,7 +24,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut events: EventReceiver) {
     while let Some(event) = events.next().await {
         match event {
             PoolEvent::Worker(_, Event::PipeLayers { router, producer, layers, .. }) => {
-                shared.relays.tell(relays::News::Wanted { router, producer, layers }).await;
+                shared.relays.wanted(router, producer, layers);
             }
             PoolEvent::Worker(_, event) => pass_on(&shared, event),
             PoolEvent::WorkerDied(worker) => {
@@ -32,8 +32,6 @@ pub(super) async fn run(shared: Arc<Shared>, mut events: EventReceiver) {
                 tracing::error!(%worker, sockets = outboxes.len(), "a media worker died; its people have to come back");
                 // Before they are told, so that they find it when they are back.
                 restart(&shared, worker, &mut restarts);
-                shared.relays.tell(relays::News::WorkerDied(worker)).await;
-                shared.registry().rooms().for_each(|room| shared.relays.changed(room));
                 outboxes.iter().for_each(|outbox| outbox.close(ErrorCode::Internal));
                 data_producers.into_iter().for_each(|(room, id)| shared.data_producer_ended(room, id));
             }
@@ -65,6 +63,8 @@ fn try_restart(shared: &Shared, worker: WorkerIndex) -> bool {
     match shared.pool.restart(worker) {
         Ok(()) => {
             tracing::info!(%worker, "a new media worker runs in place of the dead one");
+            shared.relays.replaced(worker);
+            shared.registry().rooms().for_each(|room| shared.relays.changed(room));
             true
         }
         Err(error) => {

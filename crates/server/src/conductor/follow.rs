@@ -44,11 +44,13 @@ fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applied) {
         }
         Change::Left { participant, reason } => {
             tracing::info!(%room, %participant, ?reason, "left");
-            let Some(departed) = registry.take_member(&room, participant) else {
-                return Source::ALL.map(|source| ProducerId { participant, source }).into_iter().for_each(|producer| {
+            let departed = registry.take_member(&room, participant);
+            for producer in Source::ALL.map(|source| ProducerId { participant, source }) {
+                if departed.as_ref().is_none_or(|departed| !departed.producers.contains(&producer)) {
                     ended_elsewhere(shared, &mut registry, &room, producer);
-                });
-            };
+                }
+            }
+            let Some(departed) = departed else { return };
             // Who asked to leave gets the answer first, and is closed by signalling then.
             if let (LeaveReason::GraceExpired, Some(outbox)) = (reason, &departed.outbox) {
                 outbox.close(ErrorCode::SessionExpired);
@@ -121,15 +123,17 @@ fn ended_elsewhere(shared: &Arc<Shared>, registry: &mut Registry, room: &RoomId,
         return;
     }
     shared.relays.ended(room, producer);
+    registry.remove_remote(room, producer);
     let Some(media) = registry.media(room, || None) else { return };
     if !registry.is_published(media.router, producer) {
         shared.close(&media, vec![Closing::Producer(producer)]);
     }
 }
 
-/// Somebody is on another node from now on. What they published stays for those who consume it here, silent.
+/// Somebody is on another node from now on. What they published stays for those who consume it here, silent until it
+/// comes from there.
 fn moved(shared: &Arc<Shared>, registry: &mut Registry, room: &RoomId, participant: ParticipantId) {
-    let Some(departed) = registry.take_session(room, participant) else { return };
+    let Some(departed) = registry.take_moved(room, participant) else { return };
     tracing::info!(%room, %participant, "is on another node now");
     if let Some(outbox) = &departed.outbox {
         outbox.close(ErrorCode::Superseded);

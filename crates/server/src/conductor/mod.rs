@@ -126,7 +126,7 @@ impl Conductor {
     pub fn start(parts: Parts) -> Self {
         let Parts { rooms, changes, pool, events, tokens, ice_servers, clustered, relaying, limits, phase, signaling } =
             parts;
-        let (relays, news) = relays::door(relaying.is_some());
+        let (relays, answers) = relays::door(relaying.is_some());
         let links = relaying.as_ref().map(|relaying| relaying.links.clone());
         let shared = Arc::new(Shared {
             relays,
@@ -153,7 +153,7 @@ impl Conductor {
         tokio::spawn(events::run(Arc::clone(&shared), events));
         tokio::spawn(tell_load(Arc::downgrade(&shared)));
         if let Some(relaying) = relaying {
-            tokio::spawn(relays::run(Arc::clone(&shared), relaying, news));
+            tokio::spawn(relays::run(Arc::clone(&shared), relaying, answers));
         }
         Self(shared)
     }

@@ -107,7 +107,6 @@ impl Shared {
     }
 
     fn set_published(&self, caller: &Caller, source: Source, seq: Option<u64>) {
-        self.relays.changed(&caller.room);
         // Without a member the source went with them.
         if let Ok((_, published, _)) = self.registry().member(caller) {
             match seq {
@@ -115,6 +114,7 @@ impl Shared {
                 None => published.remove(&source),
             };
         }
+        self.relays.changed(&caller.room);
     }
 
     /// The room refused what the media carries already. A source that was there before stays, without an origin

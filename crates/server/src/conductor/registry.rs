@@ -8,6 +8,7 @@ use protocol::{DataProducerId, ErrorBody, ErrorCode, ParticipantId, ProducerId, 
 use sfu::worker::RouterId;
 use sfu_io::WorkerIndex;
 use signaling::{Outbox, SessionHandle};
+use tokio::sync::watch;
 
 use super::media::Media;
 use super::person::{Caller, Member, Person};
@@ -30,6 +31,8 @@ struct Room {
     people: HashMap<ParticipantId, Person>,
     /// What people of other nodes publish.
     remote: HashSet<ProducerId>,
+    /// Counts what arrived of that.
+    arrivals: watch::Sender<u64>,
 }
 
 /// How many there are, for metrics.
@@ -96,13 +99,13 @@ impl Registry {
 
     /// The room's media, which `make` begins if there is none.
     pub(super) fn media(&mut self, room: &RoomId, make: impl FnOnce() -> Option<Media>) -> Option<Media> {
-        let entry = self.rooms.entry(room.clone()).or_default();
-        if entry.media.is_none() {
-            let media = make()?;
-            self.routers.insert(media.router, room.clone());
-            entry.media = Some(media);
+        if let Some(media) = self.rooms.get(room).and_then(|entry| entry.media.clone()) {
+            return Some(media);
         }
-        entry.media.clone()
+        let media = make()?;
+        self.routers.insert(media.router, room.clone());
+        self.rooms.entry(room.clone()).or_default().media = Some(media.clone());
+        Some(media)
     }
 
     /// Puts a session in force. Returns the one that it replaces, whose socket no longer counts.
@@ -168,8 +171,16 @@ impl Registry {
         Some(departed)
     }
 
+    /// Takes a participant's session who is on another node now. What they published goes on there.
+    pub(super) fn take_moved(&mut self, room: &RoomId, participant: ParticipantId) -> Option<Departed> {
+        self.person(room, participant)?.published.clear();
+        let departed = self.take_session(room, participant);
+        self.forget_if_empty(room, participant);
+        departed
+    }
+
     /// Takes a participant's session, without what they publish.
-    pub(super) fn take_session(&mut self, room: &RoomId, participant: ParticipantId) -> Option<Departed> {
+    fn take_session(&mut self, room: &RoomId, participant: ParticipantId) -> Option<Departed> {
         let entry = self.rooms.get_mut(room)?;
         let person = entry.people.get_mut(&participant)?;
         let member = person.member.take();
@@ -197,7 +208,7 @@ impl Registry {
         entry.media.clone()
     }
 
-    /// Whether a source exists on a router.
+    /// Whether a source exists on a router, whichever node its publisher is on.
     pub(super) fn is_published(&self, router: RouterId, id: ProducerId) -> bool {
         let room = self.routers.get(&router).and_then(|room| self.rooms.get(room));
         let person = room.and_then(|room| room.people.get(&id.participant));
@@ -222,6 +233,31 @@ impl Registry {
     pub(super) fn set_remote(&mut self, room: &RoomId, remote: impl Iterator<Item = ProducerId>) {
         if let Some(room) = self.rooms.get_mut(room) {
             room.remote = remote.collect();
+        }
+    }
+
+    /// What somebody on another node published is over.
+    pub(super) fn remove_remote(&mut self, room: &RoomId, producer: ProducerId) {
+        if let Some(room) = self.rooms.get_mut(room) {
+            room.remote.remove(&producer);
+        }
+    }
+
+    /// Whether a source is published by another node, and not by this one since.
+    pub(super) fn comes_from_elsewhere(&self, room: &RoomId, producer: ProducerId) -> bool {
+        let is_remote = self.rooms.get(room).is_some_and(|room| room.remote.contains(&producer));
+        is_remote && !self.sources(room).any(|(here, _)| here == producer)
+    }
+
+    /// Rises with everything that arrives of a room from other nodes.
+    pub(super) fn arrivals(&self, room: &RoomId) -> Option<watch::Receiver<u64>> {
+        Some(self.rooms.get(room)?.arrivals.subscribe())
+    }
+
+    /// Something arrived from another node.
+    pub(super) fn arrived(&self, room: &RoomId) {
+        if let Some(room) = self.rooms.get(room) {
+            room.arrivals.send_modify(|count| *count += 1);
         }
     }
 

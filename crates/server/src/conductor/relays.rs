@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::{Future, pending, poll_fn, ready};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ use sfu::srtp::MasterKey;
 use sfu::transmit::SocketIndex;
 use sfu::worker::RouterId;
 use sfu_io::{CallError, WorkerHandle, WorkerIndex};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc};
 
 use super::media::Media;
 use super::{Shared, Vital};
@@ -29,8 +29,10 @@ use super::{Shared, Vital};
 const BUSY_RETRY: Duration = Duration::from_millis(20);
 /// Messages to a node go out together up to so much, half of what a frame may have.
 const FRAME_BYTES: usize = cluster::link::FRAME_BYTES_MAX / 2;
-/// What workers say that waits to be passed on.
-const NEWS_MAX: usize = 1024;
+/// Answers of workers that wait to be passed on.
+const DESCRIBED_MAX: usize = 1024;
+/// What is taken for the round trip between two nodes until something told.
+const ROUND_TRIP: Duration = Duration::from_millis(20);
 
 /// The link of a node to others, and by which of its sockets their media goes.
 pub struct Relaying {
@@ -42,72 +44,68 @@ pub struct Relaying {
     pub socket: SocketIndex,
 }
 
-/// Where the rest of the conductor says what changed.
+/// Where the rest of the conductor says what changed. Whoever does so never waits.
 pub(super) struct Door {
     /// Whether there is a link to other nodes.
     on: bool,
-    changed: Mutex<Changed>,
+    pending: Mutex<Pending>,
     wake: Notify,
-    news: mpsc::Sender<News>,
-    /// Counts what arrived from other nodes.
-    arrivals: watch::Sender<u64>,
+    described: mpsc::Sender<Described>,
     counts: Mutex<RelayCounts>,
 }
 
-/// Rooms to be looked at, with the producers that ended since the last look.
-type Changed = BTreeMap<RoomId, BTreeSet<ProducerId>>;
+/// What was said since the task looked last. Only the newest of each counts.
+#[derive(Default)]
+struct Pending {
+    /// Rooms to be looked at, with the producers that ended since.
+    rooms: BTreeMap<RoomId, BTreeSet<ProducerId>>,
+    /// How many layers of what comes from other nodes are wanted.
+    wanted: BTreeMap<(RouterId, ProducerId), u8>,
+    /// Workers that were started in place of dead ones.
+    replaced: BTreeSet<WorkerIndex>,
+}
 
-/// What comes from the media workers.
-pub(super) enum News {
-    /// So many layers of a producer that comes from another node are wanted.
-    Wanted { router: RouterId, producer: ProducerId, layers: u8 },
-    /// A worker died.
-    WorkerDied(WorkerIndex),
-    /// What came of a call.
-    Described { feeding: Feeding, described: Option<(MediaKind, Box<RtpParameters>)> },
+/// What came of having a pipe carry a producer.
+struct Described {
+    feeding: Feeding,
+    described: Option<(MediaKind, Box<RtpParameters>)>,
 }
 
 impl Door {
-    /// Something of a room is another than before.
-    pub(super) fn changed(&self, room: &RoomId) {
-        self.changed_by(room, None);
-    }
-
-    /// A producer ended; another of the same name may follow.
-    pub(super) fn ended(&self, room: &RoomId, producer: ProducerId) {
-        self.changed_by(room, Some(producer));
-    }
-
-    fn changed_by(&self, room: &RoomId, ended: Option<ProducerId>) {
-        if !self.on {
-            return;
-        }
-        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
-        match changed.get_mut(room) {
-            Some(producers) => producers.extend(ended),
-            None => _ = changed.insert(room.clone(), ended.into_iter().collect()),
-        }
-        drop(changed);
-        self.wake.notify_one();
-    }
-
-    /// Passes on what a worker says.
-    pub(super) async fn tell(&self, news: News) {
-        if !self.on {
-            return;
-        }
-        // Nobody listens any more at the server's end.
-        let _ = self.news.send(news).await;
-    }
-
     /// Whether there is a link to other nodes.
     pub(super) fn is_on(&self) -> bool {
         self.on
     }
 
-    /// Rises with everything that arrives from other nodes.
-    pub(super) fn arrivals(&self) -> watch::Receiver<u64> {
-        self.arrivals.subscribe()
+    /// Something of a room is another than before.
+    pub(super) fn changed(&self, room: &RoomId) {
+        self.say(|pending| _ = pending.rooms.entry(room.clone()).or_default());
+    }
+
+    /// What somebody on another node published ended; another of the same name may follow.
+    pub(super) fn ended(&self, room: &RoomId, producer: ProducerId) {
+        self.say(|pending| _ = pending.rooms.entry(room.clone()).or_default().insert(producer));
+    }
+
+    /// So many layers of what comes from another node are wanted.
+    pub(super) fn wanted(&self, router: RouterId, producer: ProducerId, layers: u8) {
+        self.say(|pending| _ = pending.wanted.insert((router, producer), layers));
+    }
+
+    /// A worker runs in place of a dead one.
+    pub(super) fn replaced(&self, worker: WorkerIndex) {
+        self.say(|pending| _ = pending.replaced.insert(worker));
+    }
+
+    fn say(&self, say: impl FnOnce(&mut Pending)) {
+        if self.on {
+            say(&mut self.pending());
+            self.wake.notify_one();
+        }
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn counts(&self) -> RelayCounts {
@@ -115,12 +113,15 @@ impl Door {
     }
 }
 
-/// A door and what comes in by it.
-pub(super) fn door(on: bool) -> (Door, mpsc::Receiver<News>) {
-    let (news, queue) = mpsc::channel(NEWS_MAX);
-    let (changed, counts) = (Mutex::default(), Mutex::default());
-    (Door { on, changed, wake: Notify::new(), news, arrivals: watch::Sender::default(), counts }, queue)
+/// A door and what comes back through it.
+pub(super) fn door(on: bool) -> (Door, Answers) {
+    let (described, queue) = mpsc::channel(DESCRIBED_MAX);
+    let (pending, counts) = (Mutex::default(), Mutex::default());
+    (Door { on, pending, wake: Notify::new(), described, counts }, Answers(queue))
 }
+
+/// What workers answered to the task.
+pub(super) struct Answers(mpsc::Receiver<Described>);
 
 struct Task {
     shared: Arc<Shared>,
@@ -134,7 +135,7 @@ struct Task {
 }
 
 /// Goes on until the links are closed.
-pub(super) async fn run(shared: Arc<Shared>, relaying: Relaying, mut news: mpsc::Receiver<News>) {
+pub(super) async fn run(shared: Arc<Shared>, relaying: Relaying, Answers(mut answers): Answers) {
     let _vital = Vital::new(&shared, "streams between nodes");
     let Relaying { links, mut events, socket } = relaying;
     let address = |worker: &WorkerHandle| worker.local_addresses().get(usize::from(socket)).copied();
@@ -151,7 +152,9 @@ pub(super) async fn run(shared: Arc<Shared>, relaying: Relaying, mut news: mpsc:
                 None => return,
             },
             () = shared.relays.wake.notified() => task.look().await,
-            Some(news) = news.recv() => task.news(news),
+            Some(Described { feeding, described }) = answers.recv() => {
+                task.handle(Input::Described { feeding, described });
+            }
             Ok(()) = peers.changed() => task.links.set_peers(peers.borrow_and_update().clone()),
             () = until(due) => task.relays.handle_timeout(Instant::now()),
         }
@@ -183,24 +186,21 @@ impl Task {
         }
     }
 
-    fn news(&mut self, news: News) {
-        match news {
-            News::Wanted { router, producer, layers } => {
-                let room = self.shared.registry().room_of(router);
-                if let Some(room) = room {
-                    self.handle(Input::Wanted { room, producer, layers });
-                }
-            }
-            News::WorkerDied(worker) => self.handle(Input::WorkerGone(worker.0)),
-            News::Described { feeding, described } => self.handle(Input::Described { feeding, described }),
-        }
-    }
-
-    /// Looks at the rooms that changed.
+    /// Looks at what was said.
     async fn look(&mut self) {
-        let changed = std::mem::take(&mut *self.shared.relays.changed.lock().unwrap_or_else(PoisonError::into_inner));
-        for (room, ended) in changed {
-            let elsewhere = self.shared.rooms.elsewhere(room.clone()).await;
+        let Pending { rooms, wanted, replaced } = std::mem::take(&mut *self.shared.relays.pending());
+        for worker in replaced {
+            self.handle(Input::WorkerGone(worker.0));
+        }
+        for ((router, producer), layers) in wanted {
+            let room = self.shared.registry().room_of(router);
+            if let Some(room) = room {
+                self.handle(Input::Wanted { room, producer, layers });
+            }
+        }
+        for (room, ended) in rooms {
+            // Without an answer the node ends.
+            let Some(elsewhere) = self.shared.rooms.elsewhere(room.clone()).await else { return };
             let local = self.local(&room, &elsewhere);
             for producer in ended {
                 self.handle(Input::Ended(room.clone(), producer));
@@ -249,9 +249,17 @@ impl Task {
             Output::OpenPipe { worker, pipe, remote, ours, theirs } => {
                 let Some(worker) = self.worker(worker) else { return };
                 let (ours, theirs, socket) = (MasterKey(ours.0), MasterKey(theirs.0), self.socket);
-                let open =
-                    move |worker: &mut Worker, now| worker.open_pipe(now, pipe, socket, remote, [&ours, &theirs], None);
-                drop(self.insist(&worker, open).await);
+                let open = move |worker: &mut Worker, now| {
+                    worker.open_pipe(now, pipe, socket, remote, [&ours, &theirs], Some(ROUND_TRIP))
+                };
+                let call = self.insist(&worker, open).await;
+                tokio::spawn(async move {
+                    match call.await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(error)) => tracing::error!(%remote, %error, "a pipe to another node cannot be opened"),
+                        Err(error) => tracing::error!(%remote, %error, "a pipe to another node was not opened"),
+                    }
+                });
             }
             Output::ClosePipe { worker, pipe } => {
                 let Some(worker) = self.worker(worker) else { return };
@@ -286,7 +294,8 @@ impl Task {
         tokio::spawn(async move {
             let described = call.await.ok().and_then(Result::ok);
             let described = described.map(|(kind, parameters)| (kind, Box::new(parameters)));
-            shared.relays.tell(News::Described { feeding, described }).await;
+            // Nobody listens any more at the server's end.
+            let _ = shared.relays.described.send(Described { feeding, described }).await;
         });
     }
 
@@ -300,23 +309,20 @@ impl Task {
         (kind, parameters): (MediaKind, Arc<RtpParameters>),
     ) {
         let (router, muted) = (*router, self.muted.get(&room).is_some_and(|muted| muted.contains(&producer)));
-        let shared = Arc::clone(&self.shared);
-        let queue =
-            move || {
-                let registry = shared.registry();
-                if registry.sources(&room).any(|(here, _)| here == producer) {
-                    return None;
-                }
+        let queue = || {
+            let registry = self.shared.registry();
+            registry.comes_from_elsewhere(&room, producer).then(|| {
                 let parameters = Arc::clone(&parameters);
-                Some(worker.call(move |worker, now| {
+                worker.call(move |worker, now| {
                     worker.pipe_produce(now, pipe, router, producer, (kind, &parameters), muted)
-                }))
-            };
+                })
+            })
+        };
         let Some(call) = insist(queue).await else { return };
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
             match call.await {
-                Ok(Ok(())) => shared.relays.arrivals.send_modify(|count| *count += 1),
+                Ok(Ok(())) => shared.registry().arrived(&room),
                 Ok(Err(error)) => tracing::error!(?producer, %error, "a stream of another node cannot be used"),
                 // The pool says so.
                 Err(_) => {}
