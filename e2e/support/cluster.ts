@@ -23,6 +23,8 @@ export interface ClusterOptions {
   nodes?: number;
   /** More flags for every node. */
   flags?: string[];
+  /** Where Nginx listens, and with it the nodes and their media at ports that `filter` knows; free ones by default. */
+  port?: number;
 }
 
 /**
@@ -39,10 +41,10 @@ export class Cluster {
     private readonly script: ChildProcess,
   ) {}
 
-  static async start({ nodes = 3, flags = [] }: ClusterOptions = {}): Promise<Cluster> {
+  static async start({ nodes = 3, flags = [], port = 0 }: ClusterOptions = {}): Promise<Cluster> {
     if (!process.env.HYPERION_BINARY) throw new Error('HYPERION_BINARY is not set: run the tests by script/test');
     const folder = join(tmpdir(), `hyperion-cluster-e2e-${process.pid}-${Date.now()}`);
-    const settings = { CLUSTER_PORT: '0', CLUSTER_NODES: String(nodes), CLUSTER_FLAGS: flags.join(' ') };
+    const settings = { CLUSTER_PORT: String(port), CLUSTER_NODES: String(nodes), CLUSTER_FLAGS: flags.join(' ') };
     const script = spawn(join(SCRIPTS, 'cluster'), ['run', folder], {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...settings, RUST_BACKTRACE: '1' },
@@ -152,12 +154,13 @@ export class Cluster {
   }
 
   /**
-   * A rule of the kernel for what goes from the ports of one node to those of another: media, and the link. For a network
-   * of the test's own only.
+   * A rule of the kernel for what goes from the ports of one node to those of another: media, and the link. For a cluster
+   * with a `port`, in a network of its own.
    */
   async filter(what: 'insert' | 'delete', from: string, to: string, ...rule: string[]): Promise<void> {
     const ports = async (id: string) => {
       const first = Number(await readFile(join(this.folder, id, 'media-port'), 'utf8'));
+      if (first === 0) throw new Error('the cluster needs a `port`');
       return `${first}:${first + 9}`;
     };
     const match = ['-p', 'udp', '--sport', await ports(from), '--dport', await ports(to)];

@@ -1,5 +1,5 @@
 import type { Browser } from '@playwright/test';
-import { Cluster } from '../support/cluster.js';
+import { Cluster, type ClusterOptions } from '../support/cluster.js';
 import { Crowd } from '../support/crowd.js';
 import { ANNA, BEN, CARA, meet, Person } from '../support/person.js';
 import { expect, report, test } from '../support/test.js';
@@ -164,7 +164,7 @@ test('chaos nginx: twenty reloads under load, and nobody is disconnected', async
 test('chaos relay: the way between nodes loses packets, then is cut, and nobody is declared dead', async ({ browser }) => {
   test.skip(!process.env.CHAOS_NETWORK, 'changes the rules of its network: only in one of its own, by script/chaos');
   test.setTimeout(240_000);
-  const flags = ['--limits-participants-per-room-and-node=1'];
+  const options = { flags: ['--limits-participants-per-room-and-node=1'], port: 4500 };
   await inCluster(browser, async (cluster, people) => {
     const [anna, ben, cara] = people;
     const sockets = Promise.all(cluster.nodes.map(({ id }) => cluster.metric(id, 'hyperion_session_sockets')));
@@ -205,16 +205,16 @@ test('chaos relay: the way between nodes loses packets, then is cut, and nobody 
     for (const seen of departures) expect(await seen()).toEqual([]);
     const lost = await Promise.all(cluster.nodes.map(({ id }) => cluster.metric(id, 'hyperion_room_hosts_lost_total')));
     expect(lost, 'nobody is declared dead').toEqual([0, 0, 0]);
-  }, flags);
+  }, options);
 });
 
 /** Three people in the room `team` of a cluster of three nodes. */
 async function inCluster(
   browser: Browser,
   happens: (cluster: Cluster, people: [Person, Person, Person]) => Promise<void>,
-  flags: string[] = [],
+  options: ClusterOptions = {},
 ): Promise<void> {
-  const cluster = await Cluster.start({ flags });
+  const cluster = await Cluster.start(options);
   try {
     const room = new URL('/r/team', cluster.url).href;
     const anna = await Person.join(browser, room, ANNA);
