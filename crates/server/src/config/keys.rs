@@ -124,7 +124,8 @@ pub(super) const KEYS: &[Key] = &[
         "an IP address and a port, such as 10.0.0.2:4600 or [fd00::2]:4600",
         "Where the other nodes of the cluster reach this one for what nodes tell each other (UDP; QUIC, with certificates\n\
          made of the cluster's secret): an address of this machine, which the others are told. Port 0 takes any free one.\n\
-         Media does not go over it.",
+         Streams between nodes go by the media ports on the same IP, so media has to listen there. Not set: the first\n\
+         address of media, and any free port.",
     ),
     list(
         "trusted_proxies",
