@@ -33,6 +33,7 @@ export interface ClusterOptions {
  */
 export class Cluster {
   #nodes: ClusterNode[] = [];
+  #filtered = false;
 
   private constructor(
     /** Nginx, where browsers go. */
@@ -165,6 +166,7 @@ export class Cluster {
     };
     const match = ['-p', 'udp', '--sport', await ports(from), '--dport', await ports(to)];
     await call('iptables', ['-w', `--${what}`, 'INPUT', ...match, ...rule]);
+    this.#filtered = true;
   }
 
   /** What a node said so far, in all its lives. */
@@ -181,6 +183,8 @@ export class Cluster {
 
   /** Ends everything, and checks that no node ever panicked. */
   async stop(): Promise<void> {
+    // What a test that failed left behind.
+    if (this.#filtered) await call('iptables', ['-w', '--flush', 'INPUT']);
     await call(join(SCRIPTS, 'cluster'), ['stop', this.folder]);
     const logs = await Promise.all(this.#nodes.map(async ({ id }) => `${id}:\n${await this.log(id)}`));
     const exited = once(this.script, 'exit');

@@ -39,7 +39,7 @@ test('people of one room on three nodes go on when one dies, freezes or stops, w
 
     await cluster.start('node-1');
     const frozen = await standstillOver(people, async () => cluster.pause('node-2'));
-    report(`pictures stood still for ${killed} ms where a node was killed, ${frozen} ms where one froze`);
+    report(`pictures stood still for ${killed} ms where the node was killed, ${frozen} ms where it froze`);
 
     // Long enough for the others to declare it dead: it finds that out, and comes back as another.
     const lost = () => cluster.metric('node-3', 'hyperion_room_hosts_lost_total');
