@@ -106,6 +106,10 @@ async fn three_hundred_leave_at_once_and_nobody_is_closed() {
     for reader in readers {
         reader.await.expect("nobody is closed");
     }
+    // Their leaving is answered when the node has judged it, and told when the log was followed up to it.
+    while conductor.0.registry().counts().members > 1 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     leave(ben).await;
     // One's own end may come after the socket's.
     let heard = bens.await.expect("nobody is closed");
