@@ -1,6 +1,6 @@
 //! A producer: what one participant sends from one source, however often its transport changes.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use protocol::{MediaKind, ProducerId};
 
@@ -9,6 +9,9 @@ use crate::keys::{StreamKey, TransportKey};
 use crate::ortc::ProducerMapping;
 use crate::speaker::SpeechActivity;
 use crate::worker::RouterId;
+
+/// How long a layer is kept coming after its last viewer.
+const UNWANTED_AFTER: Duration = Duration::from_secs(5);
 
 /// One source of one participant on a router.
 #[derive(Debug)]
@@ -36,4 +39,16 @@ pub(crate) struct Producer {
     pub(crate) unwanted_since: Option<Instant>,
     /// Where another worker feeds it: how many of its layers, from the lowest up, that one was asked for.
     pub(crate) layers_piped: Option<u8>,
+}
+
+impl Producer {
+    /// Whether its layers up to `wanted` are to be asked for instead of those up to `asked`: more at once, less after a
+    /// while.
+    pub(crate) fn asks_anew(&mut self, now: Instant, wanted: u8, asked: u8) -> bool {
+        if wanted >= asked {
+            self.unwanted_since = None;
+            return wanted > asked;
+        }
+        now.saturating_duration_since(*self.unwanted_since.get_or_insert(now)) >= UNWANTED_AFTER
+    }
 }

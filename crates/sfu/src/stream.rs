@@ -207,13 +207,8 @@ impl Tail {
     }
 
     fn push(&mut self, extension: Extension, value: &[u8]) {
-        // These belong to one hop, or name the stream on it.
-        let own = matches!(
-            extension,
-            Extension::Mid | Extension::Rid | Extension::RepairedRid | Extension::AbsSendTime | Extension::TransportCc
-        );
         let id = extension.router_id();
-        if own || self.extensions >> id & 1 == 1 {
+        if extension.is_of_one_way() || self.extensions >> id & 1 == 1 {
             return;
         }
         let head = match (self.extensions & TWO_BYTE_TAIL != 0, u8::try_from(value.len())) {

@@ -24,7 +24,7 @@ const ROUND_TRIP_GUESS: Duration = Duration::from_millis(100);
 /// From one consumer's SSRC to the next. It is odd, so every number comes up before one comes again.
 const SSRC_STEP: u32 = 0x9E37_79B9;
 
-/// What an SSRC from the client carries.
+/// What an SSRC from the peer carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Incoming {
     pub(crate) stream: StreamKey,
@@ -54,18 +54,18 @@ pub(crate) struct Transport {
     /// Both are there once DTLS is through.
     pub(crate) open: Option<OpenKeys>,
     pub(crate) egress: Option<Egress>,
-    /// Streams from the client by SSRC, retransmission streams included.
+    /// Streams from the peer by SSRC, retransmission streams included.
     pub(crate) incoming: FxHashMap<u32, Incoming>,
     pub(crate) producers: Vec<ProducerKey>,
     pub(crate) consumers: ConsumerList,
     /// Consumers by the SSRC of their media.
     pub(crate) consumer_ssrcs: FxHashMap<u32, ConsumerKey>,
-    /// The client's clock. A client has one CNAME per transport.
+    /// The peer's clock. A client has one CNAME per transport; a pipe's times are all of its worker's clock.
     pub(crate) sender_clock: SenderClock,
     /// Arrivals of packets with transport-wide sequence numbers, from the first on, and the SSRC of the newest.
     pub(crate) arrivals: Option<Box<Arrivals>>,
     pub(crate) arrivals_ssrc: u32,
-    /// SRTP and SRTCP packets from the client, and their bytes.
+    /// SRTP and SRTCP packets from the peer, and their bytes.
     pub(crate) packets_received: u64,
     pub(crate) bytes_received: u64,
     /// When the first DTLS datagram came.
@@ -169,13 +169,13 @@ impl Transport {
         }
     }
 
-    /// A packet from the client came, of so many bytes.
+    /// A packet from the peer came, of so many bytes.
     pub(crate) fn on_received(&mut self, bytes: usize) {
         self.packets_received += 1;
         self.bytes_received += bytes as u64;
     }
 
-    /// The round trip to the client, or a guess.
+    /// The round trip to the peer, or a guess.
     pub(crate) fn rtt(&self) -> Duration {
         self.round_trip.unwrap_or(ROUND_TRIP_GUESS)
     }

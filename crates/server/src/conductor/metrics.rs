@@ -131,10 +131,7 @@ impl Shared {
             ("link_overruns_total", Kind::Counter, links.overruns, "Links that ended because too much waited."),
             ("link_oversize_total", Kind::Counter, links.oversize, "Links that ended by a message that was too large."),
         ];
-        for (name, kind, value, help) in rows {
-            text.family(&format!("hyperion_relay_{name}"), kind, help);
-            text.sample(&[], value);
-        }
+        write_figures(text, "hyperion_relay", &rows);
         text.family("hyperion_relay_link_round_trip_seconds", Kind::Gauge, "Links that are up, and their round trips.");
         for (node, round_trip) in links.up {
             text.sample(&[("node", node.as_str())], round_trip.as_secs_f64());
@@ -153,10 +150,7 @@ impl Shared {
             ("nameless_total", Kind::Counter, log.nameless, "Records without the name of a room; left out."),
             ("errors_total", Kind::Counter, log.errors, "Errors of the way to it that passed by themselves."),
         ];
-        for (name, kind, value, help) in rows {
-            text.family(&format!("hyperion_log_{name}"), kind, help);
-            text.sample(&[], value);
-        }
+        write_figures(text, "hyperion_log", &rows);
     }
 
     /// What the workers hold and counted; none of a worker that died or has too much to do.
@@ -184,6 +178,14 @@ impl Shared {
 }
 
 /// How all that a worker carries is doing, asked for in parts so that no packet waits for it.
+/// Families of one figure each: what they are called after `prefix`, and what they say.
+fn write_figures(text: &mut Exposition, prefix: &str, rows: &[(&str, Kind, u64, &str)]) {
+    for &(name, kind, value, help) in rows {
+        text.family(&format!("{prefix}_{name}"), kind, help);
+        text.sample(&[], value);
+    }
+}
+
 async fn survey(worker: &WorkerHandle) -> Option<Survey> {
     let mut survey = Survey::default();
     let mut place = Some(0);

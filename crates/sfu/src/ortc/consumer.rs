@@ -1,11 +1,11 @@
 //! Whether a client can receive a producer, and with which parameters.
 
 use protocol::rtp::{
-    ExtensionDirection, RtcpFeedback, RtcpParameters, RtpCapabilities, RtpCodecCapability, RtpCodecParameters,
-    RtpEncodingParameters, RtpHeaderExtensionParameters, RtpParameters, RtxParameters,
+    ExtensionDirection, RtcpFeedback, RtcpParameters, RtpCapabilities, RtpCodecCapability, RtpEncodingParameters,
+    RtpHeaderExtensionParameters, RtpParameters, RtxParameters,
 };
 
-use super::capabilities::{direction, rtx_settings};
+use super::capabilities::direction;
 use super::codecs::{apt, is_rtx};
 use super::producer::ProducerMapping;
 use super::scalability::ScalabilityMode;
@@ -49,26 +49,11 @@ pub fn consumer_parameters(
     let rtx_payload_type = producer.codec.rtx_payload_type.filter(|_| retransmits(receivable, capabilities));
     let header_extensions = common_extensions(producer, capabilities);
 
-    let mut codecs = vec![RtpCodecParameters {
-        mime_type: row.mime_type.to_owned(),
-        payload_type: producer.codec.payload_type,
-        clock_rate: row.clock_rate,
-        channels: row.channels,
-        parameters: producer.settings.clone(),
-        rtcp_feedback: common_feedback(producer, receivable, rtx_payload_type.is_some(), &header_extensions),
-    }];
-    codecs.extend(rtx_payload_type.map(|payload_type| RtpCodecParameters {
-        mime_type: row.rtx_mime_type().to_owned(),
-        payload_type,
-        clock_rate: row.clock_rate,
-        channels: None,
-        parameters: rtx_settings(producer.codec.payload_type),
-        rtcp_feedback: Vec::new(),
-    }));
+    let feedback = common_feedback(producer, receivable, rtx_payload_type.is_some(), &header_extensions);
 
     Ok(RtpParameters {
         mid: Some(stream.mid.to_owned()),
-        codecs,
+        codecs: producer.codecs(rtx_payload_type, feedback),
         header_extensions,
         encodings: vec![RtpEncodingParameters {
             ssrc: Some(stream.ssrc),

@@ -2,9 +2,11 @@
 
 use protocol::MediaKind;
 use protocol::rtp::{
-    CodecSetting, CodecSettings, RtpCodecParameters, RtpEncodingParameters, RtpHeaderExtensionParameters, RtpParameters,
+    CodecSetting, CodecSettings, RtcpFeedback, RtpCodecParameters, RtpEncodingParameters, RtpHeaderExtensionParameters,
+    RtpParameters,
 };
 
+use super::capabilities::rtx_settings;
 use super::codecs::{OFFERED, RouterCodec, apt, is_rtx, router_codecs};
 use super::scalability::ScalabilityMode;
 use crate::rtp::{Extension, ExtensionMap};
@@ -43,6 +45,31 @@ pub struct ProducerMapping {
     pub cname: Option<String>,
     /// The browser's media section.
     pub mid: Option<String>,
+}
+
+impl ProducerMapping {
+    /// The codecs of what leaves the router: the producer's under the router's numbers, and its retransmissions' where
+    /// they are sent.
+    pub(super) fn codecs(&self, rtx_payload_type: Option<u8>, feedback: Vec<RtcpFeedback>) -> Vec<RtpCodecParameters> {
+        let row = self.codec.row;
+        let mut codecs = vec![RtpCodecParameters {
+            mime_type: row.mime_type.to_owned(),
+            payload_type: self.codec.payload_type,
+            clock_rate: row.clock_rate,
+            channels: row.channels,
+            parameters: self.settings.clone(),
+            rtcp_feedback: feedback,
+        }];
+        codecs.extend(rtx_payload_type.map(|payload_type| RtpCodecParameters {
+            mime_type: row.rtx_mime_type().to_owned(),
+            payload_type,
+            clock_rate: row.clock_rate,
+            channels: None,
+            parameters: rtx_settings(self.codec.payload_type),
+            rtcp_feedback: Vec::new(),
+        }));
+        codecs
+    }
 }
 
 /// One stream of a producer. At least one of `ssrc` and `rid` is there.

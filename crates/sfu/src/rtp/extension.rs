@@ -70,6 +70,11 @@ impl Extension {
         }
     }
 
+    /// Whether it belongs to one way, or names the stream on it, so that it is not passed on.
+    pub const fn is_of_one_way(self) -> bool {
+        matches!(self, Self::Mid | Self::Rid | Self::RepairedRid | Self::AbsSendTime | Self::TransportCc)
+    }
+
     /// The id that every router's capabilities prefer for it, as mediasoup's do.
     pub const fn router_id(self) -> u8 {
         self as u8 + 1

@@ -219,7 +219,7 @@ impl Worker {
         mapping: ProducerMapping,
         paused: bool,
     ) -> Result<ProducerKey, ProduceError> {
-        let existing = self.routers.get(&router).and_then(|router| router.producers.get(&id)).copied();
+        let existing = self.producer_key(router, id);
         let own = |incoming: &Incoming| existing == Some(self.streams[incoming.stream.0].producer);
         for ssrc in mapping.encodings.iter().flat_map(|e| [e.ssrc, e.rtx_ssrc]).flatten() {
             if self.transports[transport_key.0].incoming.get(&ssrc).is_some_and(|incoming| !own(incoming)) {
@@ -355,8 +355,12 @@ impl Worker {
         Ok(())
     }
 
-    pub(super) fn producer_mut(&mut self, router: RouterId, id: ProducerId) -> Result<&mut Producer, NotFound> {
-        let key = self.routers.get(&router).and_then(|router| router.producers.get(&id)).ok_or(NotFound)?;
+    pub(super) fn producer_key(&self, router: RouterId, id: ProducerId) -> Option<ProducerKey> {
+        self.routers.get(&router)?.producers.get(&id).copied()
+    }
+
+    fn producer_mut(&mut self, router: RouterId, id: ProducerId) -> Result<&mut Producer, NotFound> {
+        let key = self.producer_key(router, id).ok_or(NotFound)?;
         self.producers.get_mut(key.0).ok_or(NotFound)
     }
 

@@ -22,8 +22,6 @@ const LIVELY: Duration = Duration::from_millis(250);
 /// Consumers of a transport that are told of again at a time: a client takes so many pieces of news at once, and not
 /// all of a large room.
 const TOLD_MAX: usize = 64;
-/// How long a layer is kept coming after its last viewer.
-pub(super) const UNWANTED_AFTER: Duration = Duration::from_secs(5);
 
 impl Worker {
     /// Limits a consumer to the layers up to `layer`, 0 the lowest.
@@ -216,13 +214,7 @@ impl Worker {
         let viewers = producer.consumers.iter().map(|key| &self.consumers[key.0]).filter(|c| !c.paused());
         let wanted = viewers.map(|consumer| consumer.preferred_layer.min(top)).max().unwrap_or(0);
         let producer = &mut self.producers[key.0];
-        if wanted >= producer.layer_kept {
-            producer.unwanted_since = None;
-        }
-        let due = wanted > producer.layer_kept
-            || wanted < producer.layer_kept
-                && now.saturating_duration_since(*producer.unwanted_since.get_or_insert(now)) >= UNWANTED_AFTER;
-        if due && self.events.len() < EVENTS_MAX {
+        if producer.asks_anew(now, wanted, producer.layer_kept) && self.events.len() < EVENTS_MAX {
             producer.layer_kept = wanted;
             producer.unwanted_since = None;
             let (producer, transport): (ProducerId, _) = (producer.id, producer.transport);

@@ -13,7 +13,6 @@ use protocol::{ConsumerId, ProducerId, TransportId};
 use rand::Rng;
 
 use super::control::consumer_format;
-use super::layers::UNWANTED_AFTER;
 use super::paths::egress;
 use super::{ConsumeError, EVENTS_MAX, Event, NotFound, ProduceError, RouterId, Worker};
 use crate::ice::Pair;
@@ -75,9 +74,7 @@ impl Worker {
         producer: ProducerId,
     ) -> Result<(MediaKind, RtpParameters), ConsumeError> {
         let pipe_key = self.pipe(pipe).ok_or(ConsumeError::TransportNotFound)?;
-        let producers = self.routers.get(&router).map(|router| &router.producers);
-        let producer_key = producers.and_then(|producers| producers.get(&producer));
-        let producer_key = *producer_key.ok_or(ConsumeError::ProducerNotFound)?;
+        let producer_key = self.producer_key(router, producer).ok_or(ConsumeError::ProducerNotFound)?;
         let mapping = self.producers[producer_key.0].mapping.clone();
         let mut carried = self.carried(pipe_key, producer_key);
         if carried.len() != mapping.encodings.len() {
@@ -166,13 +163,7 @@ impl Worker {
         let viewers = producer.consumers.iter().map(|key| &self.consumers[key.0]).filter(|c| !c.paused());
         let wanted = viewers.map(|consumer| consumer.preferred_layer.min(top) + 1).max().unwrap_or(0);
         let producer = &mut self.producers[key.0];
-        if wanted >= asked {
-            producer.unwanted_since = None;
-        }
-        let due = wanted > asked
-            || wanted < asked
-                && now.saturating_duration_since(*producer.unwanted_since.get_or_insert(now)) >= UNWANTED_AFTER;
-        if due && self.events.len() < EVENTS_MAX {
+        if producer.asks_anew(now, wanted, asked) && self.events.len() < EVENTS_MAX {
             producer.layers_piped = Some(wanted);
             producer.unwanted_since = None;
             let (router, producer, pipe) = (producer.router, producer.id, self.transports[pipe.0].id);
@@ -197,8 +188,7 @@ impl Worker {
         router: RouterId,
         producer: ProducerId,
     ) -> Result<Vec<ConsumerKey>, NotFound> {
-        let producers = self.routers.get(&router).map(|router| &router.producers);
-        let producer = producers.and_then(|producers| producers.get(&producer)).ok_or(NotFound)?;
-        Ok(self.carried(self.pipe(pipe).ok_or(NotFound)?, *producer))
+        let producer = self.producer_key(router, producer).ok_or(NotFound)?;
+        Ok(self.carried(self.pipe(pipe).ok_or(NotFound)?, producer))
     }
 }
