@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use protocol::{MediaKind, ProducerId};
 
 use crate::consumer_list::ConsumerList;
-use crate::keys::{StreamKey, TransportKey};
+use crate::keys::{ProducerKey, StreamKey, TransportKey};
 use crate::ortc::ProducerMapping;
 use crate::speaker::SpeechActivity;
 use crate::worker::RouterId;
@@ -25,6 +25,10 @@ pub(crate) struct Producer {
     pub(crate) mapping: ProducerMapping,
     /// Its incoming streams, one per encoding.
     pub(crate) streams: Vec<StreamKey>,
+    /// The source that takes over as soon as something comes from it.
+    pub(crate) successor: Option<ProducerKey>,
+    /// This is such a source, and of which producer; it has no consumers, and no router knows it.
+    pub(crate) succeeds: Option<ProducerKey>,
     pub(crate) consumers: ConsumerList,
     pub(crate) paused: bool,
     /// Loudest audio level since levels were told last, in dBov; -127 is silence.

@@ -3,7 +3,8 @@
 //! `control` holds the calls that make and change things, `ingress` takes datagrams in, `feedback` acts on
 //! RTCP, `data` carries data channels, `layers` chooses what each consumer gets, `sharing` how much of its path,
 //! `paths` where its packets go, `pipes` other workers, `gather` lets frames become complete under load, `fan_out` holds what waits to be
-//! sent, `egress` writes what is due, `reports` does what time brings, `speakers` tells who speaks, `stats` how everything is doing.
+//! sent, `egress` writes what is due, `reports` does what time brings, `speakers` tells who speaks, `stats` how everything is doing,
+//! `succession` has a producer's next source take over when it comes.
 
 mod control;
 mod data;
@@ -19,6 +20,7 @@ mod reports;
 mod sharing;
 mod speakers;
 mod stats;
+mod succession;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};

@@ -299,12 +299,24 @@ impl Call {
 
     /// A person's page is loaded again: another sending transport, on which nothing is produced yet.
     pub fn reload(&mut self, person: usize) {
+        let old = self.go_over(person);
+        self.end(old);
+    }
+
+    /// The same, but the one before goes on. Gives that one's peer.
+    pub fn go_over(&mut self, person: usize) -> usize {
         let old = self.people[person].publisher;
-        let Peer { up, down, transport, .. } = self.peers[old];
-        self.worker.close_transport(transport).expect("it was there");
-        self.routes.remove(&self.peers[old].address);
+        let Peer { up, down, .. } = self.peers[old];
         self.people[person].publisher = self.add_peer(up, down, Role::Publisher);
         self.people[person].lives += 1;
+        old
+    }
+
+    /// Closes a peer's transport, and nothing more reaches it.
+    pub fn end(&mut self, peer: usize) {
+        let Peer { transport, address, .. } = self.peers[peer];
+        self.worker.close_transport(transport).expect("it was there");
+        self.routes.remove(&address);
     }
 
     /// A person leaves, and says so.

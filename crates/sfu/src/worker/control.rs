@@ -110,6 +110,7 @@ impl Worker {
         }
         for key in router.producers.into_values() {
             // What pipes feed, and what they carry on.
+            self.remove_successor(key);
             let gone = self.detach_source(key);
             self.forget_streams(gone);
             for consumer in std::mem::take(&mut self.producers[key.0].consumers).into_iter().rev() {
@@ -193,7 +194,8 @@ impl Worker {
         Ok(())
     }
 
-    /// Makes a producer, or gives one that exists a new source: its consumers go on with it.
+    /// Makes a producer, or gives one that exists a new source: its consumers go on with it, as soon as something comes
+    /// from it.
     pub fn produce(
         &mut self,
         now: Instant,
@@ -220,7 +222,7 @@ impl Worker {
         paused: bool,
     ) -> Result<ProducerKey, ProduceError> {
         let existing = self.producer_key(router, id);
-        let own = |incoming: &Incoming| existing == Some(self.streams[incoming.stream.0].producer);
+        let own = |incoming: &Incoming| existing == Some(self.published_as(self.streams[incoming.stream.0].producer));
         for ssrc in mapping.encodings.iter().flat_map(|e| [e.ssrc, e.rtx_ssrc]).flatten() {
             if self.transports[transport_key.0].incoming.get(&ssrc).is_some_and(|incoming| !own(incoming)) {
                 return Err(ProduceError::SsrcInUse(ssrc));
@@ -233,9 +235,17 @@ impl Worker {
                     // Its consumers were told another codec and cannot go on.
                     self.remove_producer(router, id);
                 }
-                self.insert_producer(router, id, mapping.clone())
+                let key = self.insert_producer(router, id, mapping.clone());
+                if let Some(router) = self.routers.get_mut(&router) {
+                    router.producers.insert(id, key);
+                }
+                key
             }
         };
+        self.remove_successor(key);
+        if self.waits_for_successor(key, transport_key, paused) {
+            return Ok(self.insert_successor(now, key, transport_key, mapping));
+        }
         let gone = self.detach_source(key);
         self.attach_source(now, key, transport_key, mapping, paused);
         self.forget_streams(gone);
@@ -246,7 +256,11 @@ impl Worker {
     pub fn pause_producer(&mut self, router: RouterId, id: ProducerId) -> Result<(), NotFound> {
         let producer = self.producer_mut(router, id)?;
         producer.paused = true;
-        for key in producer.streams.clone() {
+        let streams = producer.streams.clone();
+        if let Some(successor) = producer.successor {
+            self.producers[successor.0].paused = true;
+        }
+        for key in streams {
             // What goes missing meanwhile nobody misses, and no keyframe would be taken in.
             let stream = &mut self.streams[key.0];
             stream.gate.cancel();
@@ -261,6 +275,9 @@ impl Worker {
     pub fn resume_producer(&mut self, now: Instant, router: RouterId, id: ProducerId) -> Result<(), NotFound> {
         let producer = self.producer_mut(router, id)?;
         if std::mem::replace(&mut producer.paused, false) {
+            if let Some(successor) = producer.successor {
+                self.producers[successor.0].paused = false;
+            }
             let key = self.routers[&router].producers[&id];
             for stream in &self.producers[key.0].streams {
                 self.streams[stream.0].expected_since = now;
@@ -364,15 +381,22 @@ impl Worker {
         self.producers.get_mut(key.0).ok_or(NotFound)
     }
 
-    fn insert_producer(&mut self, router: RouterId, id: ProducerId, mapping: ProducerMapping) -> ProducerKey {
+    pub(super) fn insert_producer(
+        &mut self,
+        router: RouterId,
+        id: ProducerId,
+        mapping: ProducerMapping,
+    ) -> ProducerKey {
         let kind = mapping.kind;
-        let key = ProducerKey(self.producers.insert(Producer {
+        ProducerKey(self.producers.insert(Producer {
             id,
             router,
             kind,
             transport: None,
             mapping,
             streams: Vec::new(),
+            successor: None,
+            succeeds: None,
             consumers: ConsumerList::default(),
             paused: false,
             level: SILENCE,
@@ -381,15 +405,11 @@ impl Worker {
             layer_kept: 0,
             unwanted_since: None,
             layers_piped: None,
-        }));
-        if let Some(router) = self.routers.get_mut(&router) {
-            router.producers.insert(id, key);
-        }
-        key
+        }))
     }
 
     /// Feeds a producer from a transport, and its consumers with it.
-    fn attach_source(
+    pub(super) fn attach_source(
         &mut self,
         now: Instant,
         key: ProducerKey,
@@ -454,7 +474,7 @@ impl Worker {
     }
 
     /// Forgets what is kept of streams that came over a pipe, unless they come over it still.
-    fn forget_streams(&mut self, gone: Option<(TransportKey, Vec<u32>)>) {
+    pub(super) fn forget_streams(&mut self, gone: Option<(TransportKey, Vec<u32>)>) {
         let Some((transport, ssrcs)) = gone else { return };
         let Some(transport) = self.transports.get_mut(transport.0) else { return };
         let Some(open) = &mut transport.open else { return };
@@ -463,6 +483,7 @@ impl Worker {
 
     fn remove_producer(&mut self, router: RouterId, id: ProducerId) {
         let Some(key) = self.routers.get_mut(&router).and_then(|router| router.producers.remove(&id)) else { return };
+        self.remove_successor(key);
         let gone = self.detach_source(key);
         self.forget_streams(gone);
         for consumer_key in std::mem::take(&mut self.producers[key.0].consumers).into_iter().rev() {
@@ -492,6 +513,9 @@ impl Worker {
         self.end_data(key, None);
         for producer in std::mem::take(&mut self.transports[key.0].producers) {
             self.detach_source(producer);
+            if let Some(published) = self.producers[producer.0].succeeds {
+                self.remove_successor(published);
+            }
         }
         // The newest first, as they are at the ends of other lists too.
         for consumer in std::mem::take(&mut self.transports[key.0].consumers).into_iter().rev() {

@@ -278,6 +278,7 @@ impl Worker {
         let complete = header.marker || incoming.is_rtx || self.streams[incoming.stream.0].kind == MediaKind::Audio;
         self.queue_frame(now_us, incoming.stream, complete);
         if appeared {
+            let producer_key = self.succeed(now, producer_key);
             self.choose_layers(now, producer_key);
         }
         if woke {

@@ -209,9 +209,9 @@ impl Worker {
     }
 
     fn update_wanted(&mut self, now: Instant, key: ProducerKey) {
-        let producer = &self.producers[key.0];
-        let top = (producer.streams.len() - 1) as u8;
-        let viewers = producer.consumers.iter().map(|key| &self.consumers[key.0]).filter(|c| !c.paused());
+        let top = (self.producers[key.0].streams.len() - 1) as u8;
+        let consumers = &self.producers[self.published_as(key).0].consumers;
+        let viewers = consumers.iter().map(|key| &self.consumers[key.0]).filter(|c| !c.paused());
         let wanted = viewers.map(|consumer| consumer.preferred_layer.min(top)).max().unwrap_or(0);
         let producer = &mut self.producers[key.0];
         if producer.asks_anew(now, wanted, producer.layer_kept) && self.events.len() < EVENTS_MAX {

@@ -157,10 +157,14 @@ impl Worker {
 
     /// Asks the worker that feeds a producer for what is wanted of it: for more at once, for less after a while.
     pub(super) fn want_from_pipe(&mut self, now: Instant, key: ProducerKey) {
+        if let Some(successor) = self.producers[key.0].successor {
+            self.want_from_pipe(now, successor);
+        }
+        let published = &self.producers[self.published_as(key).0];
         let producer = &self.producers[key.0];
         let (Some(asked), Some(pipe)) = (producer.layers_piped, producer.transport) else { return };
         let top = producer.streams.len().saturating_sub(1) as u8;
-        let viewers = producer.consumers.iter().map(|key| &self.consumers[key.0]).filter(|c| !c.paused());
+        let viewers = published.consumers.iter().map(|key| &self.consumers[key.0]).filter(|c| !c.paused());
         let wanted = viewers.map(|consumer| consumer.preferred_layer.min(top) + 1).max().unwrap_or(0);
         let producer = &mut self.producers[key.0];
         if producer.asks_anew(now, wanted, asked) && self.events.len() < EVENTS_MAX {

@@ -24,6 +24,7 @@ mod retransmission;
 mod rooms_of_eight;
 mod silence;
 mod stats;
+mod succession;
 
 use std::time::Duration;
 
