@@ -21,6 +21,6 @@ pub mod store;
 
 pub use link::{LinkConfig, LinkError, LinkEvent, LinkEvents, LinkStats, Links, Peer};
 pub use log::{EventLog, KafkaConfig, KafkaLog, MemoryLog};
-pub use node::{Accepted, Applied, Elsewhere, Node, NodeConfig, Proposal, ProposalKey, Seat};
+pub use node::{Accepted, Applied, Node, NodeConfig, Proposal, ProposalKey, Publication, Seat};
 pub use service::{Condition, Counts, RoomService, ServiceConfig};
 pub use store::{MemoryStore, RedisStore, StateStore};

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::heartbeat::Heartbeat;
 use crate::link::Peer;
 use crate::log::{Entry, EventLog, LogStatus, Start, Tail, TailError};
-use crate::node::{Accepted, Applied, Elsewhere, Input, Node, NodeConfig, Output, Proposal, Seat, Ticket};
+use crate::node::{Accepted, Applied, Input, Node, NodeConfig, Output, Proposal, Publication, Seat, Ticket};
 use crate::store::{Listing, NodeEntry, NodeState, StateStore};
 
 /// How long the node waits before it tries again to open a log that does not answer.
@@ -217,10 +217,10 @@ impl RoomService {
         answer.await.unwrap_or(Some(None)).ok_or_else(ask_elsewhere)
     }
 
-    /// What a room's people on other nodes publish; `None` if the node ended, or has not read its rooms yet.
-    pub async fn elsewhere(&self, room: RoomId) -> Option<Vec<Elsewhere>> {
+    /// What a room's people publish, on whichever node; `None` if the node ended, or has not read its rooms yet.
+    pub async fn publications(&self, room: RoomId) -> Option<Vec<Publication>> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(Command::Elsewhere(room, reply)).await.ok()?;
+        self.commands.send(Command::Publications(room, reply)).await.ok()?;
         answer.await.ok()
     }
 
@@ -294,7 +294,7 @@ pub(crate) enum Command {
     },
     /// Without an answer in the answer another node has to be asked.
     Seat(RoomId, ParticipantId, oneshot::Sender<Option<Option<Seat>>>),
-    Elsewhere(RoomId, oneshot::Sender<Vec<Elsewhere>>),
+    Publications(RoomId, oneshot::Sender<Vec<Publication>>),
     Registry(Option<Listing>),
     Shutdown,
 }
@@ -372,7 +372,9 @@ impl Driver {
                     let seat = || self.node.seat(&room, participant);
                     let _ = reply.send(self.node.knows_about(now(), &room).then(seat));
                 }
-                Wake::Command(Some(Command::Elsewhere(room, reply))) => _ = reply.send(self.node.elsewhere(&room)),
+                Wake::Command(Some(Command::Publications(room, reply))) => {
+                    _ = reply.send(self.node.publications(&room))
+                }
                 Wake::Command(Some(Command::Registry(answer))) => {
                     self.tell_peers(answer.as_ref());
                     self.node.log_answers(now(), self.log.status().reachable);
@@ -424,7 +426,7 @@ impl Driver {
                 Some(Command::Snapshot(_, reply)) => _ = reply.send(None),
                 Some(Command::Place { reply, .. }) => drop(reply),
                 Some(Command::Seat(_, _, reply)) => _ = reply.send(Some(None)),
-                Some(Command::Elsewhere(_, reply)) => drop(reply),
+                Some(Command::Publications(_, reply)) => drop(reply),
                 Some(Command::Registry(answer)) => self.node.handle(now(), Input::Registry(answer)),
                 Some(Command::Shutdown) | None => return None,
             }

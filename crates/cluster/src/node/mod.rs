@@ -147,9 +147,9 @@ pub struct Seat {
     pub welcome_may_be_lost: bool,
 }
 
-/// What somebody publishes who is on another node.
+/// What somebody publishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Elsewhere {
+pub struct Publication {
     /// What.
     pub producer: ProducerId,
     /// Whether it is muted.
@@ -291,15 +291,14 @@ impl Node {
         })
     }
 
-    /// What a room's people on other nodes publish.
-    pub fn elsewhere(&self, room: &RoomId) -> Vec<Elsewhere> {
+    /// What a room's people publish, on whichever node.
+    pub fn publications(&self, room: &RoomId) -> Vec<Publication> {
         let people = self.room(room).into_iter().flat_map(room::Room::participants);
-        let others = people.filter(|participant| participant.binding().incarnation != self.incarnation);
-        let published = others.flat_map(|participant| {
+        let published = people.flat_map(|participant| {
             let (id, life) = (participant.id(), participant.binding().incarnation);
             participant.producers().map(move |(source, producer)| {
                 let id = ProducerId { participant: id, source };
-                Elsewhere { producer: id, paused: producer.paused(), life }
+                Publication { producer: id, paused: producer.paused(), life }
             })
         });
         published.collect()

@@ -12,10 +12,11 @@
 
 mod message;
 mod peer;
+mod subscriptions;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 
 use peer::{End, Fed, Peer};
+use subscriptions::{Lingering, Subscription};
 
 pub use message::{Message, PIPE_KEY_BYTES, PipeKey, Worker};
 
@@ -46,6 +48,8 @@ pub struct LocalRoom {
     pub sources: BTreeMap<ProducerId, u64>,
     /// What people of other nodes publish, and on which life of which node they are.
     pub remote: BTreeMap<ProducerId, Incarnation>,
+    /// What people publish who came from another node, and have not published here yet: it still comes from there.
+    pub awaited: BTreeSet<ProducerId>,
 }
 
 /// What the machine is told.
@@ -148,13 +152,6 @@ pub enum Output {
     },
 }
 
-/// What is subscribed at another node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Subscription {
-    life: Incarnation,
-    worker: Worker,
-}
-
 /// How much there is, for metrics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RelayCounts {
@@ -178,6 +175,7 @@ pub struct Relays {
     rooms: BTreeMap<RoomId, LocalRoom>,
     subscriptions: BTreeMap<RoomId, BTreeMap<ProducerId, Subscription>>,
     peers: BTreeMap<Incarnation, Peer>,
+    lingering: Lingering,
     outputs: VecDeque<Output>,
     last_feeding: u64,
     /// How many subscriptions there are.
@@ -194,6 +192,7 @@ impl Relays {
             rooms: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
             peers: BTreeMap::new(),
+            lingering: Lingering::default(),
             outputs: VecDeque::new(),
             last_feeding: 0,
             subscribed: 0,
@@ -210,15 +209,15 @@ impl Relays {
                     peer.down_until = Some(now + KEPT_WITHOUT_LINK);
                 }
             }
-            Input::Message(life, message) => self.message(life, message),
-            Input::Room(room, Some(local)) => self.room(&room, local),
+            Input::Message(life, message) => self.message(now, life, message),
+            Input::Room(room, Some(local)) => self.room(now, &room, local),
             Input::Room(room, None) => self.forget_room(&room),
             Input::Ended(room, producer) => self.unsubscribe(&room, producer),
             Input::Described { feeding, described } => self.described(feeding, described),
             Input::Wanted { room, producer, layers } => {
                 let subscription = self.subscriptions.get(&room).and_then(|of_room| of_room.get(&producer));
-                if let Some(&Subscription { life, worker }) = subscription {
-                    self.send(life, Message::Layers { room, producer, mine: worker, layers });
+                if let Some((life, mine)) = subscription.and_then(Subscription::source) {
+                    self.send(life, Message::Layers { room, producer, mine, layers });
                 }
             }
             Input::WorkerGone(worker) => self.worker_gone(worker),
@@ -232,15 +231,19 @@ impl Relays {
 
     /// When [`Relays::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.peers.values().filter_map(|peer| peer.down_until).min()
+        let down = self.peers.values().filter_map(|peer| peer.down_until).min();
+        down.into_iter().chain(self.lingering.next()).min()
     }
 
-    /// Gives up the nodes whose links did not come back.
+    /// Gives up the nodes whose links did not come back, and what was kept until another node took over.
     pub fn handle_timeout(&mut self, now: Instant) {
         let is_due = |peer: &Peer| peer.down_until.is_some_and(|until| until <= now);
-        for (_, peer) in self.peers.extract_if(.., |_, peer| is_due(peer)) {
+        let gone: Vec<_> = self.peers.extract_if(.., |_, peer| is_due(peer)).collect();
+        for (life, peer) in gone {
             self.outputs.extend(peer.closings());
+            self.forget_formers(life);
         }
+        self.end_lingering(now);
     }
 
     /// How much there is.
@@ -266,18 +269,19 @@ impl Relays {
         if let Some(earlier) = self.peers.insert(life, fresh) {
             self.outputs.extend(earlier.closings());
         }
+        self.forget_formers(life);
         if awaited.is_some() {
             return;
         }
         for (room, subscriptions) in &self.subscriptions {
-            for (&producer, subscription) in subscriptions.iter().filter(|(_, at)| at.life == life) {
+            for (&producer, subscription) in subscriptions.iter().filter(|(_, at)| at.life == Some(life)) {
                 let subscribe = Message::Subscribe { room: room.clone(), producer, mine: subscription.worker };
                 self.outputs.push_back(Output::Send(life, subscribe));
             }
         }
     }
 
-    fn message(&mut self, life: Incarnation, message: Message) {
+    fn message(&mut self, now: Instant, life: Incarnation, message: Message) {
         let Some(peer) = self.peers.get_mut(&life) else { return };
         match (&message, peer.awaited) {
             (Message::Anew { n }, awaited) => {
@@ -320,10 +324,15 @@ impl Relays {
             }
             Message::Stream { room, producer, mine: theirs, yours: worker, kind, parameters } => {
                 let Some(pipe) = peer.pipe(worker, theirs) else { return };
-                let subscription = self.subscriptions.get(&room).and_then(|of_room| of_room.get(&producer));
-                if subscription == Some(&Subscription { life, worker }) {
-                    self.outputs.push_back(Output::Receive { worker, pipe, room, producer, kind, parameters });
+                let of_room = self.subscriptions.get_mut(&room);
+                let subscription = of_room.and_then(|of_room| of_room.get_mut(&producer));
+                let Some(subscription) = subscription.filter(|subscription| subscription.is_at(life, worker)) else {
+                    return;
+                };
+                if subscription.let_former_go(now) {
+                    self.lingering.push(now, room.clone(), producer);
                 }
+                self.outputs.push_back(Output::Receive { worker, pipe, room, producer, kind, parameters });
             }
             Message::Anew { .. } | Message::Begun { .. } | Message::Unknown => {}
         }
@@ -412,7 +421,7 @@ impl Relays {
         }
     }
 
-    fn room(&mut self, room: &RoomId, local: LocalRoom) {
+    fn room(&mut self, now: Instant, room: &RoomId, local: LocalRoom) {
         let earlier = self.rooms.get(room);
         if earlier.is_some_and(|earlier| (earlier.worker, earlier.router) != (local.worker, local.router)) {
             // Nothing of what was here is on the new one.
@@ -431,43 +440,14 @@ impl Relays {
                 }
             }
         }
-        self.subscribe(room, local.worker, &local.remote);
+        self.subscribe(now, room, &local);
         self.rooms.insert(room.clone(), local);
         feed.into_iter().for_each(|(life, producer, theirs)| self.feed(life, room, producer, theirs));
     }
 
-    /// Subscribes what is wanted of a room and nothing else.
-    fn subscribe(&mut self, room: &RoomId, mine: Worker, remote: &BTreeMap<ProducerId, Incarnation>) {
-        let of_room = self.subscriptions.entry(room.clone()).or_default();
-        let wanted = |producer: &ProducerId| remote.get(producer).map(|&life| Subscription { life, worker: mine });
-        let gone: Vec<_> = of_room.extract_if(.., |producer, at| wanted(producer) != Some(*at)).collect();
-        let is_new = |producer: &ProducerId| !of_room.contains_key(producer);
-        let fresh: Vec<_> = remote.iter().filter(|(producer, _)| is_new(producer)).map(|(p, l)| (*p, *l)).collect();
-        of_room.extend(fresh.iter().map(|&(producer, life)| (producer, Subscription { life, worker: mine })));
-        if of_room.is_empty() {
-            self.subscriptions.remove(room);
-        }
-        self.subscribed = self.subscribed + fresh.len() - gone.len();
-        for (producer, Subscription { life, worker }) in gone {
-            self.send(life, Message::Unsubscribe { room: room.clone(), producer, mine: worker });
-        }
-        for (producer, life) in fresh {
-            self.send(life, Message::Subscribe { room: room.clone(), producer, mine });
-        }
-    }
-
-    fn unsubscribe(&mut self, room: &RoomId, producer: ProducerId) {
-        let ended = self.subscriptions.get_mut(room).and_then(|of_room| of_room.remove(&producer));
-        if let Some(Subscription { life, worker }) = ended {
-            self.subscribed -= 1;
-            self.send(life, Message::Unsubscribe { room: room.clone(), producer, mine: worker });
-        }
-    }
-
     fn forget_room(&mut self, room: &RoomId) {
-        if let Some(local) = self.rooms.remove(room) {
-            self.subscribe(room, local.worker, &BTreeMap::new());
-        }
+        self.rooms.remove(room);
+        self.unsubscribe_all(room);
         for (&life, peer) in &mut self.peers {
             let of_room = peer.fed.get_mut(room).map(std::mem::take).unwrap_or_default();
             for (at, fed) in &of_room {

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use protocol::{ParticipantId, Source};
 
+use super::subscriptions::KEPT_BESIDE_THE_NEXT;
 use super::*;
+
+mod moves;
 
 const LIVES: [Incarnation; 2] = [Incarnation(1), Incarnation(2)];
 
@@ -117,6 +120,16 @@ impl Two {
         }
     }
 
+    /// Lets time pass at both.
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+        for at in 0..2 {
+            self.sides[at].relays.handle_timeout(self.now);
+            self.drain(at);
+        }
+        self.settle();
+    }
+
     /// Delivers everything.
     fn settle(&mut self) {
         while let Some((to, message)) = self.wire.pop_front() {
@@ -138,7 +151,8 @@ impl Two {
     ) {
         self.sides[at].published = sources.iter().map(|&(producer, how)| (producer, how as u32)).collect();
         let remote = remote.iter().map(|producer| (*producer, LIVES[1 - at])).collect();
-        let local = LocalRoom { worker, router, sources: sources.iter().copied().collect(), remote };
+        let sources = sources.iter().copied().collect();
+        let local = LocalRoom { worker, router, sources, remote, awaited: BTreeSet::new() };
         self.handle(at, Input::Room(room(), Some(local)));
         if self.up {
             self.settle();
@@ -193,6 +207,7 @@ fn who_is_not_wanted_any_more_is_not_carried() {
     two.room(1, &[], &[mic(1)]);
     assert_eq!(two.sides[0].fed.len(), 1);
     two.room(1, &[(mic(1), 30)], &[]);
+    two.pass(KEPT_BESIDE_THE_NEXT);
     assert!(two.sides[0].fed.is_empty(), "it is published there now");
     two.room(0, &[], &[mic(1)]);
     assert_eq!(two.received(0), [(mic(1), 30)]);
@@ -319,7 +334,7 @@ fn of_two_descriptions_that_overtake_each_other_the_newer_counts() {
     let mut feedings = Vec::new();
     for number in [20, 30] {
         let sources = BTreeMap::from([(mic(1), number)]);
-        let local = LocalRoom { worker: 0, router: 1, sources, remote: BTreeMap::new() };
+        let local = LocalRoom { worker: 0, router: 1, sources, remote: BTreeMap::new(), awaited: BTreeSet::new() };
         two.sides[0].relays.handle(two.now, Input::Room(room(), Some(local)));
         while let Some(output) = two.sides[0].relays.poll_output() {
             if let Output::Feed(feeding) = output {

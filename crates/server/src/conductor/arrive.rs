@@ -68,6 +68,7 @@ impl Shared {
         let member = Member::new(handle, session, binding, 0, join.rtp_capabilities, join.enable_sctp);
         let creating = {
             let mut registry = self.registry();
+            self.end_moved(&mut registry, &room, participant);
             if let Some(earlier) = registry.install(&room, member) {
                 if let Some(outbox) = &earlier.outbox {
                     outbox.close(ErrorCode::Superseded);
@@ -117,6 +118,7 @@ impl Shared {
         let handle = self.new_handle();
         let creating = {
             let mut registry = self.registry();
+            self.end_moved(&mut registry, room, *participant);
             match find(&mut registry, &token) {
                 Ok(member) => {
                     if member.generation < generation {

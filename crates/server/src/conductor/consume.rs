@@ -121,8 +121,8 @@ impl Shared {
         if !self.relays.is_on() || missing().next().is_none() {
             return false;
         }
-        let elsewhere = self.rooms.elsewhere(caller.room.clone()).await.unwrap_or_default();
-        missing().any(|producer| elsewhere.iter().any(|one| one.producer == *producer))
+        let published = self.rooms.publications(caller.room.clone()).await.unwrap_or_default();
+        missing().any(|producer| published.iter().any(|one| one.producer == *producer))
     }
 
     /// Stops a consumer's media for now, or lets it flow.

@@ -83,6 +83,9 @@ pub(super) fn pass_on(shared: &Arc<Shared>, event: Event) {
         Event::TransportConnected { transport } => tracing::debug!(%transport, "transport connected"),
         Event::TransportClosed { transport } => {
             tracing::debug!(%transport, "transport closed by its peer or its silence");
+            if shared.left_behind_closed(&mut registry, transport) {
+                return;
+            }
             if let Some(member) = registry.take_transport(transport) {
                 member.tell(Notification::TransportClosed { transport_id: transport });
             }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use cluster::Applied;
-use protocol::{ErrorCode, Notification, ParticipantId, ProducerId, RoomId, Source};
+use protocol::{ErrorCode, Notification, ProducerId, RoomId, Source};
 use room::{Change, LeaveReason};
 use signaling::News;
 use tokio::sync::mpsc;
@@ -36,7 +36,7 @@ fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applied) {
     match change {
         Change::Joined { binding, .. } | Change::Returned { binding } => {
             if binding.incarnation != shared.rooms.incarnation() {
-                return moved(shared, &mut registry, &room, binding.participant);
+                return shared.moved(&mut registry, &room, binding.participant);
             }
             if let Some(person) = registry.person(&room, binding.participant) {
                 person.reach(binding, seq);
@@ -127,19 +127,6 @@ fn ended_elsewhere(shared: &Arc<Shared>, registry: &mut Registry, room: &RoomId,
     let Some(media) = registry.media(room, || None) else { return };
     if !registry.is_published(media.router, producer) {
         shared.close(&media, vec![Closing::Producer(producer)]);
-    }
-}
-
-/// Somebody is on another node from now on. What they published stays for those who consume it here, silent until it
-/// comes from there.
-fn moved(shared: &Arc<Shared>, registry: &mut Registry, room: &RoomId, participant: ParticipantId) {
-    let Some(departed) = registry.take_moved(room, participant) else { return };
-    tracing::info!(%room, %participant, "is on another node now");
-    if let Some(outbox) = &departed.outbox {
-        outbox.close(ErrorCode::Superseded);
-    }
-    if let Some(media) = &departed.media {
-        shared.close(media, departed.transports.into_iter().map(Closing::Transport).collect());
     }
 }
 

@@ -89,6 +89,11 @@ impl Shared {
             ("hyperion_local_rooms", here.rooms as u64, "Rooms with people of this node, or on their way."),
             ("hyperion_sessions", here.members as u64, "Sessions of this node."),
             ("hyperion_sessions_held", here.members_without_socket as u64, "Of those, without a socket."),
+            (
+                "hyperion_sessions_moved",
+                here.moved as u64,
+                "Sessions that went on at another node and still have transports here.",
+            ),
             ("hyperion_session_sockets", here.sockets as u64, "Sockets that speak for a session."),
             ("hyperion_session_transports", here.transports as u64, "Transports of sessions."),
             ("hyperion_session_producers", here.producers as u64, "Sources that sessions publish."),

@@ -17,6 +17,7 @@ mod events;
 mod follow;
 mod media;
 mod metrics;
+mod moves;
 mod outcomes;
 mod person;
 mod produce;

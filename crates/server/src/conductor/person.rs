@@ -33,6 +33,8 @@ pub(super) struct Person {
     /// While a join or resume is under way.
     pub(super) arrival: Option<Arrival>,
     pub(super) member: Option<Member>,
+    /// Their session goes on at another node; what it had here stays until it has all of it there.
+    pub(super) moved: Option<Moved>,
     /// The sources that exist on the router, each with the number of the event that published it.
     pub(super) published: HashMap<Source, u64>,
 }
@@ -71,6 +73,15 @@ pub(super) struct Member {
     /// What consumers and data consumers ended last, because a broken socket swallows what it is given.
     pub(super) ended: VecDeque<Ended>,
     pub(super) outcomes: Outcomes,
+}
+
+/// What is left of a session that goes on at another node.
+#[derive(Debug)]
+pub(super) struct Moved {
+    /// Of which binding it was.
+    pub(super) number: u64,
+    /// Those that the client did not close yet.
+    pub(super) transports: Vec<TransportId>,
 }
 
 /// A consumer that ended by itself.
@@ -198,6 +209,11 @@ impl Member {
 }
 
 impl Person {
+    /// Whether they are here, or have left something behind.
+    pub(super) fn has_transports(&self) -> bool {
+        self.member.is_some() || self.moved.is_some()
+    }
+
     /// Passes on what happened in the room by the event `seq`.
     pub(super) fn hear(&mut self, seq: u64, news: &News) {
         if let Some(arrival) = &mut self.arrival

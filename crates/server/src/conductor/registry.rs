@@ -11,7 +11,7 @@ use signaling::{Outbox, SessionHandle};
 use tokio::sync::watch;
 
 use super::media::Media;
-use super::person::{Caller, Member, Person};
+use super::person::{Caller, Member, Moved, Person};
 
 /// Everything that this node knows of its rooms besides their log.
 #[derive(Default)]
@@ -29,7 +29,7 @@ struct Room {
     /// Who spoke most when that changed last.
     speaker: Option<ProducerId>,
     people: HashMap<ParticipantId, Person>,
-    /// What people of other nodes publish.
+    /// What comes from other nodes.
     remote: HashSet<ProducerId>,
     /// Counts what arrived of that.
     arrivals: watch::Sender<u64>,
@@ -41,6 +41,7 @@ pub(super) struct RegistryCounts {
     pub(super) rooms: usize,
     pub(super) members: usize,
     pub(super) members_without_socket: usize,
+    pub(super) moved: usize,
     pub(super) sockets: usize,
     pub(super) transports: usize,
     pub(super) consumers: usize,
@@ -147,6 +148,17 @@ impl Registry {
         Some(member)
     }
 
+    /// A transport closed by itself that a moved session left behind. Says whose it was, if that was all of it.
+    pub(super) fn left_behind_closed(&mut self, transport: TransportId) -> Option<(RoomId, ParticipantId)> {
+        let (room, participant) = self.transports.get(&transport)?.clone();
+        let moved = self.person(&room, participant)?.moved.as_mut()?;
+        let at = moved.transports.iter().position(|left| *left == transport)?;
+        moved.transports.remove(at);
+        let was_last = moved.transports.is_empty();
+        self.transports.remove(&transport);
+        was_last.then_some((room, participant))
+    }
+
     /// The member that a transport is for.
     pub(super) fn transport_owner(&mut self, transport: TransportId) -> Option<&mut Member> {
         let (room, participant) = self.transports.get(&transport)?;
@@ -163,32 +175,18 @@ impl Registry {
 
     /// Takes a participant out of their room; what they held on the worker is in the result.
     pub(super) fn take_member(&mut self, room: &RoomId, participant: ParticipantId) -> Option<Departed> {
-        let person = self.person(room, participant)?;
-        let published = std::mem::take(&mut person.published);
-        let mut departed = self.take_session(room, participant)?;
-        departed.producers = published.into_keys().map(|source| ProducerId { participant, source }).collect();
-        self.forget_if_empty(room, participant);
-        Some(departed)
-    }
-
-    /// Takes a participant's session who is on another node now. What they published goes on there.
-    pub(super) fn take_moved(&mut self, room: &RoomId, participant: ParticipantId) -> Option<Departed> {
-        self.person(room, participant)?.published.clear();
-        let departed = self.take_session(room, participant);
-        self.forget_if_empty(room, participant);
-        departed
-    }
-
-    /// Takes a participant's session, without what they publish.
-    fn take_session(&mut self, room: &RoomId, participant: ParticipantId) -> Option<Departed> {
+        let left_behind = self.take_moved(room, participant).map(|(_, transports)| transports);
         let entry = self.rooms.get_mut(room)?;
         let person = entry.people.get_mut(&participant)?;
         let member = person.member.take();
+        let published = std::mem::take(&mut person.published);
+        let mut transports = left_behind.unwrap_or_default();
+        transports.extend(member.iter().flat_map(Member::transports));
         let departed = Departed {
             media: entry.media.clone(),
             outbox: member.as_ref().and_then(|member| member.outbox.clone()),
-            transports: member.iter().flat_map(Member::transports).collect(),
-            producers: Vec::new(),
+            transports,
+            producers: published.into_keys().map(|source| ProducerId { participant, source }).collect(),
         };
         for transport in &departed.transports {
             self.transports.remove(transport);
@@ -196,16 +194,52 @@ impl Registry {
         if let Some(member) = member {
             self.sockets.remove(&member.handle);
         }
+        self.forget_if_empty(room, participant);
         Some(departed)
     }
 
-    /// Forgets a source that the event `seq` closed, unless it was published again since. Returns where it was.
+    /// A participant's session goes on at another node. What they have here stays, but for the socket, which is given.
+    pub(super) fn leave_behind(&mut self, room: &RoomId, participant: ParticipantId) -> Option<(u64, Option<Outbox>)> {
+        let person = self.person(room, participant)?;
+        let member = person.member.take()?;
+        let number = member.binding.number;
+        person.moved = Some(Moved { number, transports: member.transports().collect() });
+        self.sockets.remove(&member.handle);
+        Some((number, member.outbox))
+    }
+
+    /// Whether a session left something behind, that of binding `number`.
+    pub(super) fn has_left_behind(&mut self, room: &RoomId, participant: ParticipantId, number: u64) -> bool {
+        let moved = self.person(room, participant).and_then(|person| person.moved.as_ref());
+        moved.is_some_and(|moved| moved.number == number)
+    }
+
+    /// Takes what a session left behind: its transports. What it published goes on at its new node.
+    pub(super) fn take_moved(
+        &mut self,
+        room: &RoomId,
+        participant: ParticipantId,
+    ) -> Option<(Option<Media>, Vec<TransportId>)> {
+        let entry = self.rooms.get_mut(room)?;
+        let media = entry.media.clone();
+        let person = entry.people.get_mut(&participant)?;
+        let Moved { transports, .. } = person.moved.take()?;
+        person.published.clear();
+        for transport in &transports {
+            self.transports.remove(transport);
+        }
+        self.forget_if_empty(room, participant);
+        Some((media, transports))
+    }
+
+    /// Forgets a source that the event `seq` closed, unless it was published again since. Returns where it was, if it is
+    /// of this node.
     pub(super) fn unpublish(&mut self, room: &RoomId, id: ProducerId, seq: u64) -> Option<Media> {
         let entry = self.rooms.get_mut(room)?;
-        let published = &mut entry.people.get_mut(&id.participant)?.published;
-        published.get(&id.source).filter(|published| **published < seq)?;
-        published.remove(&id.source);
-        entry.media.clone()
+        let person = entry.people.get_mut(&id.participant)?;
+        person.published.get(&id.source).filter(|published| **published < seq)?;
+        person.published.remove(&id.source);
+        entry.media.clone().filter(|_| person.member.is_some())
     }
 
     /// Whether a source exists on a router, whichever node its publisher is on.
@@ -221,18 +255,25 @@ impl Registry {
         room.is_some_and(|room| room.has(id))
     }
 
-    /// What people of this node publish in a room, each with the number of the event that published it.
+    /// What people of this node publish in a room, and what those left behind who moved on, each with the number of the
+    /// event that published it.
     pub(super) fn sources(&self, room: &RoomId) -> impl Iterator<Item = (ProducerId, u64)> {
         let people = self.rooms.get(room).into_iter().flat_map(|room| &room.people);
-        people.filter(|(_, person)| person.member.is_some()).flat_map(|(&participant, person)| {
+        people.filter(|(_, person)| person.has_transports()).flat_map(|(&participant, person)| {
             person.published.iter().map(move |(&source, &number)| (ProducerId { participant, source }, number))
         })
     }
 
-    /// Notes what people of other nodes publish in a room that is here.
-    pub(super) fn set_remote(&mut self, room: &RoomId, remote: impl Iterator<Item = ProducerId>) {
+    /// Whether a participant is here and publishes something.
+    pub(super) fn publishes(&self, room: &RoomId, id: ProducerId) -> bool {
+        let person = self.rooms.get(room).and_then(|room| room.people.get(&id.participant));
+        person.is_some_and(|person| person.member.is_some() && person.published.contains_key(&id.source))
+    }
+
+    /// Notes what comes from other nodes in a room that is here.
+    pub(super) fn set_remote(&mut self, room: &RoomId, remote: Vec<ProducerId>) {
         if let Some(room) = self.rooms.get_mut(room) {
-            room.remote = remote.collect();
+            room.remote = remote.into_iter().collect();
         }
     }
 
@@ -246,7 +287,7 @@ impl Registry {
     /// Whether a source is published by another node, and not by this one since.
     pub(super) fn comes_from_elsewhere(&self, room: &RoomId, producer: ProducerId) -> bool {
         let is_remote = self.rooms.get(room).is_some_and(|room| room.remote.contains(&producer));
-        is_remote && !self.sources(room).any(|(here, _)| here == producer)
+        is_remote && !self.publishes(room, producer)
     }
 
     /// Rises with everything that arrives of a room from other nodes.
@@ -261,9 +302,9 @@ impl Registry {
         }
     }
 
-    /// Whether somebody is in a room by this node.
-    pub(super) fn has_members(&self, room: &RoomId) -> bool {
-        self.rooms.get(room).is_some_and(|room| room.people.values().any(|person| person.member.is_some()))
+    /// Whether somebody is in a room by this node, or has left something behind.
+    pub(super) fn has_people(&self, room: &RoomId) -> bool {
+        self.rooms.get(room).is_some_and(|room| room.people.values().any(Person::has_transports))
     }
 
     /// The rooms of which anything is here.
@@ -295,6 +336,9 @@ impl Registry {
             self.routers.remove(&media.router);
             for (&participant, person) in &mut room.people {
                 person.published.clear();
+                for transport in person.moved.take().into_iter().flat_map(|moved| moved.transports) {
+                    self.transports.remove(&transport);
+                }
                 let Some(member) = &mut person.member else { continue };
                 for transport in member.transports() {
                     self.transports.remove(&transport);
@@ -351,6 +395,7 @@ impl Registry {
         };
         for person in self.rooms.values().flat_map(|room| room.people.values()) {
             counts.producers += person.published.len();
+            counts.moved += usize::from(person.moved.is_some());
             let Some(member) = &person.member else { continue };
             counts.members += 1;
             counts.members_without_socket += usize::from(member.outbox.is_none());
@@ -363,7 +408,7 @@ impl Registry {
 
     fn forget_if_empty(&mut self, room: &RoomId, participant: ParticipantId) {
         let Some(entry) = self.rooms.get_mut(room) else { return };
-        let empty = |person: &Person| person.visitors == 0 && person.member.is_none() && person.published.is_empty();
+        let empty = |person: &Person| person.visitors == 0 && !person.has_transports() && person.published.is_empty();
         if entry.people.get(&participant).is_some_and(empty) {
             entry.people.remove(&participant);
         }

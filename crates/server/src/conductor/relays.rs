@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use cluster::relay::{Feeding, Input, LocalRoom, Message, Output, RelayCounts, Relays};
-use cluster::{Elsewhere, LinkEvent, LinkEvents, Links};
+use cluster::{LinkEvent, LinkEvents, Links, Publication};
 use protocol::{Incarnation, MediaKind, ProducerId, RoomId, RtpParameters, TransportId};
 use sfu::Worker;
 use sfu::srtp::MasterKey;
@@ -200,38 +200,50 @@ impl Task {
         }
         for (room, ended) in rooms {
             // Without an answer the node ends.
-            let Some(elsewhere) = self.shared.rooms.elsewhere(room.clone()).await else { return };
-            let local = self.local(&room, &elsewhere);
+            let Some(published) = self.shared.rooms.publications(room.clone()).await else { return };
+            let local = self.local(&room, &published);
             for producer in ended {
                 self.handle(Input::Ended(room.clone(), producer));
             }
             match local {
                 None => _ = self.muted.remove(&room),
-                Some(_) => self.mute(&room, &elsewhere).await,
+                Some(_) => self.mute(&room, &published).await,
             }
             self.handle(Input::Room(room, local));
         }
     }
 
     /// What a room has here, if anything.
-    fn local(&self, room: &RoomId, elsewhere: &[Elsewhere]) -> Option<LocalRoom> {
+    fn local(&self, room: &RoomId, published: &[Publication]) -> Option<LocalRoom> {
         let mut registry = self.shared.registry();
-        registry.set_remote(room, elsewhere.iter().map(|one| one.producer));
+        let comes_over: Vec<_> = published
+            .iter()
+            .filter(|one| self.is_elsewhere(one) || !registry.publishes(room, one.producer))
+            .map(|one| one.producer)
+            .collect();
+        let remote: BTreeMap<_, _> =
+            published.iter().filter(|one| self.is_elsewhere(one)).map(|one| (one.producer, one.life)).collect();
+        let awaited = comes_over.iter().copied().filter(|producer| !remote.contains_key(producer)).collect();
+        registry.set_remote(room, comes_over);
         let media = registry.media(room, || None)?;
         let sources: BTreeMap<_, _> = registry.sources(room).collect();
-        if !registry.has_members(room) {
+        if !registry.has_people(room) {
             return None;
         }
-        let remote = elsewhere.iter().map(|one| (one.producer, one.life)).collect();
-        Some(LocalRoom { worker: media.worker.index().0, router: media.router.0, sources, remote })
+        Some(LocalRoom { worker: media.worker.index().0, router: media.router.0, sources, remote, awaited })
+    }
+
+    fn is_elsewhere(&self, publication: &Publication) -> bool {
+        publication.life != self.shared.rooms.incarnation()
     }
 
     /// Mutes what is muted elsewhere, so that its silence is not taken for a fault.
-    async fn mute(&mut self, room: &RoomId, elsewhere: &[Elsewhere]) {
-        let muted: BTreeSet<_> = elsewhere.iter().filter(|one| one.paused).map(|one| one.producer).collect();
+    async fn mute(&mut self, room: &RoomId, published: &[Publication]) {
+        let elsewhere = || published.iter().filter(|one| one.life != self.shared.rooms.incarnation());
+        let muted: BTreeSet<_> = elsewhere().filter(|one| one.paused).map(|one| one.producer).collect();
         let before = self.muted.insert(room.clone(), muted.clone()).unwrap_or_default();
         let Some(Media { worker, router }) = self.shared.registry().media(room, || None) else { return };
-        let there = |producer: &ProducerId| elsewhere.iter().any(|one| one.producer == *producer);
+        let there = |producer: &ProducerId| elsewhere().any(|one| one.producer == *producer);
         for producer in muted.symmetric_difference(&before).copied().filter(there) {
             let pause = muted.contains(&producer);
             // What has not come yet is muted from its beginning.

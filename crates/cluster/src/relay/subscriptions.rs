@@ -1,0 +1,190 @@
+//! What this node subscribed at others, and from whom it still gets what moves.
+//!
+//! Who moves publishes at the new node before they leave the old one. So a stream is subscribed at the new node as soon as
+//! the log says that its participant is there, and kept from the old one until the new one brings it, and a moment longer:
+//! between an answer and its first packet lie a handshake or some round trips.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use protocol::{Incarnation, ProducerId, RoomId};
+
+use super::{LocalRoom, Message, Relays, Worker};
+
+/// How long a stream is kept from its node before, once the new one said how it comes.
+pub(super) const KEPT_BESIDE_THE_NEXT: Duration = Duration::from_secs(3);
+
+/// A producer of other nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Subscription {
+    pub(super) worker: Worker,
+    /// Where it is subscribed: where its participant is. `None` while that is this node.
+    pub(super) life: Option<Incarnation>,
+    /// Where it was before, and still is.
+    former: Option<Former>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Former {
+    life: Incarnation,
+    /// Until then, once the next one said how it comes.
+    until: Option<Instant>,
+}
+
+impl Subscription {
+    /// Whether it is what a node has for a worker.
+    pub(super) fn is_at(&self, life: Incarnation, worker: Worker) -> bool {
+        self.life == Some(life) && self.worker == worker
+    }
+
+    /// Whom to tell what is wanted of it, and for which worker.
+    pub(super) fn source(&self) -> Option<(Incarnation, Worker)> {
+        Some((self.life.or(self.former.map(|former| former.life))?, self.worker))
+    }
+
+    /// The next node said how it comes: the one before has its time. Says whether that begins now.
+    pub(super) fn let_former_go(&mut self, now: Instant) -> bool {
+        let former = self.former.as_mut().filter(|former| former.until.is_none());
+        former.map(|former| former.until = Some(now + KEPT_BESIDE_THE_NEXT)).is_some()
+    }
+
+    /// It comes from elsewhere from now on, or from this node. Gives the nodes that are not asked for it any more.
+    fn go_over(&mut self, life: Option<Incarnation>) -> Option<Incarnation> {
+        let before = std::mem::replace(&mut self.life, life)?;
+        let keep = Former { life: before, until: None };
+        match self.former {
+            None => {
+                self.former = Some(keep);
+                None
+            }
+            // What has brought nothing yet is of no use, and what others took over from not any more.
+            Some(Former { until: None, .. }) => Some(before),
+            Some(Former { life: earlier, .. }) => {
+                self.former = Some(keep);
+                Some(earlier)
+            }
+        }
+        // Asked again it begins anew.
+        .filter(|dropped| Some(*dropped) != life)
+    }
+
+    fn nodes(&self) -> impl Iterator<Item = Incarnation> + use<> {
+        self.life.into_iter().chain(self.former.map(|former| former.life))
+    }
+}
+
+/// The ends of subscriptions at nodes before, in their order: each lasts as long as the others.
+#[derive(Debug, Default)]
+pub(super) struct Lingering(VecDeque<(Instant, RoomId, ProducerId)>);
+
+impl Lingering {
+    pub(super) fn push(&mut self, now: Instant, room: RoomId, producer: ProducerId) {
+        self.0.push_back((now + KEPT_BESIDE_THE_NEXT, room, producer));
+    }
+
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.0.front().map(|(until, ..)| *until)
+    }
+}
+
+impl Relays {
+    /// Subscribes what is wanted of a room and nothing else.
+    pub(super) fn subscribe(&mut self, now: Instant, room: &RoomId, local: &LocalRoom) {
+        let of_room = self.subscriptions.entry(room.clone()).or_default();
+        let mut said = Vec::new();
+        let is_there = |producer: &ProducerId| {
+            let LocalRoom { remote, awaited, sources, .. } = local;
+            remote.contains_key(producer) || awaited.contains(producer) || sources.contains_key(producer)
+        };
+        for (producer, gone) in of_room.extract_if(.., |producer, _| !is_there(producer)) {
+            self.subscribed -= 1;
+            said.extend(gone.nodes().map(|life| (life, producer, false)));
+        }
+        let known: BTreeSet<ProducerId> = of_room.keys().chain(local.remote.keys()).copied().collect();
+        for producer in known {
+            let life = local.remote.get(&producer).copied();
+            let subscription = of_room.entry(producer).or_insert_with(|| {
+                self.subscribed += 1;
+                Subscription { worker: local.worker, life: None, former: None }
+            });
+            if subscription.life != life {
+                said.extend(subscription.go_over(life).map(|life| (life, producer, false)));
+                said.extend(life.map(|life| (life, producer, true)));
+                // Back where it was: it is one subscription.
+                subscription.former = subscription.former.filter(|former| Some(former.life) != life);
+            }
+            if local.sources.contains_key(&producer) && subscription.let_former_go(now) {
+                self.lingering.push(now, room.clone(), producer);
+            }
+            if subscription.source().is_none() {
+                of_room.remove(&producer);
+                self.subscribed -= 1;
+            }
+        }
+        if of_room.is_empty() {
+            self.subscriptions.remove(room);
+        }
+        for (life, producer, wanted) in said {
+            let (room, mine) = (room.clone(), local.worker);
+            let message = match wanted {
+                true => Message::Subscribe { room, producer, mine },
+                false => Message::Unsubscribe { room, producer, mine },
+            };
+            self.send(life, message);
+        }
+    }
+
+    pub(super) fn unsubscribe(&mut self, room: &RoomId, producer: ProducerId) {
+        let ended = self.subscriptions.get_mut(room).and_then(|of_room| of_room.remove(&producer));
+        if let Some(subscription) = ended {
+            self.subscribed -= 1;
+            self.end_subscription(room, producer, &subscription);
+        }
+    }
+
+    pub(super) fn unsubscribe_all(&mut self, room: &RoomId) {
+        for (producer, subscription) in self.subscriptions.remove(room).unwrap_or_default() {
+            self.subscribed -= 1;
+            self.end_subscription(room, producer, &subscription);
+        }
+    }
+
+    fn end_subscription(&mut self, room: &RoomId, producer: ProducerId, subscription: &Subscription) {
+        for life in subscription.nodes() {
+            self.send(life, Message::Unsubscribe { room: room.clone(), producer, mine: subscription.worker });
+        }
+    }
+
+    /// Ends what others have taken over.
+    pub(super) fn end_lingering(&mut self, now: Instant) {
+        while self.lingering.next().is_some_and(|until| until <= now) {
+            let Some((_, room, producer)) = self.lingering.0.pop_front() else { return };
+            let Some(of_room) = self.subscriptions.get_mut(&room) else { continue };
+            let Some(subscription) = of_room.get_mut(&producer) else { continue };
+            let is_over = |former: &mut Former| former.until.is_some_and(|until| until <= now);
+            let Some(former) = subscription.former.take_if(is_over) else { continue };
+            let mine = subscription.worker;
+            if subscription.life.is_none() {
+                of_room.remove(&producer);
+                self.subscribed -= 1;
+            }
+            if of_room.is_empty() {
+                self.subscriptions.remove(&room);
+            }
+            self.send(former.life, Message::Unsubscribe { room, producer, mine });
+        }
+    }
+
+    /// What came from a node with which everything begins anew does not come any more.
+    pub(super) fn forget_formers(&mut self, life: Incarnation) {
+        for of_room in self.subscriptions.values_mut() {
+            let before = of_room.len();
+            of_room.retain(|_, subscription| {
+                subscription.former = subscription.former.filter(|former| former.life != life);
+                subscription.source().is_some()
+            });
+            self.subscribed -= before - of_room.len();
+        }
+        self.subscriptions.retain(|_, of_room| !of_room.is_empty());
+    }
+}
