@@ -159,6 +159,9 @@ pub enum Notification {
         /// Loudest first.
         levels: Vec<AudioLevel>,
     },
+    /// The node goes down: go on at another one, while everything here still works. Who does not is told `draining` when
+    /// its time is over.
+    MoveRequested {},
     /// This session is over and its socket will be closed.
     SessionEnded {
         /// Why: `superseded`, `draining`, `forbidden` …

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use hyperion::config::{self, Config, LoadError, Loaded, Log, LogFormat};
 use hyperion::server::Server;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 /// Between two lives of a node.
@@ -76,22 +76,24 @@ fn raise_descriptor_limit() {
 fn run(config: &Config) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
     runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
+        let mut signals = Signals::watch()?;
         loop {
             let server = Server::start(config.clone()).await?;
             print!("{}", server.details());
             let state = if server.is_waiting() { "waits for Kafka" } else { "is ready" };
             println!("Hyperion {state}: {}", server.url());
             let again = tokio::select! {
-                interrupted = tokio::signal::ctrl_c() => {
-                    interrupted.context("cannot watch for Ctrl-C")?;
-                    false
-                }
-                _ = terminate.recv() => false,
+                () = signals.any() => false,
                 // The rooms no longer believe this life of the node; the next one they will.
                 () = server.fenced() => true,
             };
             tracing::info!(again, "going down");
+            if !again {
+                tokio::select! {
+                    () = server.drain() => {}
+                    () = signals.any() => tracing::info!("the wait for people to go on elsewhere is given up"),
+                }
+            }
             server.stop().await?;
             if !again {
                 return Ok(());
@@ -100,4 +102,26 @@ fn run(config: &Config) -> anyhow::Result<()> {
             tokio::time::sleep(START_ANEW_PAUSE).await;
         }
     })
+}
+
+/// What asks the process to end.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn watch() -> anyhow::Result<Self> {
+        let terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
+        let interrupt = signal(SignalKind::interrupt()).context("cannot watch for Ctrl-C")?;
+        Ok(Self { terminate, interrupt })
+    }
+
+    /// Waits for the next.
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

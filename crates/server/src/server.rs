@@ -39,7 +39,7 @@ const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often the registry is asked whether the node's name is free.
 const NAME_POLL: Duration = Duration::from_millis(200);
 /// How long sockets have, on the way down, to take their last words.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A server that runs until it is told to stop.
 pub struct Server {
@@ -48,6 +48,7 @@ pub struct Server {
     reachable: Vec<IpAddr>,
     tls: Option<Tls>,
     proxies: Vec<AddressRange>,
+    drain: Duration,
     conductor: Conductor,
     handle: Handle<SocketAddr>,
     serving: JoinHandle<std::io::Result<()>>,
@@ -115,8 +116,8 @@ impl Server {
         let handle = Handle::new();
         let serving = serve(listener, tls.as_ref(), proxies, router, handle.clone())?;
         phase.enter(Phase::Ready);
-        let proxies = config.trusted_proxies;
-        Ok(Self { listen, media, reachable, tls, proxies, conductor, handle, serving })
+        let (proxies, drain) = (config.trusted_proxies, Duration::from_secs(config.drain_seconds.into()));
+        Ok(Self { listen, media, reachable, tls, proxies, drain, conductor, handle, serving })
     }
 
     /// Where HTTP listens, with its real port.
@@ -154,12 +155,18 @@ impl Server {
         self.conductor.fenced().await;
     }
 
-    /// Tells everybody, waits until their sockets are closed (at most a few seconds), and ends everything.
+    /// Takes nobody any more, and waits until everybody goes on at another node, if there is one, at most as long as is
+    /// configured. To be followed by [`Server::stop`], also if it is given up.
+    pub async fn drain(&self) {
+        self.conductor.drain(self.drain).await;
+    }
+
+    /// Tells everybody who is left, waits until their sockets are closed (at most a few seconds), and ends everything.
     pub async fn stop(self) -> anyhow::Result<()> {
-        self.conductor.drain();
+        self.conductor.close();
         // Sockets that were upgraded are no longer HTTP's to wait for.
-        let _ = tokio::time::timeout(DRAIN_TIMEOUT, self.conductor.drained()).await;
-        self.handle.graceful_shutdown(Some(DRAIN_TIMEOUT));
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.conductor.closed()).await;
+        self.handle.graceful_shutdown(Some(CLOSE_TIMEOUT));
         let served = self.serving.await;
         self.conductor.stop().await;
         served.context("the HTTP task")?.context("the HTTP listener")

@@ -340,4 +340,58 @@ describe('Connection', () => {
     server.listener?.notified('participantLeft', { seq: 7, participantId: 'b' });
     expect(heard).toEqual(['a', 'b']);
   });
+
+  async function askedToMove(answer: Welcome | FailureCode) {
+    const all = connect();
+    all.server.answers.push(welcome('s1', 5));
+    await all.connection.start();
+    all.server.hasAnother(answer);
+    const states: string[] = [];
+    all.connection.on('state', (state) => states.push(state));
+    const before = all.server.listener;
+    before?.notified('moveRequested', {});
+    return { ...all, before, states };
+  }
+
+  it('goes on at another node when it is asked to, without being gone in between', async () => {
+    const { server, connection, welcomes, ended, before, states } = await askedToMove(welcome('s2', 9));
+    // The node of before reads that the session is elsewhere first.
+    before?.notified('sessionEnded', { reason: 'superseded' });
+    before?.lost();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(server.nodes).toEqual(['a', 'b']);
+    expect(welcomes).toEqual([false, true]);
+    expect([states, ended, connection.sessionToken]).toEqual([[], [], 's2']);
+  });
+
+  it('stays where it is when the other node does not take it', async () => {
+    const { server, connection, states } = await askedToMove('unreachable');
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(server.nodes).toEqual(['a', 'b']);
+    expect([states, connection.state, connection.sessionToken]).toEqual([[], 'connected', 's1']);
+  });
+
+  it('comes back elsewhere when the other node took it and was not heard', async () => {
+    const { server, connection, before, ended, states } = await askedToMove('unreachable');
+    before?.notified('sessionEnded', { reason: 'superseded' });
+    before?.lost();
+    server.hasAnother(welcome('s2', 9));
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(states).toEqual(['reconnecting', 'connected']);
+    expect(
+      server.nodes.filter((node) => node === 'a'),
+      'not where it goes down',
+    ).toHaveLength(1);
+    expect([ended, connection.sessionToken]).toEqual([[], 's2']);
+  });
+
+  it('stays where it is while there is no other node', async () => {
+    const { server, connection, ended } = connect();
+    server.answers.push(welcome('s1', 5));
+    await connection.start();
+    vi.mocked(resumePlace).mockImplementation(async () => place('', 'a'));
+    server.listener?.notified('moveRequested', {});
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect([server.nodes, ended, connection.state]).toEqual([['a'], [], 'connected']);
+  });
 });

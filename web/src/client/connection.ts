@@ -73,6 +73,8 @@ export class Connection extends Emitter<ConnectionEvents> {
   #state: ConnectionState = 'connecting';
   #attempts = 0;
   #doubtedAt: number | undefined;
+  /** While we go on at another node: whether the socket of before was lost, which counts only if that comes to nothing. */
+  #moving: { lost: boolean } | undefined;
   #wake: () => void = () => {};
 
   constructor(options: ConnectionOptions) {
@@ -117,11 +119,12 @@ export class Connection extends Emitter<ConnectionEvents> {
   async #attempt(): Promise<void> {
     this.#attempts += 1;
     const resumed = this.#session !== undefined;
-    const { place, socket } = await (this.#session ? this.#resume(this.#session) : this.#join());
-    if (this.#state === 'ended') {
-      socket.close();
-      return;
-    }
+    const welcomed = await (this.#session ? this.#resume(this.#session) : this.#join());
+    if (this.#state === 'ended') welcomed.socket.close();
+    else this.#enter(welcomed, resumed);
+  }
+
+  #enter({ place, socket }: Welcomed, resumed: boolean): void {
     const { welcome } = socket;
     const { node, path, iceServers } = place;
     this.#socket = socket;
@@ -134,12 +137,51 @@ export class Connection extends Emitter<ConnectionEvents> {
     this.emit('welcome', { welcome, resumed, iceServers });
     this.#setState('connected');
     this.#requests.open(socket.send);
-    socket.listen({ notified: (event, data) => this.#notified(event, data), lost: () => this.#lost() });
+    socket.listen({
+      notified: (event, data) => this.#notified(event, data),
+      lost: () => this.#lost(socket),
+    });
+  }
+
+  /**
+   * Goes on at another node while this one still serves us: this socket is given up once the other has welcomed us.
+   * Where there is no other, or it does not take us, everything stays as it is.
+   */
+  async #move(): Promise<void> {
+    const socket = this.#socket;
+    const session = this.#session;
+    if (!socket || !session || this.#moving) return;
+    const moving = { lost: false };
+    this.#moving = moving;
+    const { origin, room } = this.#options;
+    const { token } = session;
+    try {
+      const place = await resumePlace(origin, room, { token, avoid: [session.place.node] });
+      if (this.#socket !== socket || place.node === session.place.node) return;
+      // From here on the session may be there and not here.
+      this.#requests.hold();
+      const next = await this.#open(place.path, this.#resumeAuth(token), { beside: true });
+      if (this.#state === 'ended') {
+        next.close();
+        return;
+      }
+      socket.close();
+      this.#enter({ place, socket: next }, true);
+    } catch {
+      if (this.#socket === socket) this.#requests.open(socket.send);
+    } finally {
+      this.#moving = undefined;
+      if (moving.lost) this.#lost(socket);
+    }
+  }
+
+  #resumeAuth(token: string): ConnectAuth {
+    const { name: _, ...client } = this.#options.join;
+    return { token, resume: { seq: this.#seq, ...client } };
   }
 
   #resume({ token, place, goingDown }: Session): Promise<Welcomed> {
-    const { name: _, ...client } = this.#options.join;
-    const auth = { token, resume: { seq: this.#seq, ...client } };
+    const auth = this.#resumeAuth(token);
     return firstWelcome({
       first: place,
       open: async (at, signal) => {
@@ -171,7 +213,16 @@ export class Connection extends Emitter<ConnectionEvents> {
   }
 
   #notified<E extends NotificationEvent>(event: E, data: NotificationMap[E]): void {
+    if (event === 'moveRequested') {
+      void this.#move();
+      return;
+    }
     if (event === 'sessionEnded') {
+      if (this.#moving && this.#session) {
+        // Most likely because the other node has us. If not, this one is not worth an attempt either.
+        this.#session.goingDown = new Failure('draining', 'the node goes down', true);
+        return;
+      }
       const { reason } = data as NotificationMap['sessionEnded'];
       const failure = new Failure(reason, 'the server ended this session', reason === 'draining');
       if (FINAL_REASONS.includes(reason)) this.#end(failure);
@@ -189,7 +240,12 @@ export class Connection extends Emitter<ConnectionEvents> {
     this.emit('notification', { event, data } as ConnectionEvents['notification']);
   }
 
-  #lost(): void {
+  #lost(socket: OpenSocket): void {
+    if (this.#socket !== socket) return;
+    if (this.#moving) {
+      this.#moving.lost = true;
+      return;
+    }
     this.#socket = undefined;
     this.#requests.hold();
     if (this.#state !== 'connected') return;

@@ -14,7 +14,7 @@ class FakeTransport {
   connectionState = 'connected';
   readonly id: string;
   readonly direction: 'send' | 'recv';
-  readonly #listeners = new Map<string, Listener>();
+  readonly #listeners = new Map<string, Listener[]>();
   readonly observer = { on: () => {} };
 
   constructor(id: string, direction: 'send' | 'recv') {
@@ -22,11 +22,12 @@ class FakeTransport {
     this.direction = direction;
   }
   on(event: string, listener: Listener) {
-    this.#listeners.set(event, listener);
+    this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), listener]);
   }
   say(event: string, data: unknown): Promise<{ id: string }> {
     return new Promise((resolve, reject) => {
-      (this.#listeners.get(event) as unknown as (...args: unknown[]) => void)?.(data, resolve, reject);
+      const listeners = (this.#listeners.get(event) ?? []) as unknown as ((...args: unknown[]) => void)[];
+      for (const listener of listeners) listener(data, resolve, reject);
     });
   }
   async produce({ track, appData }: types.ProducerOptions) {
@@ -144,11 +145,16 @@ describe('Meeting', () => {
     expect(sent('consume')).toEqual([{ transportId: 'b-recv', producerIds: ['anna-mic', 'anna-camera'] }]);
     expect(sent('closeProducer')).toEqual([]);
     expect(transports.map(({ id, closed }) => [id, closed])).toEqual([
-      ['a-send', true],
+      ['a-send', false],
       ['a-recv', false],
       ['b-send', false],
       ['b-recv', false],
     ]);
+    void transports[2]?.say('connectionstatechange', 'connected');
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(transports[0]?.closed, 'until everybody has what is sent by the next').toBe(false);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(transports[0]?.closed).toBe(true);
     expect(camera(meeting), 'the last picture stays').toBe('a-recv c-anna-camera');
     connection.away.clear();
     const producer = { id: 'anna-camera', kind: 'video', paused: false } as const;

@@ -3,6 +3,7 @@ import { Chat, type ChatState } from './chat';
 import { Connection, type ConnectionEvents, type ConnectionState } from './connection';
 import { Emitter } from './emitter';
 import { Failure } from './failure';
+import { retire } from './former-transport';
 import { joinPlace } from './join-place';
 import type {
   AudioLevel,
@@ -304,8 +305,9 @@ export class Meeting extends Emitter<MeetingEvents> {
   #openTransport(direction: Direction, options: TransportOptions): void {
     const all = { ...options, iceServers: this.#iceServers };
     if (direction === 'send') {
-      this.#sendTransport?.close();
+      const former = this.#sendTransport;
       const transport = this.#device.createSendTransport(all);
+      if (former) retire(former, transport);
       this.#sendTransport = transport;
       transport.on('produce', ({ kind, rtpParameters, appData }, callback, errback) => {
         const { source, paused } = appData as { source: Source; paused: boolean };

@@ -971,6 +971,9 @@ export type Notification = {
     levels: Array<AudioLevel>;
   };
 } | {
+  event: "moveRequested";
+  data: Record<string, never>;
+} | {
   event: "sessionEnded";
   data: {
     /** Why: `superseded`, `draining`, `forbidden` … */

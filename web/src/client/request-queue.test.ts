@@ -53,6 +53,20 @@ describe('RequestQueue', () => {
     await expect(Promise.all([pause, resume, late])).resolves.toHaveLength(3);
   });
 
+  it('asks the next node again what the one before refused because the session is not there any more', async () => {
+    const queue = new RequestQueue();
+    const before = wire();
+    const after = wire();
+    queue.open(before.send);
+    const request = queue.request('pauseProducer', { producerId: 'p' });
+    queue.hold();
+    before.sent[0]?.acknowledge(error('superseded', false));
+    queue.open(after.send);
+    expect(after.sent.map(({ event, n }) => [event, n])).toEqual([['pauseProducer', 1]]);
+    after.sent[0]?.acknowledge(done);
+    await expect(request).resolves.toEqual({});
+  });
+
   it('repeats a request with the same number after a retryable error and gives up after the fifth time', async () => {
     const queue = new RequestQueue();
     const { sent, send } = wire();

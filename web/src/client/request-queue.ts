@@ -19,6 +19,8 @@ const TIMEOUT_MS = 10_000;
 const RETRY_DELAYS_MS = [300, 700, 1500, 3000, 5000];
 /** What the server says while it cannot do it, however long that is. */
 const PASSING: FailureCode[] = ['log_unavailable', 'draining', 'rate_limited', 'server_full'];
+/** What a node says that does not have the session any more. */
+const ELSEWHERE: FailureCode[] = ['superseded', 'not_joined'];
 /** With it, what is asked for patiently succeeds within 5 s of the log's return. */
 const PATIENT_DELAY_MS_MAX = 2_000;
 const IN_FLIGHT_MAX = 32;
@@ -120,6 +122,8 @@ export class RequestQueue {
     const failure = isErrorBody(answer?.error)
       ? Failure.of(answer.error)
       : new Failure('internal', `${pending.event} got an answer of an unknown shape`);
+    // The session goes on at another node, which is asked for it by the next `open`.
+    if (!this.#send && ELSEWHERE.includes(failure.code)) return;
     const delay = delayBeforeRetry(pending, failure);
     if (!failure.retryable || delay === undefined) {
       this.#settle(pending, () => pending.reject(failure));

@@ -35,11 +35,17 @@ function setUp(refuse: (producerId: string) => string | undefined = () => undefi
 
 class FakeConsumer {
   closed = false;
+  /** What came by it. */
+  packetsReceived = 1;
+  readonly kind = 'audio';
   readonly id: string;
   readonly track: { of: string };
   constructor(id: string) {
     this.id = id;
     this.track = { of: id };
+  }
+  async getStats() {
+    return new Map([['in', { type: 'inbound-rtp', packetsReceived: this.packetsReceived }]]);
   }
   close() {
     this.closed = true;
@@ -51,12 +57,18 @@ class FakeTransport {
   readonly consumers: FakeConsumer[] = [];
   readonly consume = vi.fn(async ({ id }: { id: string }) => {
     const consumer = new FakeConsumer(id);
+    consumer.packetsReceived = this.connected ? 1 : 0;
     this.consumers.push(consumer);
     return consumer;
   });
   readonly id: string;
+  /** Until it is, nothing comes by it. */
+  connected = true;
   constructor(id: string) {
     this.id = id;
+  }
+  connect() {
+    for (const consumer of this.consumers) consumer.packetsReceived = 1;
   }
   close() {
     this.closed = true;
@@ -226,6 +238,37 @@ describe('Subscriber, on another node', () => {
       ['setPriority', { consumerId: 'c-a', priority: 3 }],
       ['resumeConsumer', { consumerId: 'c-a' }],
     ]);
+  });
+
+  it('goes over to another transport when something comes by it, and closes the one before then', async () => {
+    const { subscriber, tracks } = setUp();
+    const former = transport('former');
+    subscriber.attach(former);
+    subscriber.want(new Set(['a', 'b']));
+    await vi.advanceTimersByTimeAsync(0);
+    const seen = () => [...tracks.values()].map((track) => former.consumers.some((one) => one.track === track));
+    const next = transport('next');
+    next.connected = false;
+    subscriber.attach(next);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(next.consumers).toHaveLength(2);
+    expect(seen(), 'what still comes is seen').toEqual([true, true]);
+    next.connect();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(seen()).toEqual([false, false]);
+    expect([former.closed, next.closed]).toEqual([true, false]);
+  });
+
+  it('does not wait for long for somebody who is silent', async () => {
+    const { subscriber, tracks } = setUp();
+    subscriber.attach(transport('former'));
+    subscriber.want(new Set(['a']));
+    await vi.advanceTimersByTimeAsync(0);
+    const next = transport('next');
+    next.connected = false;
+    subscriber.attach(next);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect([...tracks.values()]).toEqual([next.consumers[0]?.track]);
   });
 
   it('does not hold what the node before said of a source against the new one', async () => {

@@ -1,4 +1,5 @@
 import type { types } from 'mediasoup-client';
+import { firstMedia } from './first-media';
 import type { ConsumeResult, ConsumerId, NotificationData, ParticipantId, ProducerId } from './protocol';
 import type { Requester } from './publisher';
 import { participantOf } from './roster';
@@ -41,8 +42,9 @@ export class Subscriber {
   readonly #onTrack: (producerId: ProducerId, track: MediaStreamTrack | undefined) => void;
   readonly #onUnsupported: (producerId: ProducerId, unsupported: boolean) => void;
   readonly #receptions = new Map<ProducerId, Reception>();
-  /** Consumers on transports that were replaced, until those are closed. */
+  /** Consumers on transports that were replaced, until something comes by the next or those are closed. */
   readonly #former = new Map<ProducerId, types.Consumer>();
+  readonly #formerTransports = new Set<types.Transport>();
   readonly #views = new Map<ProducerId, View>();
   readonly #asked = new Set<ProducerId>();
   /** What this browser cannot receive: most likely it lacks the codec. With what will say so. */
@@ -128,18 +130,25 @@ export class Subscriber {
   }
 
   /**
-   * Receives by this transport from now on; what was on the one before is asked for again. That one is closed a
-   * little later, so that its last pictures stay until there are new ones.
+   * Receives by this transport from now on; what was on the one before is asked for again. That one is closed when all of
+   * it has come, so that what still comes by it is seen and heard, or its last pictures are, until then.
    */
   attach(transport: types.Transport): void {
     const former = this.#transport;
-    if (former) setTimeout(() => this.#end(former), FORMER_MS_MAX);
+    if (former) {
+      this.#formerTransports.add(former);
+      setTimeout(() => this.#end(former), FORMER_MS_MAX);
+    }
     this.#transport = transport;
     this.#asked.clear();
     this.#renewed.clear();
     for (const producerId of this.#unsupported.keys()) this.#setUnsupported(producerId, false);
-    for (const [producerId, { consumer }] of this.#receptions) this.#former.set(producerId, consumer);
+    for (const [producerId, { consumer }] of this.#receptions) {
+      // What is seen and heard is what came by the first of several.
+      if (!this.#former.has(producerId)) this.#former.set(producerId, consumer);
+    }
     this.#receptions.clear();
+    if (this.#former.size === 0) this.#endAll();
     this.#schedule();
   }
 
@@ -224,7 +233,9 @@ export class Subscriber {
       score: 10,
       producerScore: 10,
     });
-    this.#onTrack(producerId, consumer.track);
+    const former = this.#former.get(producerId);
+    if (former) void this.#succeed(producerId, former, consumer);
+    else this.#onTrack(producerId, consumer.track);
     try {
       // Not after play(): it resolves with the first frame, which comes only after this.
       await this.#adjust(producerId);
@@ -283,8 +294,24 @@ export class Subscriber {
     if (consumers.some(Boolean)) this.#onTrack(producerId, undefined);
   }
 
+  /** Goes over to what comes by another transport, once something does. */
+  async #succeed(producerId: ProducerId, former: types.Consumer, next: types.Consumer): Promise<void> {
+    // Of one that was closed meanwhile nothing is known.
+    await firstMedia(next).catch(() => {});
+    if (this.#former.get(producerId) !== former || this.#receptions.get(producerId)?.consumer !== next) return;
+    this.#former.delete(producerId);
+    this.#onTrack(producerId, next.track);
+    former.close();
+    if (this.#former.size === 0) this.#endAll();
+  }
+
+  #endAll(): void {
+    for (const former of this.#formerTransports) this.#end(former);
+  }
+
   /** Closes a transport that was replaced, with all that is still on it. */
   #end(former: types.Transport): void {
+    this.#formerTransports.delete(former);
     former.close();
     for (const [producerId, consumer] of this.#former) {
       if (!consumer.closed) continue;

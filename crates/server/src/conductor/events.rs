@@ -80,7 +80,12 @@ pub(super) fn pass_on(shared: &Arc<Shared>, event: Event) {
     }
     let mut registry = shared.registry();
     match event {
-        Event::TransportConnected { transport } => tracing::debug!(%transport, "transport connected"),
+        Event::TransportConnected { transport } => {
+            tracing::debug!(%transport, "transport connected");
+            if let Some(member) = registry.transport_owner(transport) {
+                member.connected.insert(transport);
+            }
+        }
         Event::TransportClosed { transport } => {
             tracing::debug!(%transport, "transport closed by its peer or its silence");
             if shared.left_behind_closed(&mut registry, transport) {

@@ -13,6 +13,7 @@
 mod arrive;
 mod consume;
 mod data;
+mod drain;
 mod events;
 mod follow;
 mod media;
@@ -65,8 +66,6 @@ const AVOID_MAX: usize = 16;
 const INSIST: Duration = Duration::from_secs(1);
 /// How often a node notes how busy it is.
 const LOAD_INTERVAL: Duration = Duration::from_secs(1);
-/// How often the server looks whether all sockets are closed, on its way down.
-const DRAIN_POLL: Duration = Duration::from_millis(20);
 
 /// What the conductor connects.
 pub struct Parts {
@@ -169,21 +168,7 @@ impl Conductor {
         self.0.rooms.fenced().await;
     }
 
-    /// Tells everybody that the server goes down, and closes their sockets.
-    pub fn drain(&self) {
-        self.0.phase.enter(Phase::Draining);
-        self.0.rooms.drain();
-        self.0.registry().outboxes().for_each(|outbox| outbox.close(ErrorCode::Draining));
-    }
-
-    /// Waits until no socket is open.
-    pub async fn drained(&self) {
-        while self.0.signaling.snapshot().value("signaling_sockets_open").is_some_and(|open| open > 0) {
-            tokio::time::sleep(DRAIN_POLL).await;
-        }
-    }
-
-    /// Ends the rooms and the workers, after [`Conductor::drain`].
+    /// Ends the rooms and the workers, after [`Conductor::close`].
     pub async fn stop(&self) {
         self.0.rooms.shutdown().await;
         if let Some(links) = &self.0.links {

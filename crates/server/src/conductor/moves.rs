@@ -23,11 +23,14 @@ impl Shared {
         if let Some(outbox) = &outbox {
             outbox.close(ErrorCode::Superseded);
         }
+        if registry.left_behind(room, participant, number).is_some_and(|moved| moved.connected.is_empty()) {
+            return self.end_moved(registry, room, participant);
+        }
         let (shared, room) = (Arc::clone(self), room.clone());
         self.runtime.spawn(async move {
             tokio::time::sleep(LEFT_BEHIND_MAX).await;
             let mut registry = shared.registry();
-            if registry.has_left_behind(&room, participant, number) {
+            if registry.left_behind(&room, participant, number).is_some() {
                 shared.end_moved(&mut registry, &room, participant);
             }
         });

@@ -66,6 +66,8 @@ pub(super) struct Member {
     pub(super) sctp: bool,
     pub(super) send: Option<TransportId>,
     pub(super) recv: Option<TransportId>,
+    /// Those of the two that are through ICE and DTLS.
+    pub(super) connected: HashSet<TransportId>,
     pub(super) consumers: HashSet<ConsumerId>,
     /// The numbers of its data producers.
     pub(super) data_producers: HashSet<u32>,
@@ -80,8 +82,9 @@ pub(super) struct Member {
 pub(super) struct Moved {
     /// Of which binding it was.
     pub(super) number: u64,
-    /// Those that the client did not close yet.
     pub(super) transports: Vec<TransportId>,
+    /// Those of them that were connected, and that the client did not close yet.
+    pub(super) connected: Vec<TransportId>,
 }
 
 /// A consumer that ended by itself.
@@ -127,6 +130,7 @@ impl Member {
             sctp,
             send: None,
             recv: None,
+            connected: HashSet::new(),
             consumers: HashSet::new(),
             data_producers: HashSet::new(),
             data_consumers: HashSet::new(),

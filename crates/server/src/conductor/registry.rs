@@ -137,6 +137,7 @@ impl Registry {
     pub(super) fn take_transport(&mut self, transport: TransportId) -> Option<&mut Member> {
         let (room, participant) = self.transports.remove(&transport)?;
         let member = self.rooms.get_mut(&room)?.people.get_mut(&participant)?.member.as_mut()?;
+        member.connected.remove(&transport);
         if member.send == Some(transport) {
             member.send = None;
         }
@@ -148,15 +149,16 @@ impl Registry {
         Some(member)
     }
 
-    /// A transport closed by itself that a moved session left behind. Says whose it was, if that was all of it.
+    /// A transport closed by itself that a moved session left behind. Says whose it was, if that was the last that anything
+    /// could come by.
     pub(super) fn left_behind_closed(&mut self, transport: TransportId) -> Option<(RoomId, ParticipantId)> {
         let (room, participant) = self.transports.get(&transport)?.clone();
         let moved = self.person(&room, participant)?.moved.as_mut()?;
-        let at = moved.transports.iter().position(|left| *left == transport)?;
-        moved.transports.remove(at);
-        let was_last = moved.transports.is_empty();
+        moved.transports.retain(|left| *left != transport);
+        moved.connected.retain(|left| *left != transport);
+        let is_all = moved.connected.is_empty();
         self.transports.remove(&transport);
-        was_last.then_some((room, participant))
+        is_all.then_some((room, participant))
     }
 
     /// The member that a transport is for.
@@ -203,15 +205,17 @@ impl Registry {
         let person = self.person(room, participant)?;
         let member = person.member.take()?;
         let number = member.binding.number;
-        person.moved = Some(Moved { number, transports: member.transports().collect() });
+        let transports: Vec<_> = member.transports().collect();
+        let connected = transports.iter().copied().filter(|transport| member.connected.contains(transport)).collect();
+        person.moved = Some(Moved { number, transports, connected });
         self.sockets.remove(&member.handle);
         Some((number, member.outbox))
     }
 
-    /// Whether a session left something behind, that of binding `number`.
-    pub(super) fn has_left_behind(&mut self, room: &RoomId, participant: ParticipantId, number: u64) -> bool {
+    /// What a session left behind, that of binding `number`, if it is still there.
+    pub(super) fn left_behind(&mut self, room: &RoomId, participant: ParticipantId, number: u64) -> Option<&Moved> {
         let moved = self.person(room, participant).and_then(|person| person.moved.as_ref());
-        moved.is_some_and(|moved| moved.number == number)
+        moved.filter(|moved| moved.number == number)
     }
 
     /// Takes what a session left behind: its transports. What it published goes on at its new node.
@@ -344,6 +348,7 @@ impl Registry {
                     self.transports.remove(&transport);
                 }
                 (member.send, member.recv) = (None, None);
+                member.connected.clear();
                 member.consumers.clear();
                 member.data_consumers.clear();
                 let numbers = member.data_producers.drain();
@@ -384,6 +389,12 @@ impl Registry {
     pub(super) fn outboxes(&self) -> impl Iterator<Item = &Outbox> {
         let people = self.rooms.values().flat_map(|room| room.people.values());
         people.filter_map(|person| person.member.as_ref()?.outbox.as_ref())
+    }
+
+    /// Whether nobody has a socket here, and whoever moved has taken everything along.
+    pub(super) fn is_left(&self) -> bool {
+        let mut people = self.rooms.values().flat_map(|room| room.people.values());
+        self.sockets.is_empty() && people.all(|person| person.moved.is_none())
     }
 
     pub(super) fn counts(&self) -> RegistryCounts {

@@ -707,12 +707,14 @@ async fn a_server_that_lost_its_log_does_not_work() {
 async fn on_the_way_down_everybody_is_told_and_nobody_let_in() {
     let conductor = conductor().await;
     let mut anna = Page::join(&conductor, "daily", "Anna").await;
-    conductor.drain();
+    // There is no other node to wait for.
+    conductor.drain(Duration::MAX).await;
+    conductor.close();
     assert_eq!(anna.next().await, Outgoing::Close(ErrorCode::Draining));
     let late = Page::try_join(&conductor, "daily", "Ben", None).await.map(drop);
     assert_eq!(late.expect_err("draining").code, ErrorCode::Draining);
     conductor.disconnected(anna.handle, false);
-    conductor.drained().await;
+    conductor.closed().await;
     conductor.stop().await;
 }
 

@@ -127,6 +127,13 @@ pub(super) const KEYS: &[Key] = &[
          Streams between nodes go by the media ports on the same IP, so media has to listen there. Not set: the first\n\
          address of media, and any free port.",
     ),
+    number(
+        "drain_seconds",
+        0,
+        3600,
+        "How long a node of a cluster that is told to end (SIGTERM) waits at most until its people are on other nodes, and\n\
+         they notice nothing of it. A second signal ends the wait. Whatever stops it has to wait longer than that.",
+    ),
     list(
         "trusted_proxies",
         "IP addresses and ranges, such as 127.0.0.1 or 10.0.5.0/29",

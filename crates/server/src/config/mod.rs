@@ -61,6 +61,8 @@ pub struct Config {
     /// Where the link to the cluster's other nodes listens (UDP), as they are told it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link_listen: Option<SocketAddr>,
+    /// How long its people have to go on at other nodes when it ends, in seconds.
+    pub drain_seconds: u32,
     /// Proxies whose word for a client's address is taken, and who may speak plain HTTP.
     pub trusted_proxies: Vec<AddressRange>,
     /// Where the rooms' events are kept.
@@ -142,6 +144,7 @@ impl Default for Config {
             node: None,
             cluster_secret_file: None,
             link_listen: None,
+            drain_seconds: 30,
             trusted_proxies: Vec::new(),
             kafka: Kafka::default(),
             redis: Redis::default(),

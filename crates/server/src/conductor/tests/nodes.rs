@@ -31,10 +31,12 @@ async fn a_session_goes_on_at_another_node_and_its_socket_at_the_first_is_closed
     let mut anna = Page::join(&first, "daily", "Anna").await;
     let mic = anna.produce(Source::Mic).await;
     anna.hears(|n| matches!(n, Notification::ProducerAdded { .. })).await;
+    connected(&first, &anna);
     let mut moved = resume_at(&second, &anna.welcome.session_token).await.expect("resumed");
     assert_eq!(moved.id(), anna.id());
     assert_eq!(moved.welcome.room.participants[0].producers[0].id, mic, "what is published stays published");
     assert!(matches!(anna.next().await, Outgoing::Close(ErrorCode::Superseded)));
+    assert_eq!(worker_stats(&first).await.transports, 2, "what they had stays until they have it there");
     // The request numbers go on, so that what had no answer can be sent again.
     let say = Request::SendChatMessage { text: "here I am".to_owned() };
     moved.n = 1;
@@ -128,4 +130,56 @@ async fn people_of_one_room_on_two_nodes_get_each_other() {
     moved.produce(Source::Mic).await;
     moved.request(Request::Leave {}).await.expect("gone");
     relays(&first, (1, 0, 0)).await;
+}
+
+/// A page's transports are through ICE and DTLS.
+fn connected(conductor: &Conductor, page: &Page) {
+    for transport in [page.send_transport(), page.recv_transport()] {
+        events::pass_on(&conductor.0, sfu::Event::TransportConnected { transport });
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_drains_waits_until_its_people_have_all_they_had_elsewhere() {
+    let [first, second] = two_nodes().await;
+    let mut anna = Page::join(&first, "daily", "Anna").await;
+    let mut ben = Page::join(&first, "daily", "Ben").await;
+    anna.hears(|n| matches!(n, Notification::ParticipantJoined { .. })).await;
+    let draining = tokio::spawn({
+        let first = first.clone();
+        async move { first.drain(Duration::from_secs(60)).await }
+    });
+    for page in [&mut anna, &mut ben] {
+        page.hears(|n| matches!(n, Notification::MoveRequested {})).await;
+    }
+    // Until they are there everything goes on here, but nobody comes.
+    anna.produce(Source::Mic).await;
+    let late = Page::try_join(&first, "daily", "Cleo", None).await.map(drop);
+    assert_eq!(late.expect_err("draining").code, ErrorCode::Draining);
+    for page in [anna, ben] {
+        let room: RoomId = "daily".parse().expect("a name");
+        let token = page.welcome.session_token.clone();
+        connected(&first, &page);
+        let asked = ResumePlace { token: token.clone(), avoid: vec!["node-1".parse().expect("a name")] };
+        let place = second.resume_place(room, asked).await.expect("a place");
+        assert_eq!(place.node.as_str(), "node-2");
+        resume_at(&second, &token).await.expect("resumed");
+        assert!(!draining.is_finished(), "the client has not let go yet");
+        // What a client does once it has everything.
+        for transport in [page.send_transport(), page.recv_transport()] {
+            events::pass_on(&first.0, sfu::Event::TransportClosed { transport });
+        }
+    }
+    tokio::time::timeout(PATIENCE, draining).await.expect("in time").expect("drained");
+    assert_eq!(first.0.registry().counts().members, 0);
+}
+
+#[tokio::test]
+async fn a_node_that_drains_gives_up_at_its_deadline() {
+    let [first, _second] = two_nodes().await;
+    let mut anna = Page::join(&first, "daily", "Anna").await;
+    tokio::time::timeout(PATIENCE, first.drain(Duration::from_millis(300))).await.expect("at its deadline");
+    anna.hears(|n| matches!(n, Notification::MoveRequested {})).await;
+    first.close();
+    assert_eq!(anna.next().await, Outgoing::Close(ErrorCode::Draining));
 }
