@@ -4,6 +4,7 @@ pub mod addresses;
 pub mod banner;
 pub mod conductor;
 pub mod config;
+pub mod drain;
 pub mod exposition;
 pub mod histogram;
 pub mod http;

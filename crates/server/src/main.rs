@@ -25,6 +25,13 @@ fn main() -> ExitCode {
             println!("The configuration is valid.");
             return ExitCode::SUCCESS;
         }
+        Ok(Loaded::Drain(config)) => {
+            return ended(drain(&config).map(|()| {
+                println!(
+                    "The node goes down: its people are asked to go on at other nodes, and it ends when they are there."
+                );
+            }));
+        }
         Ok(Loaded::SampleConfig) => {
             print!("{}", config::sample());
             return ExitCode::SUCCESS;
@@ -40,13 +47,22 @@ fn main() -> ExitCode {
     for name in unknown {
         tracing::warn!(name, "this variable looks like a setting but is none");
     }
-    match run(&config) {
+    ended(run(&config))
+}
+
+fn ended(result: anyhow::Result<()>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("hyperion: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn drain(config: &Config) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(hyperion::drain::drain(config))
 }
 
 fn start_logging(log: &Log) {
@@ -84,6 +100,7 @@ fn run(config: &Config) -> anyhow::Result<()> {
             println!("Hyperion {state}: {}", server.url());
             let again = tokio::select! {
                 () = signals.any() => false,
+                () = server.asked_to_end() => false,
                 // The rooms no longer believe this life of the node; the next one they will.
                 () = server.fenced() => true,
             };

@@ -4,8 +4,16 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
+use crate::config::Config;
+
 /// Shortest secret, in bytes: as many as the keys that are made of it have.
 const LENGTH_MIN: usize = 32;
+
+/// The cluster's secrets, if there are any.
+pub(crate) fn cluster(config: &Config) -> anyhow::Result<Option<Vec<String>>> {
+    let path = config.cluster_secret_file.as_ref();
+    path.map(|path| read(path, "the cluster's secret", "cluster-secret-file")).transpose()
+}
 
 /// Reads the secrets of a file, one on each line. At least one. For messages: what it is, and the flag that names it.
 pub(crate) fn read(path: &Path, what: &str, flag: &str) -> anyhow::Result<Vec<String>> {

@@ -32,8 +32,6 @@ use crate::tls::{Tls, tls};
 use crate::tokens::Tokens;
 use crate::{addresses, banner, http, origins, proxies, secret, tcp};
 
-/// What messages call it, and its flag.
-const CLUSTER_SECRET: (&str, &str) = ("the cluster's secret", "cluster-secret-file");
 /// How long a client may take to send a request's head, TLS handshake apart.
 const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often the registry is asked whether the node's name is free.
@@ -150,6 +148,11 @@ impl Server {
         banner::details(self.listen, &self.reachable, &self.media, self.tls.as_ref(), &self.proxies)
     }
 
+    /// Waits until an operator asks for its end by the API.
+    pub async fn asked_to_end(&self) {
+        self.conductor.asked_to_end().await;
+    }
+
     /// Waits until other nodes have declared this one dead. It has to be stopped then, and may be started again.
     pub async fn fenced(&self) {
         self.conductor.fenced().await;
@@ -219,22 +222,15 @@ fn relaying(config: &Config, media: &PoolConfig, name: &NodeId, life: Incarnatio
             addresses.join(", ")
         )
     })?;
-    let secrets = match &config.cluster_secret_file {
-        Some(path) => secret::read(path, CLUSTER_SECRET.0, CLUSTER_SECRET.1)?,
-        None => anyhow::bail!("a node of a cluster needs --cluster-secret-file"),
-    };
+    let secrets = secret::cluster(config)?.context("a node of a cluster needs --cluster-secret-file")?;
     let (links, events) = Links::start(LinkConfig { node: name.clone(), life, secrets, listen })?;
     Ok(Relaying { links, events, socket: u8::try_from(socket).context("too many addresses for media")? })
 }
 
 /// With a secret of this process alone if there is none to share: then nobody comes back after a restart.
 fn tokens(config: &Config) -> anyhow::Result<Tokens> {
-    match &config.cluster_secret_file {
-        None => Ok(Tokens::new([&rand::random::<[u8; 32]>()[..]])),
-        Some(path) => {
-            Ok(Tokens::new(secret::read(path, CLUSTER_SECRET.0, CLUSTER_SECRET.1)?.iter().map(String::as_bytes)))
-        }
-    }
+    let secrets = secret::cluster(config)?;
+    Ok(secrets.map_or_else(|| Tokens::new([&rand::random::<[u8; 32]>()[..]]), |secrets| Tokens::of(&secrets)))
 }
 
 fn serve(

@@ -9,15 +9,17 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, bail};
 use rcgen::{Certificate, CertificateParams, DistinguishedName, DnType, KeyPair};
-use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::ServerCertVerifier as _;
-use rustls::crypto::CryptoProvider;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 
 use crate::config::Config;
 
+/// The self-signed certificate's file.
+const SELF_SIGNED_CERT: &str = "self-signed-cert.pem";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long a self-signed certificate lasts. Safari takes none that lasts longer than 398 days.
 const VALIDITY: Duration = Duration::from_secs(397 * DAY.as_secs());
@@ -65,6 +67,68 @@ pub fn tls(config: &Config, addresses: &[IpAddr]) -> anyhow::Result<Tls> {
     Ok(Tls { server_config: Arc::new(server_config), fingerprint, self_signed })
 }
 
+/// What a client on this machine takes for the server of `config`: who has its very certificate, whatever names are in it.
+pub fn client_config(config: &Config) -> anyhow::Result<rustls::ClientConfig> {
+    let path = match &config.tls_cert {
+        Some(path) => path.clone(),
+        None => data_dir(config)?.join(SELF_SIGNED_CERT),
+    };
+    let certificate = CertificateDer::from_pem_file(&path)
+        .with_context(|| format!("cannot read the server's certificate {}", path.display()))?;
+    let client = rustls::ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .context("TLS versions")?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(OneCertificate { certificate, provider: provider() }))
+        .with_no_client_auth();
+    Ok(client)
+}
+
+/// Trusts one certificate, because it is known, and nothing else.
+#[derive(Debug)]
+struct OneCertificate {
+    certificate: CertificateDer<'static>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for OneCertificate {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        match *certificate == self.certificate {
+            true => Ok(ServerCertVerified::assertion()),
+            false => Err(CertificateError::ApplicationVerificationFailure.into()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
 fn data_dir(config: &Config) -> anyhow::Result<PathBuf> {
     let of = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let dir = config.data_dir.clone();
@@ -76,7 +140,7 @@ fn data_dir(config: &Config) -> anyhow::Result<PathBuf> {
 /// The paths of the certificate and its key. They are kept for as long as they serve, so that whoever trusted the
 /// fingerprint need not again.
 fn self_signed(dir: &Path, names: &[String]) -> anyhow::Result<(PathBuf, PathBuf)> {
-    let (cert, key) = (dir.join("self-signed-cert.pem"), dir.join("self-signed-key.pem"));
+    let (cert, key) = (dir.join(SELF_SIGNED_CERT), dir.join("self-signed-key.pem"));
     let now = SystemTime::now();
     let kept = CertificateDer::from_pem_file(&cert).ok().filter(|_| key.exists());
     if kept.is_some_and(|kept| serves(&kept, names, now + RENEW_BEFORE)) {

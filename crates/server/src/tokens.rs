@@ -1,9 +1,10 @@
 //! Tokens that this server gives out and takes back: authenticated by HMAC-SHA256, opaque to clients.
 //!
 //! A place token admits one participant to one room for a minute. A session token lets its holder come back to
-//! a session; each use raises the session's generation, which ends the token that was used.
+//! a session; each use raises the session's generation, which ends the token that was used. An operator's token shows
+//! for a minute that its holder has the secret.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -13,6 +14,8 @@ use protocol::{ParticipantId, RoomId, SessionId};
 
 /// How long a place token admits.
 pub const PLACE_TTL: Duration = Duration::from_secs(60);
+/// How long an operator's token is good.
+pub const OPERATOR_TTL: Duration = Duration::from_secs(60);
 /// How long a session token lets its holder come back; the room forgets most participants much earlier.
 pub const SESSION_TTL: Duration = Duration::from_secs(24 * 3600);
 
@@ -66,6 +69,7 @@ const KEY_LABEL: &[u8] = b"hyperion session tokens 1";
 enum Kind {
     Place = 1,
     Session = 2,
+    Operator = 3,
 }
 
 impl Tokens {
@@ -75,6 +79,11 @@ impl Tokens {
         let keys: Vec<_> = secrets.into_iter().map(key).collect();
         assert!(!keys.is_empty(), "tokens need a secret");
         Self { keys }
+    }
+
+    /// Tokens of the holders of a cluster's secrets.
+    pub fn of(secrets: &[String]) -> Self {
+        Self::new(secrets.iter().map(String::as_bytes))
     }
 
     /// Makes a place token. `now` is the time since the Unix epoch.
@@ -93,6 +102,16 @@ impl Tokens {
             room.as_str().as_bytes(),
         ];
         self.seal(Kind::Session, now + SESSION_TTL, &fields)
+    }
+
+    /// Makes an operator's token. `now` is the time since the Unix epoch.
+    pub fn operator(&self, now: Duration) -> String {
+        self.seal(Kind::Operator, now + OPERATOR_TTL, &[])
+    }
+
+    /// Verifies an operator's token.
+    pub fn verify_operator(&self, now: Duration, token: &str) -> Result<(), TokenError> {
+        self.open(Kind::Operator, now, token).map(|_| ())
     }
 
     /// Verifies a place token.
@@ -155,6 +174,11 @@ fn millis(time: Duration) -> u64 {
 
 fn room_name(bytes: &[u8]) -> Result<RoomId, TokenError> {
     std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok()).ok_or(TokenError::Invalid)
+}
+
+/// The time since the Unix epoch.
+pub fn unix_time() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ mod tests;
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use cluster::{Applied, Condition as RoomsCondition, Links, Proposal, ProposalKey, RoomService};
 use protocol::event::{Binding, RoomEvent};
@@ -45,13 +45,13 @@ use sfu::worker::RouterId;
 use sfu_io::{EventReceiver, WorkerPool};
 use signaling::{Handler, Outbox, SessionHandle, SignalingMetrics};
 use tokio::runtime;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::histogram::Histogram;
 use crate::http::Condition;
 use crate::ice_servers::IceServers;
 use crate::phase::{Phase, PhaseCell};
-use crate::tokens::{PlaceToken, TokenError, Tokens};
+use crate::tokens::{PlaceToken, TokenError, Tokens, unix_time};
 use media::Media;
 use metrics::Results;
 use registry::Registry;
@@ -113,6 +113,8 @@ struct Shared {
     runtime: runtime::Handle,
     last_handle: AtomicU64,
     last_router: AtomicU64,
+    /// An operator wants the node to go down.
+    asked_to_end: Notify,
     /// A task without which nothing works has ended.
     broken: AtomicBool,
     joins: Results,
@@ -143,6 +145,7 @@ impl Conductor {
             runtime: runtime::Handle::current(),
             last_handle: AtomicU64::new(0),
             last_router: AtomicU64::new(0),
+            asked_to_end: Notify::new(),
             broken: AtomicBool::new(false),
             joins: Results::default(),
             join_durations: Histogram::default(),
@@ -161,6 +164,11 @@ impl Conductor {
     /// The media workers.
     pub fn pool(&self) -> &WorkerPool {
         &self.0.pool
+    }
+
+    /// Waits until an operator wants the node to go down.
+    pub async fn asked_to_end(&self) {
+        self.0.asked_to_end.notified().await;
     }
 
     /// Waits until other nodes have declared this one dead.
@@ -248,6 +256,12 @@ impl crate::http::Monitor for Conductor {
 
     async fn metrics(&self) -> String {
         self.0.metrics_text().await
+    }
+
+    fn ask_to_end(&self, token: &str) -> Result<(), ErrorBody> {
+        self.0.tokens.verify_operator(unix_time(), token).map_err(unauthorized)?;
+        self.0.asked_to_end.notify_one();
+        Ok(())
     }
 }
 
@@ -342,11 +356,6 @@ impl Drop for Vital {
             self.shared.broken.store(true, Ordering::Relaxed);
         }
     }
-}
-
-/// The time since the Unix epoch, for tokens.
-fn unix_time() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 fn unauthorized(error: TokenError) -> ErrorBody {

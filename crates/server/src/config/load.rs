@@ -74,6 +74,8 @@ pub enum Loaded {
     Run(Box<Config>, Vec<String>),
     /// `check`: say that the configuration is valid.
     Check(Box<Config>),
+    /// `drain`: ask the node of this configuration to go down.
+    Drain(Box<Config>),
     /// `sample-config`: print the sample file.
     SampleConfig,
 }
@@ -104,6 +106,7 @@ pub fn load(
     let unknown = variables.into_keys().filter(|name| !known(name)).collect();
     Ok(match flags.subcommand_name() {
         Some("check") => Loaded::Check(config),
+        Some("drain") => Loaded::Drain(config),
         _ => Loaded::Run(config, unknown),
     })
 }
@@ -120,6 +123,10 @@ fn command() -> Command {
                 .help("Configuration file [hyperion.toml]"),
         )
         .subcommand(Command::new("check").about("Checks the configuration and exits"))
+        .subcommand(
+            Command::new("drain")
+                .about("Asks the node of this configuration, on this machine, to go down: its people go on at others"),
+        )
         .subcommand(Command::new("sample-config").about("Prints hyperion.sample.toml").hide(true));
     KEYS.iter().fold(command, |command, key| {
         let help = key.doc.lines().map(str::trim).collect::<Vec<_>>().join(" ");
@@ -291,7 +298,7 @@ mod tests {
         let args = std::iter::once("hyperion").chain(args.iter().copied()).map(OsString::from);
         let variables = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
         match load(args, variables)? {
-            Loaded::Run(config, _) | Loaded::Check(config) => Ok(*config),
+            Loaded::Run(config, _) | Loaded::Check(config) | Loaded::Drain(config) => Ok(*config),
             Loaded::SampleConfig => panic!("not asked for"),
         }
     }

@@ -8,10 +8,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, FORWARDED};
+use axum::http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, FORWARDED};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use protocol::{ErrorBody, ErrorCode};
 
@@ -38,6 +38,9 @@ pub trait Monitor: Send + Sync + 'static {
 
     /// All numbers, in Prometheus' exposition format.
     fn metrics(&self) -> impl Future<Output = String> + Send;
+
+    /// Lets the node go down, if `token` is an operator's.
+    fn ask_to_end(&self, token: &str) -> Result<(), ErrorBody>;
 }
 
 struct Http<M> {
@@ -53,6 +56,7 @@ pub fn router<M: Monitor>(signaling: Router, phase: Arc<PhaseCell>, monitor: Arc
         .route("/healthz", get(|| async { ([(CACHE_CONTROL, "no-store")], "ok\n") }))
         .route("/readyz", get(readyz::<M>))
         .route("/metrics", get(metrics_text::<M>))
+        .route("/api/v1/drain", post(drain::<M>))
         .fallback(page::<M>)
         .with_state(http)
         .merge(signaling)
@@ -88,6 +92,16 @@ async fn metrics_text<M: Monitor>(
     let text = http.monitor.metrics().await;
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     ([(CONTENT_TYPE, content_type), (CACHE_CONTROL, HeaderValue::from_static("no-store"))], text).into_response()
+}
+
+/// As SIGTERM does: its people go on at other nodes, then it ends.
+async fn drain<M: Monitor>(State(http): State<Arc<Http<M>>>, headers: HeaderMap) -> Response {
+    let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = authorization.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    match http.monitor.ask_to_end(token) {
+        Ok(()) => (StatusCode::ACCEPTED, Json(serde_json::json!({ "status": "draining" }))).into_response(),
+        Err(error) => (StatusCode::UNAUTHORIZED, Json(error)).into_response(),
+    }
 }
 
 async fn page<M: Monitor>(State(http): State<Arc<Http<M>>>, request: Request) -> Response {
