@@ -37,9 +37,14 @@ impl Door {
         let asked = JoinPlace { resume_token: None, avoid: self.avoids.clone() };
         let path = format!("/api/v1/rooms/{room}/join");
         let body = http::request(self.asks, "POST", &path, &serde_json::to_string(&asked)?).await?;
-        let place: JoinPlaceReply = serde_json::from_str(&body).context("not a JoinPlaceReply")?;
-        let address = self.nodes.get(&place.node).copied().unwrap_or(self.asks);
-        Ok((place, address))
+        let mut place: JoinPlaceReply = serde_json::from_str(&body).context("not a JoinPlaceReply")?;
+        let Some(address) = self.nodes.get(&place.node) else { return Ok((place, self.asks)) };
+        // The rest is a load balancer's, which takes it away.
+        let own = place.path.strip_prefix("/nodes/").and_then(|path| path.split_once('/'));
+        if let Some((_, path)) = own {
+            place.path = format!("/{path}");
+        }
+        Ok((place, *address))
     }
 }
 

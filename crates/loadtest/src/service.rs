@@ -1,14 +1,16 @@
 //! What runs beside the server in a cluster, by the script that runs it for tests too.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
 /// A service, which the script ends and removes with this value, or when this process ends in whatever way.
 pub(crate) struct Service {
     script: Child,
+    folder: PathBuf,
     /// What the script printed when the service ran: its address, or its URL.
     pub(crate) printed: String,
 }
@@ -22,11 +24,17 @@ impl Service {
         let output = child.stdout.take().context("the script's output")?;
         let mut printed = String::new();
         BufReader::new(output).read_line(&mut printed)?;
-        let service = Self { script: child, printed: printed.trim().to_owned() };
+        let service = Self { script: child, folder: folder.to_owned(), printed: printed.trim().to_owned() };
         if service.printed.is_empty() {
             bail!("{} ended without saying that it runs", script.display());
         }
         Ok(service)
+    }
+
+    /// What its process has used so far.
+    pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
+        let process = std::fs::read_to_string(self.folder.join("pid")).context("the service's process")?;
+        crate::cpu::of_process(process.trim().parse()?)
     }
 }
 

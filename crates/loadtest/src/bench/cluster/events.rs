@@ -7,6 +7,7 @@ use super::Context;
 use super::echo::Echo;
 use super::nodes::Nodes;
 use super::talk::Talk;
+use super::usage::Usage;
 use crate::bench::row::Row;
 use crate::bench::window::milliseconds;
 
@@ -31,6 +32,7 @@ pub(super) async fn measure(context: &Context, name: &str) -> anyhow::Result<Row
     echo.run(PER_SECOND, WARM_UP).await?;
 
     let mut row = Row::new(name);
+    let usage = Usage::begin(context, &nodes)?;
     let (mut rooms, mut echoes) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
         echoes.push(echo.run(PER_SECOND, RUN).await?);
@@ -38,6 +40,7 @@ pub(super) async fn measure(context: &Context, name: &str) -> anyhow::Result<Row
         row.void_because(talk.write(PER_SECOND, RUN).await.void());
         rooms.push(talk.latencies(from, talk.now()));
     }
+    usage.end(&mut row)?;
     let p99 = |runs: &[_]| -> Vec<f64> { runs.iter().filter_map(|run| milliseconds(run, 0.99)).collect() };
     let (event, bare) = (p99(&rooms), p99(&echoes));
     row.figure("event_ms_p50", rooms.iter().filter_map(|run| milliseconds(run, 0.5)));

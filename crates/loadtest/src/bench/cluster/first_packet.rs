@@ -6,6 +6,7 @@ use loadtest::client::VideoConfig;
 
 use super::Context;
 use super::nodes::Nodes;
+use super::usage::Usage;
 use crate::bench::row::Row;
 use crate::bench::works::{camera, room};
 use crate::crowd::{Crowd, Plan};
@@ -23,6 +24,7 @@ const SETTLE: Duration = Duration::from_secs(1);
 pub(super) async fn measure(context: &Context, name: &str) -> anyhow::Result<Row> {
     let nodes = Nodes::start(context, 2, None).await?;
     let mut row = Row::new(name);
+    let usage = Usage::begin(context, &nodes)?;
     let mut waits = [Vec::new(), Vec::new()];
     for run in 0..RUNS {
         for (node, waits) in waits.iter_mut().enumerate() {
@@ -41,6 +43,7 @@ pub(super) async fn measure(context: &Context, name: &str) -> anyhow::Result<Row
             publishers.leave().await?;
         }
     }
+    usage.end(&mut row)?;
     let [one, two] = &waits;
     row.figure("one_node_ms_p50", one.iter().map(|[p50, _]| *p50));
     row.figure("two_nodes_ms_p50", two.iter().map(|[p50, _]| *p50));

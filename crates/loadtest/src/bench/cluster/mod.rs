@@ -10,6 +10,7 @@ mod placement;
 mod relay;
 mod steady;
 mod talk;
+mod usage;
 mod works;
 
 use std::path::PathBuf;

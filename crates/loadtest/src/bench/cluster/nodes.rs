@@ -26,7 +26,7 @@ pub(super) struct Nodes {
     program: PathBuf,
     /// Those of every node.
     flags: Vec<String>,
-    _redis: Service,
+    redis: Service,
     kafka: Service,
 }
 
@@ -48,7 +48,7 @@ impl Nodes {
         ];
         let flags = flags.into_iter().flatten().map(str::to_owned).collect();
         let program = context.bench.program.clone();
-        let mut nodes = Self { servers: Vec::new(), program, flags, _redis: redis, kafka };
+        let mut nodes = Self { servers: Vec::new(), program, flags, redis, kafka };
         for number in 0..count {
             let server = nodes.launch(number, on)?;
             nodes.servers.push(server);
@@ -97,6 +97,11 @@ impl Nodes {
     /// Where Kafka is.
     pub(super) fn kafka(&self) -> &str {
         &self.kafka.printed
+    }
+
+    /// What Kafka and Redis have used so far.
+    pub(super) fn services_cpu(&self) -> anyhow::Result<Duration> {
+        Ok(self.kafka.cpu()? + self.redis.cpu()?)
     }
 
     /// The way in that leads to one node only.

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use super::Context;
 use super::nodes::Nodes;
+use super::usage::Usage;
 use crate::bench::row::Row;
 use crate::door::Door;
 use crate::service::Service;
@@ -32,6 +33,7 @@ pub(super) async fn measure(context: &Context, name: &str) -> anyhow::Result<Row
     let door = Door::from(address.parse::<SocketAddr>().context("Nginx' address")?);
 
     let mut row = Row::new(name);
+    let usage = Usage::begin(context, &nodes)?;
     let mut people = [Vec::new(), Vec::new()];
     let mut ratios = Vec::new();
     for run in 0..RUNS {
@@ -44,6 +46,7 @@ pub(super) async fn measure(context: &Context, name: &str) -> anyhow::Result<Row
         ratios.push(most_to_mean(&counts));
         tokio::time::sleep(FORGET).await;
     }
+    usage.end(&mut row)?;
     let [least, most] = people;
     row.figure("people_on_the_emptiest", least);
     row.figure("people_on_the_fullest", most);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Context;
 use super::nodes::Nodes;
 use super::talk::Talk;
+use super::usage::Usage;
 use crate::bench::row::Row;
 use crate::bench::window::milliseconds;
 use crate::memory;
@@ -25,7 +26,7 @@ const NODES: usize = 2;
 const RUN: Duration = Duration::from_secs(60);
 /// The second and the last ten seconds are compared.
 const WINDOW: Duration = Duration::from_secs(10);
-const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 /// Hosts write their rooms down for the first time 10 s after they became one.
 const FIRST_SNAPSHOTS: Duration = Duration::from_secs(12);
 /// More than before is what is more by this: as much differs between two windows of a load that grows nowhere.
@@ -50,8 +51,11 @@ pub(super) async fn measure(context: &Context, name: &str, load: Load) -> anyhow
     }
     tokio::time::sleep(FIRST_SNAPSHOTS).await;
 
+    let mut row = Row::new(name);
+    let usage = Usage::begin(context, &nodes)?;
     let from = talk.now();
     let (written, looks) = tokio::join!(talk.write(load.per_second, RUN), look(&nodes, &talk, from + RUN));
+    usage.end(&mut row)?;
     let looks = looks?;
     let windows = [from + WINDOW, from + RUN - WINDOW].map(|start| (start, start + WINDOW));
     let mean = |of: fn(&Look) -> f64| windows.map(|(from, to)| mean(&looks, from, to, of));
@@ -59,7 +63,6 @@ pub(super) async fn measure(context: &Context, name: &str, load: Load) -> anyhow
     let late = windows.map(|(from, to)| milliseconds(&talk.latencies(from, to), 0.99).unwrap_or_default());
     let (queued, memory) = (mean(|look| look.queued), mean(|look| look.memory_kib / 1024.0));
 
-    let mut row = Row::new(name);
     row.void_because(written.void());
     row.figure("events_per_second", [written.taken as f64 / RUN.as_secs_f64()]);
     let [second, last] = lag;
