@@ -5,6 +5,7 @@ mod cores;
 mod cpu;
 mod crowd;
 mod descriptors;
+mod door;
 mod drive;
 mod endpoint;
 mod floor;
@@ -12,8 +13,10 @@ mod http;
 mod impairment;
 mod meeting;
 mod memory;
+mod metrics;
 mod participant;
 mod server;
+mod service;
 mod shapes;
 mod signaling;
 mod soak;
@@ -35,6 +38,8 @@ struct Arguments {
 enum Command {
     /// What the server takes for its work, beside the least that sending the same takes.
     Forward(bench::Options),
+    /// What a cluster of real nodes does with Kafka, Redis and Nginx beside it, against the goals that it has.
+    Cluster(bench::ClusterOptions),
     /// People who meet in rooms, over the real signalling: publishers send microphone and camera, everybody receives
     /// the others. Fails, and says why, when more than 0.1 % is missing.
     Meeting(meeting::Options),
@@ -48,6 +53,7 @@ fn main() -> ExitCode {
     descriptors::allow_all();
     let done = match arguments.command {
         Command::Forward(options) => bench::run(&options),
+        Command::Cluster(options) => bench::run_cluster(&options),
         Command::Meeting(options) => meeting::run(&options),
         Command::Soak(options) => soak::run(&options),
     };

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use crate::http;
+use crate::door::Door;
 
 /// Notifications that wait to be read; a session whose reader is further behind ends.
 const NOTIFICATIONS_MAX: usize = 4096;
@@ -36,21 +36,23 @@ struct Call {
 /// A session in a room, kept up by a task until it is dropped.
 pub(crate) struct Session {
     pub(crate) place: JoinPlaceReply,
+    /// Where its node is reached.
+    pub(crate) address: SocketAddr,
     pub(crate) welcome: Welcome,
     calls: mpsc::Sender<Call>,
 }
 
 impl Session {
-    /// Joins a room of the server. What the room tells comes by the receiver, which closes with the session's
+    /// Joins a room. What the room tells comes by the receiver, which closes with the session's
     /// socket and may be dropped.
     pub(crate) async fn join(
-        server: SocketAddr,
+        door: &Door,
         room: &str,
         name: &str,
     ) -> anyhow::Result<(Self, mpsc::Receiver<Notification>)> {
-        let place = join_place(server, room).await.context("the place to join")?;
-        let stream = TcpStream::connect(server).await?;
-        let url = format!("ws://{server}{}?EIO=4&transport=websocket", place.path);
+        let (place, address) = door.place(room).await.context("the place to join")?;
+        let stream = TcpStream::connect(address).await?;
+        let url = format!("ws://{address}{}?EIO=4&transport=websocket", place.path);
         let (mut socket, _) = client_async(url, stream).await.context("the WebSocket")?;
         let rtp_capabilities = loadtest::client::receive_capabilities(&place.router_rtp_capabilities);
         let join = Join { name: name.to_owned(), rtp_capabilities, enable_sctp: false };
@@ -72,26 +74,38 @@ impl Session {
         let (calls, waiting) = mpsc::channel(16);
         let (tell, notifications) = mpsc::channel(NOTIFICATIONS_MAX);
         tokio::spawn(run(socket, waiting, tell));
-        Ok((Self { place, welcome, calls }, notifications))
+        Ok((Self { place, address, welcome, calls }, notifications))
     }
 
     /// Sends a request and waits for its result, again if it was refused for now.
     async fn request(&self, request: &Request) -> anyhow::Result<Reply> {
-        let mut request = serde_json::to_value(request)?;
-        let (event, data) = (request["event"].take(), request["data"].take());
         let mut tries = 0;
         loop {
             tries += 1;
-            let (answer, answered) = oneshot::channel();
-            let gone = || anyhow!("the socket closed");
-            let call = Call { event: event.clone(), data: data.clone(), answer };
-            self.calls.send(call).await.map_err(|_| gone())?;
-            match acknowledged(answered.await.map_err(|_| gone())?)? {
+            match self.request_once(request).await? {
                 Ok(reply) => return Ok(reply),
                 Err(error) if error.retryable && tries < TRIES => tokio::time::sleep(RETRY_WAIT).await,
-                Err(error) => return Err(error).with_context(|| format!("request {event}")),
+                Err(error) => {
+                    let request = serde_json::to_value(request)?;
+                    return Err(error).with_context(|| format!("request {}", request["event"]));
+                }
             }
         }
+    }
+
+    /// Sends a request and waits for its result, whatever that is.
+    async fn request_once(&self, request: &Request) -> anyhow::Result<Result<Reply, ErrorBody>> {
+        let mut request = serde_json::to_value(request)?;
+        let (event, data) = (request["event"].take(), request["data"].take());
+        let (answer, answered) = oneshot::channel();
+        let gone = || anyhow!("the socket closed");
+        self.calls.send(Call { event, data, answer }).await.map_err(|_| gone())?;
+        acknowledged(answered.await.map_err(|_| gone())?)
+    }
+
+    /// Writes to the room, once.
+    pub(crate) async fn write(&self, text: String) -> anyhow::Result<Result<(), ErrorBody>> {
+        Ok(self.request_once(&Request::SendChatMessage { text }).await?.map(drop))
     }
 
     /// Tells the server whom to expect on a transport.
@@ -202,11 +216,6 @@ async fn run(
             return;
         }
     }
-}
-
-async fn join_place(server: SocketAddr, room: &str) -> anyhow::Result<JoinPlaceReply> {
-    let body = http::request(server, "POST", &format!("/api/v1/rooms/{room}/join"), "{}").await?;
-    serde_json::from_str(&body).context("not a JoinPlaceReply")
 }
 
 async fn next(socket: &mut WebSocketStream<TcpStream>) -> anyhow::Result<Utf8Bytes> {

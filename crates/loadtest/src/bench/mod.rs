@@ -2,6 +2,7 @@
 //! load, each figure a median of runs with its spread.
 
 mod call;
+mod cluster;
 mod joins;
 mod keyframe;
 mod machine;
@@ -19,6 +20,8 @@ use anyhow::Context as _;
 use crate::cores::Cores;
 use row::Row;
 use works::Work;
+
+pub(crate) use cluster::{Options as ClusterOptions, run as run_cluster};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {

@@ -1,17 +1,21 @@
 //! A work's figures: JSON, or lines of a table.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 /// What came of a work.
 pub(super) struct Row {
     name: String,
     figures: Vec<(&'static str, Vec<f64>)>,
+    /// The most that a figure may be.
+    goals: BTreeMap<&'static str, f64>,
     void: Option<String>,
 }
 
 impl Row {
     pub(super) fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), figures: Vec::new(), void: None }
+        Self { name: name.to_owned(), figures: Vec::new(), goals: BTreeMap::new(), void: None }
     }
 
     /// Of a work that could not be measured.
@@ -26,6 +30,12 @@ impl Row {
         if !runs.is_empty() {
             self.figures.push((name, runs));
         }
+    }
+
+    /// The same of a figure that is to be this at most, in the median.
+    pub(super) fn figure_at_most(&mut self, most: f64, name: &'static str, runs: impl IntoIterator<Item = f64>) {
+        self.goals.insert(name, most);
+        self.figure(name, runs);
     }
 
     /// Says why the figures do not count, if they do not yet.
@@ -44,6 +54,13 @@ impl Row {
             Some(((*name).to_owned(), json!([number(*first), number(*last)])))
         });
         row.insert("spread".to_owned(), Value::Object(spread.collect()));
+        if !self.goals.is_empty() {
+            let verdicts = self.figures.iter().filter_map(|(name, runs)| {
+                let most = self.goals.get(name)?;
+                Some(((*name).to_owned(), json!({ "at_most": most, "met": median(runs) <= *most })))
+            });
+            row.insert("goals".to_owned(), Value::Object(verdicts.collect()));
+        }
         row.insert("void".to_owned(), json!(self.void));
         Value::Object(row)
     }
@@ -64,7 +81,11 @@ pub(super) fn print(machine: &Value, rows: &[Row], json: bool) -> anyhow::Result
                 [first, .., last] => format!("{} to {}", number(*first), number(*last)),
                 _ => String::new(),
             };
-            println!("  {name:<32} {:>12}   {spread}", number(median(runs)).to_string());
+            let goal = row.goals.get(name).map_or_else(String::new, |most| {
+                let verdict = if median(runs) <= *most { "met" } else { "MISSED" };
+                format!("   goal: at most {}, {verdict}", number(*most))
+            });
+            println!("  {name:<32} {:>12}   {spread:<20}{goal}", number(median(runs)).to_string());
         }
     }
     Ok(())
@@ -103,5 +124,17 @@ mod tests {
             "void": "0.20 % of the packets are missing",
         });
         assert_eq!(row.to_json(), expected);
+    }
+
+    #[test]
+    fn a_goal_is_met_in_the_median() {
+        let mut row = Row::new("cluster");
+        row.figure_at_most(1.3, "ratio", [1.5, 1.1, 1.3]);
+        row.figure_at_most(10.0, "seconds", [10.1]);
+        let expected = json!({
+            "ratio": { "at_most": 1.3, "met": true },
+            "seconds": { "at_most": 10.0, "met": false },
+        });
+        assert_eq!(row.to_json()["goals"], expected);
     }
 }

@@ -2,7 +2,6 @@
 //! meanwhile is gone as a machine without power is: the socket ends, and the media just stops.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,6 +13,7 @@ use protocol::{ConsumerId, MediaKind, Notification, ParticipantId, ProducerId, R
 use tokio::sync::mpsc;
 
 use super::Media;
+use crate::door::Door;
 use crate::drive::{Drive, Driven};
 use crate::impairment::{Impairment, Way};
 use crate::participant::{Participant, reachable};
@@ -28,7 +28,7 @@ const LARGEST_LAYER: u8 = 2;
 
 /// Where and how somebody takes part.
 pub(crate) struct Seat {
-    pub(crate) server: SocketAddr,
+    pub(crate) door: Door,
     pub(crate) room: String,
     pub(crate) number: u32,
     /// Capture times count from here.
@@ -67,7 +67,7 @@ async fn take_part(
     leaving: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let started = Instant::now();
-    let (session, mut notifications) = Session::join(seat.server, &seat.room, name).await?;
+    let (session, mut notifications) = Session::join(&seat.door, &seat.room, name).await?;
     let publisher = match &seat.publishes {
         Some(media) => Some(publish(seat, media, &session, drive).await?),
         None => None,
@@ -114,8 +114,8 @@ async fn take_part(
 }
 
 async fn publish(seat: &Seat, media: &Media, session: &Session, drive: &Arc<Drive>) -> anyhow::Result<Driven> {
-    let options = reachable(seat.server, session.welcome.send_transport.clone())?;
-    let socket = ClientSocket::bind(seat.server)?;
+    let options = reachable(session.address, session.welcome.send_transport.clone())?;
+    let socket = ClientSocket::bind(session.address)?;
     let mut client = Client::publisher(Instant::now(), seat.epoch, socket.local, &options)?;
     session.connect(options.id, client.dtls_parameters()).await?;
     // Each layer is stamped with a number of its own.
@@ -156,8 +156,8 @@ impl Viewer {
         session: &Session,
         drive: &Arc<Drive>,
     ) -> anyhow::Result<Self> {
-        let options = reachable(seat.server, session.welcome.recv_transport.clone())?;
-        let socket = ClientSocket::bind(seat.server)?;
+        let options = reachable(session.address, session.welcome.recv_transport.clone())?;
+        let socket = ClientSocket::bind(session.address)?;
         let router = &session.place.router_rtp_capabilities;
         let mut participant = if let Some(identity) = &seat.identity {
             let client = LightClient::new(Instant::now(), identity, socket.local, &options, router)?;

@@ -2,7 +2,6 @@
 
 mod attend;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use loadtest::light::Identity;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use crate::door::Doors;
 use crate::drive::Drive;
 use crate::impairment::Impairment;
 pub(crate) use attend::{Seat, attend};
@@ -93,7 +93,8 @@ impl Plan {
 
 impl Crowd {
     /// Lets them all join, and waits until everything flows.
-    pub(crate) async fn enter(server: SocketAddr, plan: Plan) -> anyhow::Result<Self> {
+    pub(crate) async fn enter(doors: impl Into<Doors>, plan: Plan) -> anyhow::Result<Self> {
+        let doors = doors.into();
         let identity = Identity::generate()?;
         let (entered, mut entrances) = mpsc::channel(64);
         let (leave, leaving) = watch::channel(false);
@@ -104,12 +105,14 @@ impl Crowd {
             tokio::time::sleep_until((epoch + Duration::from_secs(1) * number / crowd.plan.ramp).into()).await;
             // Rooms fill up side by side, publishers first.
             let (room, place) = (number % crowd.plan.rooms, number / crowd.plan.rooms);
+            let publishes = crowd.plan.publishers.get(place as usize).cloned();
+            let door = if publishes.is_some() { &doors.publishers } else { &doors.viewers };
             let seat = Seat {
-                server,
+                door: door.clone(),
                 room: crowd.plan.room(room),
                 number,
                 epoch,
-                publishes: crowd.plan.publishers.get(place as usize).cloned(),
+                publishes,
                 impairment: crowd.plan.impairment,
                 identity: (number % crowd.plan.verify_every != 0).then(|| identity.clone()),
             };

@@ -26,6 +26,8 @@ use stream::{LightStream, RtpHeader};
 pub use handshake::{Identity, IdentityError};
 pub use stream::LightReport;
 
+/// Between the first checks of a path, as in libwebrtc; the one that nominates is the second.
+const CHECK_INTERVAL: Duration = Duration::from_millis(48);
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 const FEEDBACK_INTERVAL: Duration = Duration::from_millis(100);
 /// Most report blocks of a receiver report (RFC 3550 section 6.4.2), and the size of one.
@@ -71,6 +73,7 @@ impl LightClient {
         let candidate = |address| Candidate::host(address, "udp").map_err(|_| unusable("bad candidate"));
         let mut ice = IceAgent::new(IceCreds::new());
         ice.set_controlling(true);
+        ice.set_initial_stun_rto(CHECK_INTERVAL);
         ice.add_local_candidate(candidate(local)?);
         let parameters = &options.ice_parameters;
         let (ufrag, pass) = (parameters.username_fragment.clone(), parameters.password.clone());

@@ -165,7 +165,7 @@ impl Hall {
         let number = self.number.fetch_add(1, Ordering::Relaxed);
         let sends = visit.publishes.as_ref().map_or(0, |media| 1 + usize::from(!media.camera.is_empty()));
         let seat = Seat {
-            server: self.server,
+            door: self.server.into(),
             room: format!("soak-{}", visit.room + 1),
             number,
             epoch: self.epoch,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use tokio::time::sleep;
 
+use crate::metrics::{self, Metrics};
 use crate::server::Server;
 
 /// Gauges that tell of the moment, and of nothing that is held.
@@ -28,8 +29,7 @@ pub(super) struct Held {
 
 impl Held {
     pub(super) async fn read(server: &Server) -> anyhow::Result<Self> {
-        let text = crate::http::request(server.address, "GET", "/metrics", "").await.context("/metrics")?;
-        let mut counts = gauges(&text);
+        let mut counts = held(&Metrics::read(server.address).await?);
         for (name, folder) in [("descriptors", "fd"), ("threads", "task")] {
             let entries =
                 fs::read_dir(format!("/proc/{}/{folder}", server.process())).context("the process is gone")?;
@@ -57,8 +57,7 @@ impl Held {
 
     /// A count, or the sum of a gauge over its labels.
     pub(super) fn sum(&self, name: &str) -> u64 {
-        let is_it = |key: &str| key.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('{'));
-        self.counts.iter().filter(|(key, _)| is_it(key)).map(|(_, count)| *count as u64).sum()
+        metrics::sum(&self.counts, name) as u64
     }
 
     /// In what it is other than at the start, memory aside.
@@ -98,23 +97,17 @@ pub(super) async fn settled_kib(server: &Server) -> anyhow::Result<u64> {
     }
 }
 
-/// What Prometheus' text says of gauges.
-fn gauges(text: &str) -> BTreeMap<String, f64> {
-    let is_gauge = |line: &&str| line.strip_prefix("# TYPE ").is_some_and(|rest| rest.ends_with(" gauge"));
-    let names = text.lines().filter(is_gauge).filter_map(|line| line.split(' ').nth(2));
-    let names: std::collections::BTreeSet<_> =
-        names.filter(|name| !MOMENTARY.iter().any(|momentary| name.contains(momentary))).collect();
-    let samples = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.rsplit_once(' '));
-    let held = samples.filter(|(key, _)| names.contains(key.split('{').next().unwrap_or_default()));
-    held.filter_map(|(key, value)| Some((key.to_owned(), value.parse().ok()?))).collect()
+/// The gauges that tell what is held.
+fn held(metrics: &Metrics) -> BTreeMap<String, f64> {
+    metrics.gauges(|name| !MOMENTARY.iter().any(|momentary| name.contains(momentary)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn held(text: &str) -> Held {
-        Held { memory_kib: 0, counts: gauges(text) }
+    fn of(text: &str) -> Held {
+        Held { memory_kib: 0, counts: held(&Metrics::parse(text)) }
     }
 
     const TEXT: &str = "# HELP a_rooms Rooms.\n# TYPE a_rooms gauge\na_rooms 2\n\
@@ -122,16 +115,16 @@ mod tests {
         # TYPE a_timers_total counter\na_timers_total 9\n# TYPE a_busy_permille gauge\na_busy_permille 12\n";
 
     #[test]
-    fn gauges_are_read_and_summed_and_nothing_else() {
-        let held = held(TEXT);
+    fn gauges_that_tell_what_is_held_are_kept_and_nothing_else() {
+        let held = of(TEXT);
         assert_eq!((held.sum("a_rooms"), held.sum("a_timers"), held.counts.len()), (2, 7, 3));
     }
 
     #[test]
     fn differences_name_what_came_changed_and_went() {
-        let before = held(TEXT);
+        let before = of(TEXT);
         let text = TEXT.replace("a_timers{worker=\"1\"} 4", "a_timers{worker=\"2\"} 4").replace("rooms 2", "rooms 1");
-        let differences = held(&text).differences(&before);
+        let differences = of(&text).differences(&before);
         assert_eq!(
             differences,
             [
