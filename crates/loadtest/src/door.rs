@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use protocol::NodeId;
-use protocol::request::{JoinPlace, JoinPlaceReply};
+use protocol::request::{JoinPlace, JoinPlaceReply, ResumePlace, ResumePlaceReply};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::http;
 
@@ -35,16 +37,39 @@ impl Door {
     /// The place in a room, and the address at which its `path` is.
     pub(crate) async fn place(&self, room: &str) -> anyhow::Result<(JoinPlaceReply, SocketAddr)> {
         let asked = JoinPlace { resume_token: None, avoid: self.avoids.clone() };
-        let path = format!("/api/v1/rooms/{room}/join");
-        let body = http::request(self.asks, "POST", &path, &serde_json::to_string(&asked)?).await?;
-        let mut place: JoinPlaceReply = serde_json::from_str(&body).context("not a JoinPlaceReply")?;
-        let Some(address) = self.nodes.get(&place.node) else { return Ok((place, self.asks)) };
-        // The rest is a load balancer's, which takes it away.
-        let own = place.path.strip_prefix("/nodes/").and_then(|path| path.split_once('/'));
-        if let Some((_, path)) = own {
-            place.path = format!("/{path}");
+        let mut place: JoinPlaceReply = self.ask(room, "join", &asked).await?;
+        let address = self.reach(&place.node, &mut place.path);
+        Ok((place, address))
+    }
+
+    /// Where else than at `node` to go on with a session, and the address at which its `path` is. None if there is no
+    /// other.
+    pub(crate) async fn elsewhere(
+        &self,
+        room: &str,
+        token: &str,
+        node: &NodeId,
+    ) -> anyhow::Result<Option<(ResumePlaceReply, SocketAddr)>> {
+        let asked = ResumePlace { token: token.to_owned(), avoid: vec![node.clone()] };
+        let mut place: ResumePlaceReply = self.ask(room, "resume", &asked).await?;
+        let address = self.reach(&place.node, &mut place.path);
+        Ok((place.node != *node).then_some((place, address)))
+    }
+
+    async fn ask<R: DeserializeOwned>(&self, room: &str, what: &str, asked: &impl Serialize) -> anyhow::Result<R> {
+        let path = format!("/api/v1/rooms/{room}/{what}");
+        let body = http::request(self.asks, "POST", &path, &serde_json::to_string(asked)?).await?;
+        serde_json::from_str(&body).context("not a place in a room")
+    }
+
+    /// The address of a node. What of `path` is for a load balancer is taken off where there is none.
+    fn reach(&self, node: &NodeId, path: &mut String) -> SocketAddr {
+        let Some(address) = self.nodes.get(node) else { return self.asks };
+        let own = path.strip_prefix("/nodes/").and_then(|path| path.split_once('/'));
+        if let Some((_, own)) = own {
+            *path = format!("/{own}");
         }
-        Ok((place, *address))
+        *address
     }
 }
 

@@ -14,6 +14,7 @@ use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFl
 use protocol::request::ConsumerOptions;
 use tokio::sync::oneshot;
 
+use crate::gap::Gap;
 use crate::participant::Participant;
 use crate::socket::Receiver;
 use crate::totals::Totals;
@@ -51,6 +52,8 @@ struct DriveThread {
 enum Command {
     Add(Box<Participant>),
     Consume(usize, Box<ConsumerOptions>, oneshot::Sender<Result<(), ClientError>>),
+    /// Notes for how long a stream does not come.
+    Listen(usize, u32, Arc<Gap>),
     /// Expects nothing more of a stream.
     Forget(usize, u32),
     /// Sends the layers of a picture up to this one only.
@@ -110,6 +113,11 @@ impl Driven {
         self.send(Command::Consume(self.number, Box::new(consumer), done))?;
         is_done.await.context("the client is gone")??;
         Ok(())
+    }
+
+    /// Lets it be noted for how long a stream does not come.
+    pub(crate) fn listen(&self, ssrc: u32, gap: Arc<Gap>) -> anyhow::Result<()> {
+        self.send(Command::Listen(self.number, ssrc, gap))
     }
 
     /// Lets the client expect nothing more of a stream.
@@ -243,7 +251,12 @@ impl Work {
                 }
                 Ok(Command::Forget(number, ssrc)) => {
                     if let Some(Some(participant)) = self.participants.get_mut(number) {
-                        participant.client.forget(ssrc, &mut self.past);
+                        participant.forget(ssrc, &mut self.past);
+                    }
+                }
+                Ok(Command::Listen(number, ssrc, gap)) => {
+                    if let Some(Some(participant)) = self.participants.get_mut(number) {
+                        participant.listen(ssrc, gap);
                     }
                 }
                 Ok(Command::Remove(number)) => {

@@ -9,6 +9,7 @@ mod door;
 mod drive;
 mod endpoint;
 mod floor;
+mod gap;
 mod http;
 mod impairment;
 mod meeting;

@@ -1,6 +1,8 @@
 //! A client and its socket.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -8,6 +10,7 @@ use mio::net::UdpSocket;
 use protocol::transport::{IceProtocol, TransportOptions};
 
 use crate::endpoint::Endpoint;
+use crate::gap::Gap;
 use crate::impairment::Way;
 use crate::socket::{ClientSocket, Receiver};
 use crate::totals::Totals;
@@ -33,6 +36,8 @@ struct Arrivals {
     /// When somebody began to wait for media, and how long it took.
     waits_since: Option<Instant>,
     waited: Option<Duration>,
+    /// Of streams, by their SSRC.
+    gaps: HashMap<u32, Arc<Gap>>,
 }
 
 /// A transport with only the candidates that such a client tries: the server's own address, over UDP.
@@ -62,6 +67,17 @@ impl Participant {
     pub(crate) fn waiting_since(mut self, at: Instant) -> Self {
         self.arrivals.waits_since = Some(at);
         self
+    }
+
+    /// Notes for how long a stream does not come.
+    pub(crate) fn listen(&mut self, ssrc: u32, gap: Arc<Gap>) {
+        self.arrivals.gaps.insert(ssrc, gap);
+    }
+
+    /// Expects nothing more of a stream, and adds what came of it.
+    pub(crate) fn forget(&mut self, ssrc: u32, totals: &mut Totals) {
+        self.arrivals.gaps.remove(&ssrc);
+        self.client.forget(ssrc, totals);
     }
 
     /// For epoll.
@@ -141,7 +157,12 @@ impl Arrivals {
         // A client's clock does not go back to before a timer that was due meanwhile.
         *now = arrived.max(*now);
         // RFC 7983 and RFC 5761: RTP.
-        if matches!(datagram, [128..=191, kind, ..] if !(192..224).contains(kind)) {
+        if let &[128..=191, kind, _, _, _, _, _, _, a, b, c, d, ..] = datagram
+            && !(192..224).contains(&kind)
+        {
+            if let Some(gap) = self.gaps.get(&u32::from_be_bytes([a, b, c, d])) {
+                gap.note(arrived);
+            }
             self.datagrams += 1;
             self.bytes += datagram.len() as u64;
             let waited = self.waits_since.map(|since| arrived.saturating_duration_since(since));

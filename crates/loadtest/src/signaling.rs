@@ -2,11 +2,15 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use futures_util::{SinkExt as _, StreamExt as _};
-use protocol::request::{Ack, ConsumeResult, ConsumerOptions, Join, JoinPlaceReply, Reply, Request, Welcome};
+use protocol::request::{
+    Ack, ConsumeResult, ConsumerOptions, Join, JoinPlaceReply, Reply, Request, Resume, ResumePlaceReply, Welcome,
+};
 use protocol::transport::DtlsParameters;
 use protocol::{ConsumerId, ErrorBody, ErrorCode, Notification, ProducerId, RtpParameters, Source, TransportId};
 use serde::de::DeserializeOwned;
@@ -40,6 +44,8 @@ pub(crate) struct Session {
     pub(crate) address: SocketAddr,
     pub(crate) welcome: Welcome,
     calls: mpsc::Sender<Call>,
+    /// The number of its newest request, wherever it goes on.
+    last: Arc<AtomicU64>,
 }
 
 impl Session {
@@ -51,12 +57,37 @@ impl Session {
         name: &str,
     ) -> anyhow::Result<(Self, mpsc::Receiver<Notification>)> {
         let (place, address) = door.place(room).await.context("the place to join")?;
-        let stream = TcpStream::connect(address).await?;
-        let url = format!("ws://{address}{}?EIO=4&transport=websocket", place.path);
-        let (mut socket, _) = client_async(url, stream).await.context("the WebSocket")?;
         let rtp_capabilities = loadtest::client::receive_capabilities(&place.router_rtp_capabilities);
         let join = Join { name: name.to_owned(), rtp_capabilities, enable_sctp: false };
         let auth = json!({ "token": place.token, "join": join });
+        Self::open(address, place, &auth, Arc::default()).await
+    }
+
+    /// Goes on at another node than this one. None if there is no other. The media of this session is not touched.
+    pub(crate) async fn move_on(
+        &self,
+        door: &Door,
+        room: &str,
+    ) -> anyhow::Result<Option<(Self, mpsc::Receiver<Notification>)>> {
+        let token = &self.welcome.session_token;
+        let elsewhere = door.elsewhere(room, token, &self.place.node).await.context("the place to go on")?;
+        let Some((ResumePlaceReply { node, path, .. }, address)) = elsewhere else { return Ok(None) };
+        let rtp_capabilities = Some(loadtest::client::receive_capabilities(&self.place.router_rtp_capabilities));
+        let resume = Resume { seq: 0, rtp_capabilities, enable_sctp: false };
+        let place = JoinPlaceReply { node, path, ..self.place.clone() };
+        let auth = json!({ "token": token, "resume": resume });
+        Ok(Some(Self::open(address, place, &auth, Arc::clone(&self.last)).await?))
+    }
+
+    async fn open(
+        address: SocketAddr,
+        place: JoinPlaceReply,
+        auth: &Value,
+        last: Arc<AtomicU64>,
+    ) -> anyhow::Result<(Self, mpsc::Receiver<Notification>)> {
+        let stream = TcpStream::connect(address).await?;
+        let url = format!("ws://{address}{}?EIO=4&transport=websocket", place.path);
+        let (mut socket, _) = client_async(url, stream).await.context("the WebSocket")?;
         // Engine.IO's open packet comes first; the answer to CONNECT and then `welcome` follow.
         next(&mut socket).await?;
         socket.send(text(format!("40{auth}"))).await?;
@@ -73,8 +104,8 @@ impl Session {
         };
         let (calls, waiting) = mpsc::channel(16);
         let (tell, notifications) = mpsc::channel(NOTIFICATIONS_MAX);
-        tokio::spawn(run(socket, waiting, tell));
-        Ok((Self { place, address, welcome, calls }, notifications))
+        tokio::spawn(run(socket, waiting, tell, Arc::clone(&last)));
+        Ok((Self { place, address, welcome, calls, last }, notifications))
     }
 
     /// Sends a request and waits for its result, again if it was refused for now.
@@ -181,14 +212,14 @@ async fn run(
     mut socket: WebSocketStream<TcpStream>,
     mut calls: mpsc::Receiver<Call>,
     tell: mpsc::Sender<Notification>,
+    last: Arc<AtomicU64>,
 ) {
-    let mut n: u64 = 0;
     let mut waiting = HashMap::new();
     loop {
         let sent = tokio::select! {
             call = calls.recv() => {
                 let Some(Call { event, data, answer }) = call else { return };
-                n += 1;
+                let n = last.fetch_add(1, Ordering::Relaxed) + 1;
                 waiting.insert(n.to_string(), answer);
                 socket.send(text(format!("42{n}{}", json!([event, { "n": n, "data": data }])))).await
             }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use loadtest::client::Client;
@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use super::Media;
 use crate::door::Door;
 use crate::drive::{Drive, Driven};
+use crate::gap::{Gap, Gaps};
 use crate::impairment::{Impairment, Way};
 use crate::participant::{Participant, reachable};
 use crate::signaling::Session;
@@ -22,6 +23,10 @@ use crate::socket::ClientSocket;
 
 /// Most producers in one `consume` (docs/signaling.md).
 const CONSUME_MAX: usize = 100;
+/// More than there ever are.
+const SEATS_MAX: u32 = 1 << 20;
+/// How long the transports of before stay after a move.
+const BESIDE_THE_NEXT: Duration = Duration::from_secs(2);
 /// Of three.
 const MIDDLE_LAYER: u8 = 1;
 const LARGEST_LAYER: u8 = 2;
@@ -36,6 +41,8 @@ pub(crate) struct Seat {
     pub(crate) publishes: Option<Media>,
     /// What is between them and the server.
     pub(crate) impairment: Option<Impairment>,
+    /// Where it is noted for how long they did not hear others.
+    pub(crate) gaps: Gaps,
     /// Of a light receiver; without it everything is decrypted and verified.
     pub(crate) identity: Option<Arc<Identity>>,
 }
@@ -67,27 +74,73 @@ async fn take_part(
     leaving: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let started = Instant::now();
-    let (session, mut notifications) = Session::join(&seat.door, &seat.room, name).await?;
-    let publisher = match &seat.publishes {
-        Some(media) => Some(publish(seat, media, &session, drive).await?),
-        None => None,
-    };
-    let own = session.welcome.participant_id;
-    let others = session.welcome.room.participants.iter().filter(|participant| participant.id != own);
-    let producers = others.flat_map(|participant| &participant.producers).filter(|producer| !producer.paused);
-    let producers: Vec<_> = producers.map(|producer| producer.id).collect();
-    let waits_since = (!producers.is_empty()).then_some(started);
-    let mut viewer = Viewer::connect(seat, waits_since, &session, drive).await?;
-    viewer.consume(producers, &session).await?;
+    let (session, notifications) = Session::join(&seat.door, &seat.room, name).await?;
+    let before = Before { started: Some(started), ..Before::default() };
+    let mut stay = Stay::begin(seat, session, notifications, before, drive).await?;
     entered.send(()).await?;
 
     let mut leaving = pin!(leaving);
     loop {
         let notification = tokio::select! {
-            notification = notifications.recv() => notification.context("the session's socket closed")?,
-            () = &mut leaving => return session.leave().await,
+            notification = stay.notifications.recv() => notification.context("the session's socket closed")?,
+            () = &mut leaving => return stay.session.leave().await,
         };
-        let mut wanted = Vec::new();
+        if stay.handle(notification).await? {
+            stay = stay.move_on(seat, drive).await?;
+        }
+    }
+}
+
+/// What somebody has at the node where they are.
+struct Stay {
+    session: Session,
+    notifications: mpsc::Receiver<Notification>,
+    publisher: Option<Driven>,
+    viewer: Viewer,
+    /// How often they moved.
+    moves: u32,
+}
+
+/// What was before somebody came to a node.
+#[derive(Default)]
+struct Before {
+    /// When who waits for media began to.
+    started: Option<Instant>,
+    moves: u32,
+    /// Whom they hear already.
+    heard: BTreeMap<ProducerId, Arc<Gap>>,
+}
+
+impl Stay {
+    /// Publishes, and consumes what others do.
+    async fn begin(
+        seat: &Seat,
+        session: Session,
+        notifications: mpsc::Receiver<Notification>,
+        before: Before,
+        drive: &Arc<Drive>,
+    ) -> anyhow::Result<Self> {
+        let Before { started, moves, heard } = before;
+        let publisher = match &seat.publishes {
+            Some(media) => Some(publish(seat, media, &session, moves, drive).await?),
+            None => None,
+        };
+        let own = session.welcome.participant_id;
+        let others = session.welcome.room.participants.iter().filter(|participant| participant.id != own);
+        let producers = others.flat_map(|participant| &participant.producers).filter(|producer| !producer.paused);
+        let producers: Vec<_> = producers.map(|producer| producer.id).collect();
+        let waits_since = started.filter(|_| !producers.is_empty());
+        let mut viewer = Viewer::connect(seat, waits_since, &session, drive).await?;
+        viewer.heard = heard;
+        viewer.consume(producers, &session).await?;
+        Ok(Self { session, notifications, publisher, viewer, moves })
+    }
+
+    /// Does what follows from this and what else is waiting. Whether the session is to go on at another node.
+    async fn handle(&mut self, notification: Notification) -> anyhow::Result<bool> {
+        let Self { session, notifications, publisher, viewer, .. } = self;
+        let own = session.welcome.participant_id;
+        let (mut wanted, mut is_to_move) = (Vec::new(), false);
         let waiting = std::iter::from_fn(|| notifications.try_recv().ok());
         for notification in std::iter::once(notification).chain(waiting) {
             match notification {
@@ -104,22 +157,45 @@ async fn take_part(
                 Notification::WantedLayers { spatial_layer, .. } => {
                     publisher.iter().try_for_each(|client| client.send_layers(spatial_layer))?;
                 }
+                Notification::MoveRequested {} => is_to_move = true,
                 Notification::TransportClosed { .. } => bail!("the server closed a transport"),
                 Notification::SessionEnded { reason } => bail!("the server ended the session: {reason:?}"),
                 _ => {}
             }
         }
-        viewer.consume(wanted, &session).await?;
+        viewer.consume(wanted, session).await?;
+        Ok(is_to_move)
+    }
+
+    /// Goes on at another node, if there is one: what is here goes on until everything comes from there.
+    async fn move_on(self, seat: &Seat, drive: &Arc<Drive>) -> anyhow::Result<Self> {
+        let Some((session, notifications)) = self.session.move_on(&seat.door, &seat.room).await? else {
+            return Ok(self);
+        };
+        let Self { publisher, viewer: Viewer { client, heard, .. }, moves, .. } = self;
+        let before = Before { started: None, moves: moves + 1, heard };
+        let next = Self::begin(seat, session, notifications, before, drive).await?;
+        tokio::spawn(async move {
+            tokio::time::sleep(BESIDE_THE_NEXT).await;
+            drop((publisher, client));
+        });
+        Ok(next)
     }
 }
 
-async fn publish(seat: &Seat, media: &Media, session: &Session, drive: &Arc<Drive>) -> anyhow::Result<Driven> {
+async fn publish(
+    seat: &Seat,
+    media: &Media,
+    session: &Session,
+    moves: u32,
+    drive: &Arc<Drive>,
+) -> anyhow::Result<Driven> {
     let options = reachable(session.address, session.welcome.send_transport.clone())?;
     let socket = ClientSocket::bind(session.address)?;
     let mut client = Client::publisher(Instant::now(), seat.epoch, socket.local, &options)?;
     session.connect(options.id, client.dtls_parameters()).await?;
-    // Each layer is stamped with a number of its own.
-    let number = seat.number * 4;
+    // Each layer is stamped with a number of its own, after a move with another.
+    let number = (moves * SEATS_MAX + seat.number) * 4;
     if let Some(microphone) = media.microphone {
         let parameters = client.produce_audio(Instant::now(), number, microphone);
         session.produce(options.id, Source::Mic, parameters).await?;
@@ -140,6 +216,9 @@ struct Viewer {
     consumed: BTreeMap<ProducerId, Option<Consumed>>,
     /// Whose largest layer is preferred; of the others the one below.
     largest: Option<ProducerId>,
+    /// For how long they did not hear whom, over all nodes where they were.
+    heard: BTreeMap<ProducerId, Arc<Gap>>,
+    gaps: Gaps,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -178,6 +257,8 @@ impl Viewer {
             own: session.welcome.participant_id,
             consumed: BTreeMap::new(),
             largest: None,
+            heard: BTreeMap::new(),
+            gaps: seat.gaps.clone(),
         })
     }
 
@@ -191,6 +272,10 @@ impl Viewer {
                 let encoding = consumer.rtp_parameters.encodings.first();
                 let ssrc = encoding.and_then(|encoding| encoding.ssrc).context("a consumer without an SSRC")?;
                 let layers = consumer.kind == MediaKind::Video && layers(&consumer.rtp_parameters) > 1;
+                if consumer.kind == MediaKind::Audio {
+                    let gap = self.heard.entry(producer).or_insert_with(|| self.gaps.add());
+                    self.client.listen(ssrc, Arc::clone(gap))?;
+                }
                 self.client.consume(consumer).await?;
                 session.resume(id).await?;
                 self.consumed.insert(producer, Some(Consumed { consumer: id, ssrc }));
@@ -218,6 +303,7 @@ impl Viewer {
 
     fn forget(&mut self, gone: impl Fn(&ProducerId) -> bool) -> anyhow::Result<()> {
         self.largest = self.largest.filter(|id| !gone(id));
+        self.heard.retain(|id, _| !gone(id));
         let streams = self.consumed.extract_if(.., |id, _| gone(id)).filter_map(|(_, consumed)| consumed);
         streams.map(|consumed| consumed.ssrc).try_for_each(|ssrc| self.client.forget(ssrc))
     }

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::door::Doors;
 use crate::drive::Drive;
+use crate::gap::Gaps;
 use crate::impairment::Impairment;
 pub(crate) use attend::{Seat, attend};
 
@@ -57,6 +58,7 @@ pub(crate) struct Media {
 pub(crate) struct Crowd {
     pub(crate) drive: Arc<Drive>,
     pub(crate) plan: Plan,
+    pub(crate) gaps: Gaps,
     people: JoinSet<anyhow::Result<()>>,
     /// Whether they are to leave.
     leave: watch::Sender<bool>,
@@ -100,7 +102,8 @@ impl Crowd {
         let (leave, leaving) = watch::channel(false);
         let (epoch, mut inside) = (Instant::now(), 0);
         let drive = Arc::new(Drive::start(plan.threads)?);
-        let mut crowd = Self { drive, plan, people: JoinSet::new(), leave, joining: Duration::ZERO };
+        let mut crowd =
+            Self { drive, plan, gaps: Gaps::default(), people: JoinSet::new(), leave, joining: Duration::ZERO };
         for number in 0..crowd.plan.people() {
             tokio::time::sleep_until((epoch + Duration::from_secs(1) * number / crowd.plan.ramp).into()).await;
             // Rooms fill up side by side, publishers first.
@@ -114,6 +117,7 @@ impl Crowd {
                 epoch,
                 publishes,
                 impairment: crowd.plan.impairment,
+                gaps: crowd.gaps.clone(),
                 identity: (number % crowd.plan.verify_every != 0).then(|| identity.clone()),
             };
             let mut leaving = leaving.clone();

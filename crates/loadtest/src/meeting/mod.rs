@@ -24,10 +24,14 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 
 async fn meet(options: &Options) -> anyhow::Result<()> {
     let target = Target::new(options)?;
-    let start = Sample { at: Instant::now(), totals: Default::default(), usage: target.usage()? };
+    let start = Sample { at: Instant::now(), totals: Default::default(), gaps: Vec::new(), usage: target.usage()? };
     let mut crowd = Crowd::enter(target.address, options.plan()).await?;
     let (people, joining, drive) = (crowd.plan.people(), crowd.joining, crowd.drive.clone());
-    let sample = || anyhow::Ok(Sample { at: Instant::now(), totals: drive.totals()?, usage: target.usage()? });
+    let gaps = crowd.gaps.clone();
+    let sample = || {
+        let (totals, gaps) = (drive.totals()?, gaps.take());
+        anyhow::Ok(Sample { at: Instant::now(), totals, gaps, usage: target.usage()? })
+    };
     let joined = sample()?;
     Report::new("joined", people, joining, &start, &joined).print(options.json)?;
 

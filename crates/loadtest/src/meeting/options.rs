@@ -59,6 +59,9 @@ pub(crate) struct Options {
     /// Payload of an audio packet, in bytes; there are 50 in a second.
     #[arg(long, default_value_t = 80, value_parser = clap::value_parser!(u16).range(40..=1200))]
     audio_bytes: u16,
+    /// Publishers have no camera.
+    #[arg(long, conflicts_with_all = ["fps", "packets", "bytes", "recorded", "simulcast"])]
+    sound_only: bool,
     /// Cameras send three sizes of one picture, together 1.9 Mbit/s; everybody receives one of them in the largest
     /// and the others in the middle one.
     #[arg(long, conflicts_with_all = ["fps", "packets", "bytes", "recorded"])]
@@ -134,7 +137,11 @@ impl Options {
             recording: self.recorded.then(Recording::chromium),
             ..VideoConfig::default()
         };
-        let camera = if self.simulcast { shapes::LAYERS.to_vec() } else { vec![one] };
+        let camera = match (self.sound_only, self.simulcast) {
+            (true, _) => Vec::new(),
+            (false, true) => shapes::LAYERS.to_vec(),
+            (false, false) => vec![one],
+        };
         Media { microphone: Some(AudioConfig { bytes: self.audio_bytes.into(), level }), camera }
     }
 }

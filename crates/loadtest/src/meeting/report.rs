@@ -15,6 +15,9 @@ const MISSING_MAX: f64 = 0.001;
 pub(super) struct Sample {
     pub(super) at: Instant,
     pub(super) totals: Totals,
+    /// The longest time without a packet of each microphone at each who hears it since the sample before, the shortest
+    /// first.
+    pub(super) gaps: Vec<Duration>,
     pub(super) usage: Option<Usage>,
 }
 
@@ -28,6 +31,10 @@ pub(super) struct Report {
     first_packet_ms_p50: Option<f64>,
     first_packet_ms_max: Option<f64>,
     seconds: f64,
+    /// For how long somebody did not hear somebody else.
+    gap_ms_p50: Option<f64>,
+    gap_ms_p95: Option<f64>,
+    gap_ms_max: Option<f64>,
     streams: usize,
     silent: usize,
     sent: u64,
@@ -79,6 +86,9 @@ impl Report {
             first_packet_ms_p50: waits.get(waits.len() / 2).map(ms),
             first_packet_ms_max: waits.last().map(ms),
             seconds: passed.as_secs_f64(),
+            gap_ms_p50: after.gaps.get(after.gaps.len() / 2).map(ms),
+            gap_ms_p95: after.gaps.get(after.gaps.len() * 95 / 100).map(ms),
+            gap_ms_max: after.gaps.last().map(ms),
             streams: new.streams,
             silent: new.silent,
             sent: new.sent - old.sent,
@@ -137,6 +147,15 @@ impl Report {
                 "first packet, ms",
                 format!("p50 {}, max {}", optional(self.first_packet_ms_p50), optional(self.first_packet_ms_max)),
             ),
+            (
+                "not heard, ms",
+                format!(
+                    "p50 {}, p95 {}, max {}",
+                    optional(self.gap_ms_p50),
+                    optional(self.gap_ms_p95),
+                    optional(self.gap_ms_max)
+                ),
+            ),
             ("streams", format!("{}, {} silent", self.streams, self.silent)),
             ("sent", format!("{}, {:.0}/s", self.sent, per_second(self.sent))),
             ("received", format!("{}, {:.0}/s, {} verified", self.received, per_second(self.received), self.verified)),
@@ -172,7 +191,7 @@ mod tests {
         let at = Instant::now();
         let before = Totals { packets: 500, lost: 3, ..Totals::default() };
         let after = Totals { packets: 500 + received, lost: 3 + lost, streams: 8, silent, ..Totals::default() };
-        let [before, after] = [before, after].map(|totals| Sample { at, totals, usage: None });
+        let [before, after] = [before, after].map(|totals| Sample { at, totals, gaps: Vec::new(), usage: None });
         Report::new("ended", 2, Duration::from_secs(1), &before, &after)
     }
 
@@ -189,7 +208,8 @@ mod tests {
             let at = Instant::now();
             let after =
                 Totals { packets: 900, lost: 100, repaired: 500, unrepaired, impaired: 150, ..Totals::default() };
-            let [before, after] = [Totals::default(), after].map(|totals| Sample { at, totals, usage: None });
+            let [before, after] =
+                [Totals::default(), after].map(|totals| Sample { at, totals, gaps: Vec::new(), usage: None });
             Report::new("ended", 2, Duration::from_secs(1), &before, &after).valid()
         };
         run(0).expect("sound and light receivers miss a hundred");

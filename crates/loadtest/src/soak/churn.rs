@@ -18,6 +18,7 @@ use tokio::time::{sleep, sleep_until, timeout};
 use super::visit::Visit;
 use crate::crowd::{ENTER_MAX, Seat, attend};
 use crate::drive::Drive;
+use crate::gap::Gaps;
 
 /// How long the census waits: those who vanished are held for 30 s, and so is their media.
 const CENSUS_MAX: Duration = Duration::from_secs(60);
@@ -171,6 +172,7 @@ impl Hall {
             epoch: self.epoch,
             publishes: visit.publishes,
             impairment: None,
+            gaps: Gaps::default(),
             identity: (!visit.verifies).then(|| self.identity.clone()),
         };
         let (entered, mut is_in) = mpsc::channel(1);
