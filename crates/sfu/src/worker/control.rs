@@ -18,6 +18,7 @@ use crate::ortc::{self, ProducerMapping};
 use crate::producer::Producer;
 use crate::rtp::Extension;
 use crate::stream::Stream;
+use crate::transmit::Path;
 use crate::transport::{Client, Incoming, Peer, Transport};
 
 /// Why a router was not created.
@@ -510,6 +511,9 @@ impl Worker {
             if self.pairs.get(&pair) == Some(&key) {
                 self.pairs.remove(&pair);
             }
+        }
+        if let Some(Path::Lane(lane)) = transport.path() {
+            self.lanes.remove(&lane);
         }
         if let Some(router) = transport.router.and_then(|router| self.routers.get_mut(&router)) {
             router.transports.remove(&key);

@@ -52,7 +52,7 @@ impl Worker {
             let spare = batch.spare();
             match write_retransmission(consumer, &stream.ring, egress, time, &original, spare) {
                 Some(bytes) => {
-                    batch.commit(egress.socket, egress.remote, bytes, bytes);
+                    batch.commit(egress.path, bytes, bytes);
                     self.stats.retransmitted += 1;
                 }
                 None => self.stats.retransmissions_refused += 1,

@@ -176,7 +176,7 @@ impl Worker {
         }
         let end = writer.len();
         if let Ok(bytes) = egress.keys.seal_rtcp(&mut self.scratch[..], end) {
-            self.control.push(egress.socket, egress.remote, &self.scratch[..bytes]);
+            self.control.push(egress.path, &self.scratch[..bytes]);
         }
         true
     }
