@@ -130,11 +130,7 @@ impl Lanes {
     }
 
     /// Takes a batch from each lane; whether there was anything.
-    pub(crate) fn receive(
-        &mut self,
-        counters: &Counters,
-        mut deliver: impl FnMut(Instant, Lane, &mut [u8]),
-    ) -> bool {
+    pub(crate) fn receive(&mut self, counters: &Counters, mut deliver: impl FnMut(Instant, Lane, &mut [u8])) -> bool {
         let mut received = 0;
         for (index, end) in (0..).zip(&mut self.ends) {
             let Some(end) = end.as_mut().filter(|end| !end.reader.is_empty()) else { continue };

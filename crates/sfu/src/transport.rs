@@ -58,6 +58,8 @@ pub(crate) struct Transport {
     /// Streams from the peer by SSRC, retransmission streams included.
     pub(crate) incoming: FxHashMap<u32, Incoming>,
     pub(crate) producers: Vec<ProducerKey>,
+    /// The streams from the peer that lack packets, or a keyframe that somebody waits for. A pipe has thousands of others.
+    pub(crate) lacking: Vec<StreamKey>,
     pub(crate) consumers: ConsumerList,
     /// Consumers by the SSRC of their media.
     pub(crate) consumer_ssrcs: FxHashMap<u32, ConsumerKey>,
@@ -105,6 +107,7 @@ impl Transport {
             egress: None,
             incoming: FxHashMap::default(),
             producers: Vec::new(),
+            lacking: Vec::new(),
             consumers: ConsumerList::default(),
             consumer_ssrcs: FxHashMap::default(),
             tell_from: None,
@@ -167,6 +170,13 @@ impl Transport {
             if ssrc != 0 && ssrc != PROBATOR_SSRC {
                 return ssrc;
             }
+        }
+    }
+
+    /// Has the timer look at a stream that lacks something; `lacking` is the stream's own.
+    pub(crate) fn look_at(&mut self, stream: StreamKey, lacking: &mut bool) {
+        if !std::mem::replace(lacking, true) {
+            self.lacking.push(stream);
         }
     }
 

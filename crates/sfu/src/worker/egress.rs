@@ -136,11 +136,10 @@ impl Worker {
         }
         let skipped = consumer.stats.skipped - before;
         self.stats.skipped += skipped;
-        if skipped > 0 && stream.nack.is_some() && !self.producers[stream.producer.0].paused {
+        if skipped > 0 && stream.kind == MediaKind::Video && !self.producers[stream.producer.0].paused {
             // Asked for by the publisher's timer: control datagrams of this turn are out already.
-            let publisher = stream.transport;
             self.streams[stream_key.0].gate.request(time.now);
-            self.schedule(publisher, time.now);
+            self.look_at(stream_key, time.now);
         }
         burst
     }

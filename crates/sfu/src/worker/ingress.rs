@@ -282,6 +282,7 @@ impl Worker {
             }
             if let Some(at) = nack.next_timeout() {
                 transport.timer = Some(self.timers.set(key, transport.timer, at));
+                transport.look_at(incoming.stream, &mut stream.lacking);
             }
         }
         let last = stream.last_packet.replace(now);
@@ -354,7 +355,7 @@ impl Worker {
 
     /// Asks the publisher of a stream for a keyframe, as soon as its gate allows.
     pub(super) fn request_keyframe(&mut self, now: Instant, key: StreamKey) {
-        let Some(stream) = self.streams.get_mut(key.0).filter(|stream| stream.nack.is_some()) else { return };
+        let Some(stream) = self.streams.get_mut(key.0).filter(|stream| stream.kind == MediaKind::Video) else { return };
         let active = stream.active;
         let Some(producer) = self.producers.get(stream.producer.0).filter(|producer| !producer.paused) else {
             // Whoever waits is served when it goes on.
@@ -369,23 +370,32 @@ impl Worker {
         self.poll_keyframe_gate(now, key);
     }
 
-    /// Sends the stream's keyframe request if it is due, and comes back when it will be.
-    pub(super) fn poll_keyframe_gate(&mut self, now: Instant, key: StreamKey) {
-        let Some(stream) = self.streams.get_mut(key.0) else { return };
+    /// Sends the stream's keyframe request if it is due, and comes back when it will be: tells when.
+    pub(super) fn poll_keyframe_gate(&mut self, now: Instant, key: StreamKey) -> Option<Instant> {
+        let stream = self.streams.get_mut(key.0)?;
         let transport_key = stream.transport;
-        let Some(transport) = self.transports.get(transport_key.0) else { return };
+        let transport = self.transports.get(transport_key.0)?;
         let (rtt, sender) = (transport.rtt(), transport.rtcp_ssrc);
         let (Some(_), Some(ssrc)) = (&transport.egress, stream.ssrc) else {
             // Asked again as soon as both are there.
-            return;
+            return None;
         };
         if stream.gate.poll(now, rtt) {
             self.stats.keyframe_requests_out += 1;
             stream.keyframe_requests_sent += 1;
             self.send_rtcp(transport_key, |writer: &mut RtcpWriter<'_>| writer.pli(sender, ssrc));
         }
-        let again = self.streams[key.0].gate.poll_timeout(rtt);
-        if let Some(at) = again {
+        let again = self.streams[key.0].gate.poll_timeout(rtt)?;
+        self.look_at(key, again);
+        Some(again)
+    }
+
+    /// Has the timer of a stream's transport look at it, no later than `at`.
+    pub(super) fn look_at(&mut self, key: StreamKey, at: Instant) {
+        let Some(stream) = self.streams.get_mut(key.0) else { return };
+        let transport_key = stream.transport;
+        if let Some(transport) = self.transports.get_mut(transport_key.0) {
+            transport.look_at(key, &mut stream.lacking);
             self.schedule(transport_key, at);
         }
     }

@@ -184,8 +184,9 @@ impl Worker {
         let key = self.produce_on(now, pipe, router, id, mapping, paused)?;
         let producer = &mut self.producers[key.0];
         producer.layers_piped = Some(0);
+        let repaired = producer.mapping.rtx_payload_type.is_some();
         for stream in &producer.streams {
-            self.streams[stream.0].piped = true;
+            self.streams[stream.0].come_by_pipe(repaired);
         }
         self.want_from_pipe(now, key);
         Ok(())

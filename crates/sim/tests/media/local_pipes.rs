@@ -42,11 +42,11 @@ fn who_is_on_another_worker_is_heard_and_seen_in_time_and_whole() {
 
 #[test]
 fn what_a_full_lane_does_not_take_is_sent_again() {
-    // A frame has three packets.
-    let (mut two, [_, video]) = TwoWorkers::stage(Between::Lane { packets_max: 2 }, 1);
+    // A frame has three packets, and sound comes in between.
+    let (mut two, consumptions) = TwoWorkers::stage(Between::Lane { packets_max: 2 }, 1);
     two.run(seconds(10));
     assert!(two.refused > 100, "{} refused", two.refused);
-    for consumption in [video] {
+    for consumption in consumptions {
         let report = two.calls[THERE].report(0, consumption);
         assert_eq!((report.first_fault, report.lost), (None, 0), "{report:?}");
         assert!(report.decoded > 190 && report.longest_freeze < ms(500), "{report:?}");

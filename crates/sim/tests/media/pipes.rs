@@ -78,8 +78,12 @@ fn only_the_layers_that_somebody_there_wants_cross() {
 
 #[test]
 fn what_the_way_between_nodes_loses_is_repaired_on_it() {
-    let (mut two, [_, video]) = stage(Link { loss: 0.05, ..Link::clean(ms(50)) }, 1);
+    let (mut two, [audio, video]) = stage(Link { loss: 0.05, ..Link::clean(ms(50)) }, 1);
     two.run(seconds(20));
+    let report = two.calls[THERE].report(0, audio);
+    // Each packet of sound begins anew where one comes too late.
+    assert_eq!((report.first_fault, report.lost), (None, 0), "{report:?}");
+    assert!(report.frames > 940, "{report:?}");
     let report = two.calls[THERE].report(0, video);
     assert_eq!((report.first_fault, report.lost), (None, 0), "{report:?}");
     assert!(report.decoded > 390 && report.longest_freeze < ms(500), "{report:?}");
@@ -87,6 +91,8 @@ fn what_the_way_between_nodes_loses_is_repaired_on_it() {
     let asked = two.calls[THERE].worker.stats().nacks_out;
     let repaired = two.calls[HERE].worker.stats().retransmitted;
     assert!(asked > 50 && repaired > 50, "{asked} asked, {repaired} sent again");
+    let requests = two.calls[HERE].worker.stats().keyframe_requests_in;
+    assert!(requests < 8, "and none asks for a keyframe of sound: {requests}");
 }
 
 #[test]
