@@ -141,7 +141,9 @@ impl Lanes {
             }
             received += batch;
         }
-        add(&counters.lane_packets_in, received);
+        if received > 0 {
+            add(&counters.lane_packets_in, received);
+        }
         received > 0
     }
 

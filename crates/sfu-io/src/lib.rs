@@ -5,6 +5,9 @@
 //! everything that can be awaited is a plain future.
 
 mod affinity;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 mod driver;
 mod egress;
 mod handle;

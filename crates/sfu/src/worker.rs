@@ -208,7 +208,7 @@ pub struct WorkerStats {
     pub stun_answered: u64,
     /// STUN messages dropped: unknown ufrag, wrong integrity, malformed.
     pub stun_dropped: u64,
-    /// Datagrams from addresses that no STUN check validated, or of no known kind.
+    /// Datagrams from addresses that no STUN check validated, or of no known kind, and what comes over a lane for no pipe.
     pub unknown_dropped: u64,
     /// SRTP and SRTCP packets that failed authentication or were malformed.
     pub srtp_failed: u64,

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use loadtest::client::{AudioConfig, VideoConfig};
 use protocol::{ProducerId, TransportId};
-use sfu::Event;
 use sfu::ice::{PacketKind, classify};
 use sfu::srtp::{MASTER_KEY_BYTES, MasterKey};
 use sfu::transmit::Lane;
+use sfu::{Event, Worker};
 
 use crate::call::{Call, Consumption, NEIGHBOUR, ROUTER, SERVER};
 use crate::network::{Datagram, Link, Network, Path};
@@ -36,6 +36,9 @@ pub enum Between {
     },
 }
 
+/// Gives a packet of a lane to the worker at its end.
+pub type HandleLane = Box<dyn FnMut(&mut Worker, Instant, &mut [u8])>;
+
 /// Two workers, the people on each, and the way between.
 pub struct TwoWorkers {
     /// Here and there.
@@ -46,6 +49,8 @@ pub struct TwoWorkers {
     pub crossed: u64,
     /// Packets that a lane had no room for.
     pub refused: u64,
+    /// How packets of the lane get into a worker; a bench may measure around it.
+    pub handle_lane: HandleLane,
     between: Between,
     network: Network,
     paths: [Path; 2],
@@ -61,6 +66,7 @@ impl TwoWorkers {
             pipe: TransportId(0),
             crossed: 0,
             refused: 0,
+            handle_lane: Box::new(|worker, now, packet| worker.handle_lane(now, LANE, packet)),
             between,
             network: Network::default(),
             paths: [Path::new(seed, 1), Path::new(seed, 2)],
@@ -151,7 +157,7 @@ impl TwoWorkers {
         for (n, mut packet) in std::mem::take(&mut self.calls[at].next_worker).into_iter().enumerate() {
             self.crossed += u64::from(at == HERE && is_rtp(&packet));
             if n < packets_max {
-                self.calls[1 - at].worker.handle_lane(now, LANE, &mut packet);
+                (self.handle_lane)(&mut self.calls[1 - at].worker, now, &mut packet);
             } else {
                 self.refused += 1;
             }
