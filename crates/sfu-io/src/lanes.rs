@@ -162,3 +162,115 @@ impl Lanes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use mio::{Events, Poll, Token, Waker};
+
+    use super::*;
+
+    const LANE: Lane = Lane(3);
+
+    /// A thread's means to sleep, as a worker's driver has them.
+    struct Sleeper {
+        poll: Poll,
+        events: Events,
+        parking: Arc<Parking>,
+        lanes: Lanes,
+        counters: Counters,
+    }
+
+    impl Sleeper {
+        fn new() -> Self {
+            let poll = Poll::new().expect("epoll is there");
+            let parking = Arc::new(Parking::new(Waker::new(poll.registry(), Token(0)).expect("an eventfd")));
+            let (lanes, counters) = (Lanes::default(), Counters::default());
+            Self { poll, events: Events::with_capacity(4), parking, lanes, counters }
+        }
+
+        fn send(&mut self, packets: &[u8], length: usize) {
+            self.lanes.send(LANE, packets.chunks(length), &self.counters);
+            self.lanes.wake();
+        }
+
+        /// Sleeps whenever there is nothing, until so many packets came.
+        fn receive(&mut self, count: usize) -> Vec<Vec<u8>> {
+            let mut received = Vec::new();
+            while received.len() < count {
+                self.parking.prepare();
+                if !self.lanes.is_ready() {
+                    self.poll.poll(&mut self.events, Some(Duration::from_secs(20))).expect("epoll works");
+                    assert!(!self.events.is_empty(), "nobody wakes it, with {} of {count}", received.len());
+                }
+                self.parking.leave();
+                self.lanes.receive(&self.counters, |_, lane, packet| {
+                    assert_eq!(lane, LANE);
+                    received.push(packet.to_vec());
+                });
+            }
+            received
+        }
+    }
+
+    fn two() -> (Sleeper, Sleeper) {
+        let (mut first, mut second) = (Sleeper::new(), Sleeper::new());
+        let (ours, theirs) = lane_ends(&first.parking, &second.parking);
+        first.lanes.insert(LANE, ours);
+        second.lanes.insert(LANE, theirs);
+        (first, second)
+    }
+
+    #[test]
+    fn what_is_sent_to_who_sleeps_or_is_about_to_wakes_them() {
+        const TURNS: usize = 20_000;
+        let (mut first, mut second) = two();
+        let answering = thread::spawn(move || {
+            for _ in 0..TURNS {
+                let question = second.receive(2).concat();
+                second.send(&question, 7);
+            }
+            second.counters.lane_packets_in.into_inner()
+        });
+        for n in 0..TURNS {
+            let question = [n as u8; 14];
+            first.send(&question, 7);
+            assert_eq!(first.receive(2), [[n as u8; 7]; 2]);
+        }
+        assert_eq!(answering.join().expect("it answers"), 2 * TURNS as u64);
+    }
+
+    #[test]
+    fn a_full_ring_drops_and_counts_and_a_batch_is_not_all_of_it() {
+        let (mut first, mut second) = two();
+        let batch = [5; 1000 * 40];
+        for _ in 0..20 {
+            first.send(&batch, 1000);
+        }
+        let metrics = first.counters.snapshot(WorkerIndex(0));
+        let (sent, dropped) = (metrics.lane_packets_out, metrics.dropped.lane_full);
+        assert!(sent + dropped == 800 && dropped > 100, "{sent} sent, {dropped} dropped");
+        let mut received = 0;
+        second.lanes.receive(&second.counters, |_, _, _| received += 1);
+        assert_eq!(received, BATCH_PACKETS);
+        assert!(second.lanes.is_ready());
+        assert_eq!(second.receive(sent as usize - received).len(), sent as usize - received);
+        assert!(!second.lanes.is_ready());
+    }
+
+    #[test]
+    fn who_is_left_alone_drops_the_end_and_says_which_and_what_is_sent_there_counts_as_dropped() {
+        let (mut first, second) = two();
+        first.lanes.sweep(|_| panic!("the other is there"));
+        drop(second);
+        let mut closed = Vec::new();
+        first.lanes.sweep(|lane| closed.push(lane));
+        first.lanes.sweep(|_| panic!("it is said once"));
+        assert_eq!(closed, [LANE]);
+        first.send(&[1; 10], 5);
+        first.lanes.send(Lane(77), [1; 10].chunks(5), &first.counters);
+        assert_eq!(first.counters.snapshot(WorkerIndex(0)).dropped.lane_full, 4);
+    }
+}
