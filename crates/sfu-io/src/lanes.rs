@@ -37,10 +37,10 @@ pub enum OpenLocalPipeError {
 
 impl WorkerHandle {
     /// Opens a pipe to another worker of the same pool, under the same id at both, in place of one there was. When this
-    /// resolves both carry it; from then on it is used as a pipe between nodes, by [`WorkerHandle::call`].
+    /// resolves both have it; from then on it is used as a pipe between nodes is, by [`WorkerHandle::call`].
     ///
-    /// A pipe that is closed because the other worker died, or because another was opened in its place, each worker that
-    /// lives tells by `Event::TransportClosed`. Who closes one by `close_transport` does so at both.
+    /// That it closed because the other worker died, or because another pipe was opened in its place, each worker that
+    /// lives tells by `Event::TransportClosed`. Who closes one by `Worker::close_transport` does so at both.
     pub fn open_pipe(
         &self,
         other: &Self,

@@ -15,8 +15,8 @@ impl Parking {
         Self { waker, asleep: AtomicBool::new(false) }
     }
 
-    /// The thread is about to sleep. What is to wake it it has to look at once more after this: who wrote before may not
-    /// have seen that it sleeps, and who writes later does.
+    /// The thread is about to sleep, and looks after this once more at what others write for it: who wrote before may
+    /// not have seen that it sleeps, and who writes later does.
     pub(crate) fn prepare(&self) {
         self.asleep.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);

@@ -78,7 +78,8 @@ pub(crate) struct Arrived<'a> {
 /// What came of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stored {
-    /// It is in the ring. `keyframe`: a picture's begins with it. `level` is its audio level in dBov, where it carries one.
+    /// It is in the ring. `keyframe`: one of a picture begins with it. `level` is its audio level in dBov, where it
+    /// carries one.
     Packet { keyframe: bool, level: Option<i8> },
     /// It had come already, or is too old.
     Duplicate,

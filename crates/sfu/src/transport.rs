@@ -58,7 +58,7 @@ pub(crate) struct Transport {
     /// Streams from the peer by SSRC, retransmission streams included.
     pub(crate) incoming: FxHashMap<u32, Incoming>,
     pub(crate) producers: Vec<ProducerKey>,
-    /// The streams from the peer that lack packets, or a keyframe that somebody waits for. A pipe has thousands of others.
+    /// The streams from the peer that lack packets, or a keyframe that somebody waits for. A pipe may have many others.
     pub(crate) lacking: Vec<StreamKey>,
     pub(crate) consumers: ConsumerList,
     /// Consumers by the SSRC of their media.

@@ -91,8 +91,8 @@ pub enum Event {
         /// Which.
         transport: TransportId,
     },
-    /// No consent for 30 s, the peer closed DTLS, or the worker at the other end of a local pipe is gone or has another:
-    /// it is gone with all that was on it.
+    /// No consent for 30 s, the peer closed DTLS, or the worker at the other end of a local pipe is gone or opened
+    /// another: it is gone with all that was on it.
     TransportClosed {
         /// Which.
         transport: TransportId,
@@ -208,7 +208,8 @@ pub struct WorkerStats {
     pub stun_answered: u64,
     /// STUN messages dropped: unknown ufrag, wrong integrity, malformed.
     pub stun_dropped: u64,
-    /// Datagrams from addresses that no STUN check validated, or of no known kind, and what comes over a lane for no pipe.
+    /// Datagrams from addresses that no STUN check validated, or of no known kind, and what comes over a lane for no
+    /// pipe.
     pub unknown_dropped: u64,
     /// SRTP and SRTCP packets that failed authentication or were malformed.
     pub srtp_failed: u64,

@@ -7,8 +7,8 @@ use protocol::rtp::{
 use super::producer::ProducerMapping;
 use crate::rtp::{EXTENSIONS, Extension};
 
-/// The payload type of retransmissions of sound, which clients are not offered. To them it is the probator's, which does
-/// not send between workers.
+/// The payload type of retransmissions of sound, which clients are not offered. To them it is the probator's, and no
+/// probe crosses between workers.
 const AUDIO_RTX_PAYLOAD_TYPE: u8 = 127;
 
 /// What a worker is to be told that gets the streams of a producer under these SSRCs, each with one for retransmissions.

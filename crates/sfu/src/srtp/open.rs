@@ -111,6 +111,7 @@ impl OpenKeys {
         }
         let ssrc = u32::from_be_bytes([packet[4], packet[5], packet[6], packet[7]]);
         if self.cipher.is_plain() {
+            // Nobody repeats what does not leave the process.
             return Ok(packet.len());
         }
         let index_word = self.cipher.rtcp_index_word(packet).ok_or(OpenError::Malformed)?;

@@ -53,6 +53,7 @@ impl SealKeys {
     /// When the packet is shorter than 8 bytes or there is no room for the trailer.
     pub fn seal_rtcp(&mut self, packet: &mut [u8], end: usize) -> Result<usize, IndexExhausted> {
         if self.cipher.is_plain() {
+            // Without a cipher there is no number that could be used up.
             return Ok(end);
         }
         let index = self.rtcp_index;

@@ -1,5 +1,5 @@
-//! Other workers: a pipe carries streams from worker to worker, as SRTP between their ports, or within the process in the
-//! clear over a lane.
+//! Other workers: a pipe carries streams from worker to worker, as SRTP between their ports, or within the process
+//! unsealed over a lane.
 //!
 //! A pipe is a transport whose path and keys were agreed elsewhere. What goes over it goes as to and from clients: each
 //! layer of a producer is a consumer here and a stream of a producer there, with NACK, retransmissions, keyframe
