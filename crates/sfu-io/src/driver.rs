@@ -4,20 +4,23 @@
 //! `epoll_wait`, a millisecond, rounded up: a timer fires up to 1 ms late, and never early.
 
 use std::io;
+use std::slice::Chunks;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token};
-use sfu::transmit::SocketIndex;
+use sfu::transmit::{Lane, SocketIndex};
 use sfu::worker::Worker;
 
 use crate::egress::{Egress, Flush};
 use crate::handle::Command;
 use crate::ingress::Ingress;
+use crate::lanes::Lanes;
 use crate::metrics::{Counters, add};
 use crate::outbox::Outbox;
+use crate::parking::Parking;
 use crate::send::{MessageHeaders, Outgoing, SendMessages};
 use crate::socket::MediaSocket;
 use crate::tcp::{Connections, MediaListener, PathChange};
@@ -48,6 +51,7 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// How the thread is tied to the others.
 pub(crate) struct Link {
     pub(crate) commands: Receiver<Command>,
+    pub(crate) parking: Arc<Parking>,
     pub(crate) outbox: Outbox,
     pub(crate) counters: Arc<Counters>,
     pub(crate) stop: Arc<AtomicBool>,
@@ -60,6 +64,7 @@ pub(crate) struct Driver {
     ready: Events,
     sockets: Vec<MediaSocket>,
     tcp: Connections,
+    lanes: Lanes,
     ingress: Ingress,
     egress: Egress,
     headers: MessageHeaders,
@@ -104,6 +109,7 @@ impl Driver {
             ready: Events::with_capacity(EVENTS_MAX),
             sockets,
             tcp,
+            lanes: Lanes::default(),
             ingress: Ingress::new(),
             egress,
             headers: MessageHeaders::new(),
@@ -163,7 +169,7 @@ impl Driver {
             };
             self.link.counters.command_depth.fetch_sub(1, Ordering::Relaxed);
             add(&self.link.counters.commands, 1);
-            command(&mut self.worker, now);
+            command(&mut self.worker, &mut self.lanes, now);
             now = Instant::now();
             if now.saturating_duration_since(started) > COMMANDS_TIME_MAX {
                 break;
@@ -173,7 +179,7 @@ impl Driver {
         true
     }
 
-    /// Receives up to so many batches from each socket and connection that has any, all of them taking turns.
+    /// Receives up to so many batches from each socket, connection and lane that has any, all of them taking turns.
     fn receive(&mut self, batches: usize) {
         let started = Instant::now();
         for _ in 0..batches {
@@ -194,6 +200,10 @@ impl Driver {
                     worker.handle_datagram(now, index, remote, datagram);
                 });
             }
+            let worker = &mut self.worker;
+            received |= self.lanes.receive(&self.link.counters, |now, lane, packet| {
+                worker.handle_lane(now, lane, packet);
+            });
             if !received || started.elapsed() > RECEIVE_MAX {
                 break;
             }
@@ -227,9 +237,15 @@ impl Driver {
             }
         }
         let counters = &self.link.counters;
-        let mut sender =
-            SocketSender { sockets: &self.sockets, headers: &mut self.headers, tcp: &mut self.tcp, counters };
+        let mut sender = Ways {
+            sockets: &self.sockets,
+            headers: &mut self.headers,
+            tcp: &mut self.tcp,
+            lanes: &mut self.lanes,
+            counters,
+        };
         let flush = self.egress.flush(&mut sender, counters);
+        self.lanes.wake();
         self.tell_path_changes();
         match flush {
             Flush::Done => return Ok(true),
@@ -244,10 +260,16 @@ impl Driver {
         Ok(false)
     }
 
-    /// Sleeps until a socket, a call or a timer wants something.
+    /// Sleeps until a socket, a call, another worker or a timer wants something.
     fn sleep(&mut self, now: Instant) -> io::Result<()> {
-        let timeout = self.idle_time(now);
-        match self.poll.poll(&mut self.ready, Some(timeout)) {
+        let mut timeout = self.idle_time(now);
+        self.link.parking.prepare();
+        if self.lanes.is_ready() {
+            timeout = Duration::ZERO;
+        }
+        let polled = self.poll.poll(&mut self.ready, Some(timeout));
+        self.link.parking.leave();
+        match polled {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             result => result?,
         }
@@ -304,6 +326,7 @@ impl Driver {
             let worker = &self.worker;
             self.tcp.sweep(now, &self.link.counters, |socket, remote| worker.is_valid_pair(socket, remote));
             self.tell_path_changes();
+            self.lanes.sweep(|lane| self.worker.handle_lane_close(lane));
         }
     }
 
@@ -313,15 +336,16 @@ impl Driver {
     }
 }
 
-/// The real sockets and connections.
-struct SocketSender<'a> {
+/// The real sockets, connections and lanes.
+struct Ways<'a> {
     sockets: &'a [MediaSocket],
     headers: &'a mut MessageHeaders,
     tcp: &'a mut Connections,
+    lanes: &'a mut Lanes,
     counters: &'a Counters,
 }
 
-impl SendMessages for SocketSender<'_> {
+impl SendMessages for Ways<'_> {
     fn send(&mut self, socket: SocketIndex, outgoing: &[Outgoing<'_>]) -> io::Result<usize> {
         use std::os::fd::AsFd;
         let Some(socket) = self.sockets.get(usize::from(socket)) else {
@@ -329,5 +353,9 @@ impl SendMessages for SocketSender<'_> {
             return Ok(outgoing.len());
         };
         self.headers.sendmmsg(socket.socket.as_fd(), outgoing)
+    }
+
+    fn hand_over(&mut self, lane: Lane, packets: Chunks<'_, u8>) {
+        self.lanes.send(lane, packets, self.counters);
     }
 }

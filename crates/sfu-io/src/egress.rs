@@ -4,7 +4,8 @@ use std::io;
 use std::sync::atomic::Ordering;
 
 use arrayvec::ArrayVec;
-use sfu::transmit::{Message, SendBatch, SocketIndex};
+use sfu::ice::Pair;
+use sfu::transmit::{Path, SendBatch, SocketIndex};
 use tracing::warn;
 
 use crate::metrics::{Counters, DropCause, add};
@@ -52,9 +53,12 @@ impl Egress {
     /// Sends all that the sockets take.
     pub(crate) fn flush(&mut self, sender: &mut impl SendMessages, counters: &Counters) -> Flush {
         while let Some(first) = self.batch.messages().first() {
-            let socket = first.socket;
+            let Path::Pair(Pair { socket, .. }) = first.path else {
+                self.hand_over(sender);
+                continue;
+            };
             add(&counters.send_calls, 1);
-            match self.attempt(sender, first) {
+            match self.attempt(sender, socket) {
                 Ok(taken) => self.advance(socket, taken, counters),
                 Err(Fault::Interrupted) => {}
                 Err(Fault::Blocked) => {
@@ -75,10 +79,22 @@ impl Egress {
         Flush::Done
     }
 
+    /// Gives the messages at the front that go over lanes to the workers there. They are gone, taken or not.
+    fn hand_over(&mut self, sender: &mut impl SendMessages) {
+        let mut count = 0;
+        for message in self.batch.messages() {
+            let Path::Lane(lane) = message.path else { break };
+            sender.hand_over(lane, self.batch.bytes(message).chunks(message.segment_bytes.max(1)));
+            count += 1;
+        }
+        self.batch.advance(count);
+        self.next_message(0);
+    }
+
     /// One system call; what it took.
-    fn attempt(&self, sender: &mut impl SendMessages, first: &Message) -> Result<Taken, Fault> {
-        let run = self.next_run(first);
-        match sender.send(first.socket, &run) {
+    fn attempt(&self, sender: &mut impl SendMessages, socket: SocketIndex) -> Result<Taken, Fault> {
+        let run = self.next_run(socket);
+        match sender.send(socket, &run) {
             Ok(0) => Err(Fault::Blocked),
             Ok(count) => Ok(Taken::of(&run, count)),
             Err(error) => Err(Fault::of(&error, run.first().is_some_and(|first| first.segment_bytes.is_some()))),
@@ -86,15 +102,19 @@ impl Egress {
     }
 
     /// What goes next: as many messages from the front as leave by one socket and fit into one call.
-    fn next_run(&self, first: &Message) -> ArrayVec<Outgoing<'_>, OUTGOING_MAX> {
-        let whole = self.can_segment(first.socket);
+    fn next_run(&self, socket: SocketIndex) -> ArrayVec<Outgoing<'_>, OUTGOING_MAX> {
+        let whole = self.can_segment(socket);
         let mut run = ArrayVec::new();
         let mut offset = self.offset;
-        for message in self.batch.messages().iter().take_while(|message| message.socket == first.socket) {
+        for message in self.batch.messages() {
+            let Path::Pair(Pair { socket: from, remote }) = message.path else { break };
+            if from != socket {
+                break;
+            }
             let bytes = self.batch.bytes(message).get(offset..).unwrap_or_default();
             offset = 0;
             let segment = message.segment_bytes.max(1);
-            let outgoing = |bytes, segment_bytes| Outgoing { remote: message.remote, bytes, segment_bytes };
+            let outgoing = |bytes, segment_bytes| Outgoing { remote, bytes, segment_bytes };
             if self.probing {
                 run.push(outgoing(&bytes[..segment.min(bytes.len())], None));
                 break;
@@ -216,6 +236,9 @@ impl Fault {
 mod tests {
     use std::collections::VecDeque;
     use std::net::SocketAddr;
+    use std::slice::Chunks;
+
+    use sfu::transmit::Lane;
 
     use super::*;
     use crate::handle::WorkerIndex;
@@ -229,6 +252,7 @@ mod tests {
     struct FakeSockets {
         script: VecDeque<Result<usize, i32>>,
         seen: Vec<Seen>,
+        handed_over: Vec<(u16, Vec<u8>)>,
         calls: usize,
     }
 
@@ -245,6 +269,10 @@ mod tests {
                 self.seen.push((socket, message.remote.port(), message.bytes.to_vec(), message.segment_bytes));
             }
             Ok(count)
+        }
+
+        fn hand_over(&mut self, lane: Lane, packets: Chunks<'_, u8>) {
+            self.handed_over.extend(packets.map(|packet| (lane.0, packet.to_vec())));
         }
     }
 
@@ -266,7 +294,17 @@ mod tests {
             let batch = self.egress.batch_mut();
             assert!(batch.room() >= bytes.len());
             batch.spare()[..bytes.len()].copy_from_slice(&bytes);
-            batch.commit(socket, SocketAddr::from(([127, 0, 0, 1], port)), bytes.len(), 10);
+            let remote = SocketAddr::from(([127, 0, 0, 1], port));
+            batch.commit(Path::Pair(Pair { socket, remote }), bytes.len(), 10);
+            self
+        }
+
+        /// The same for the worker at the other end of a lane.
+        fn parcel(&mut self, lane: u16, datagrams: u8) -> &mut Self {
+            let bytes = payload(0..datagrams, datagrams);
+            let batch = self.egress.batch_mut();
+            batch.spare()[..bytes.len()].copy_from_slice(&bytes);
+            batch.commit(Path::Lane(Lane(lane)), bytes.len(), 10);
             self
         }
 
@@ -309,6 +347,19 @@ mod tests {
             run.sockets.seen.iter().map(|seen| (seen.0, seen.1)).collect::<Vec<_>>(),
             [(0, 1), (0, 2), (1, 3), (0, 4)]
         );
+    }
+
+    #[test]
+    fn what_goes_over_lanes_goes_packet_by_packet_and_waits_for_no_socket_behind_it() {
+        let mut run = Run::new([Err(libc::EAGAIN)]);
+        run.parcel(3, 2).parcel(4, 1).message(0, 1, 1).parcel(3, 1);
+        assert_eq!(run.flush(), Flush::Blocked(0));
+        let first = [(3, vec![0; 10]), (3, vec![1; 4]), (4, vec![0; 4])];
+        assert_eq!(run.sockets.handed_over, first);
+        assert_eq!(run.flush(), Flush::Done);
+        assert_eq!(run.ports(), [1]);
+        assert_eq!(run.sockets.handed_over.len(), 4);
+        assert_eq!(run.metrics().datagrams_out, 1);
     }
 
     #[test]

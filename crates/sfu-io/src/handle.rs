@@ -8,11 +8,12 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Instant;
 
 use futures_channel::oneshot;
-use mio::Waker;
 use sfu::worker::Worker;
 use thiserror::Error;
 
+use crate::lanes::Lanes;
 use crate::metrics::{Counters, WorkerMetrics};
+use crate::parking::Parking;
 
 /// Which worker of a pool, counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,7 +37,7 @@ pub enum CallError {
 }
 
 /// What runs on a worker's thread between its batches.
-pub(crate) type Command = Box<dyn FnOnce(&mut Worker, Instant) + Send>;
+pub(crate) type Command = Box<dyn FnOnce(&mut Worker, &mut Lanes, Instant) + Send>;
 
 /// A worker of a pool, callable from any thread.
 #[derive(Clone)]
@@ -44,7 +45,7 @@ pub struct WorkerHandle {
     pub(crate) index: WorkerIndex,
     pub(crate) local_addresses: Arc<[SocketAddr]>,
     pub(crate) commands: SyncSender<Command>,
-    pub(crate) waker: Arc<Waker>,
+    pub(crate) parking: Arc<Parking>,
     pub(crate) counters: Arc<Counters>,
 }
 
@@ -58,10 +59,19 @@ impl WorkerHandle {
         R: Send + 'static,
         F: FnOnce(&mut Worker, Instant) -> R + Send + 'static,
     {
+        self.run(move |worker, _, now| run(worker, now))
+    }
+
+    /// The same for what has to do with the worker's lanes too.
+    pub(crate) fn run<R, F>(&self, run: F) -> impl Future<Output = Result<R, CallError>> + Send + use<R, F>
+    where
+        R: Send + 'static,
+        F: FnOnce(&mut Worker, &mut Lanes, Instant) -> R + Send + 'static,
+    {
         let (reply, result) = oneshot::channel();
-        let queued = self.queue(Box::new(move |worker, now| {
+        let queued = self.queue(Box::new(move |worker, lanes, now| {
             // Fails when the caller no longer waits, which is its own business.
-            let _ = reply.send(run(worker, now));
+            let _ = reply.send(run(worker, lanes, now));
         }));
         async move {
             queued?;
@@ -104,8 +114,7 @@ impl WorkerHandle {
     }
 
     pub(crate) fn wake(&self) {
-        // An eventfd write fails only when its counter is full, and then the thread is being woken already.
-        let _ = self.waker.wake();
+        self.parking.wake();
     }
 }
 

@@ -5,18 +5,25 @@
 //! everything that can be awaited is a plain future.
 
 mod affinity;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 mod driver;
 mod egress;
 mod handle;
 mod ingress;
+mod lanes;
 mod metrics;
 mod outbox;
+mod packet_ring;
+mod parking;
 mod pool;
 mod send;
 mod socket;
 mod tcp;
 
 pub use handle::{CallError, WorkerHandle, WorkerIndex};
+pub use lanes::OpenLocalPipeError;
 pub use metrics::{BATCH_BUCKETS, Dropped, TcpClosed, TcpRefused, WorkerMetrics};
 pub use outbox::{EventReceiver, PoolEvent};
 pub use pool::{ADDRESSES_MAX, PoolConfig, StartError, WorkerPool};

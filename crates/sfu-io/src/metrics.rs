@@ -29,9 +29,11 @@ pub(crate) enum DropCause {
     QueueFull,
     /// The TCP connection is gone.
     NotConnected,
+    /// The ring of a lane to another worker is full, or gone.
+    LaneFull,
 }
 
-const DROP_CAUSES: usize = 8;
+const DROP_CAUSES: usize = 9;
 const REFUSALS: usize = 3;
 const CLOSINGS: usize = 5;
 
@@ -60,6 +62,8 @@ pub(crate) struct Counters {
     pub(crate) bytes_out: AtomicU64,
     pub(crate) would_block: AtomicU64,
     pub(crate) no_buffers: AtomicU64,
+    pub(crate) lane_packets_in: AtomicU64,
+    pub(crate) lane_packets_out: AtomicU64,
     pub(crate) tcp_connections: AtomicU32,
     pub(crate) tcp_accepted: AtomicU64,
     pub(crate) tcp_queued_bytes: AtomicU64,
@@ -168,7 +172,10 @@ impl Counters {
                 port_zero: dropped(DropCause::PortZero),
                 queue_full: dropped(DropCause::QueueFull),
                 not_connected: dropped(DropCause::NotConnected),
+                lane_full: dropped(DropCause::LaneFull),
             },
+            lane_packets_in: read(&self.lane_packets_in),
+            lane_packets_out: read(&self.lane_packets_out),
             tcp_connections: self.tcp_connections.load(Ordering::Relaxed),
             tcp_accepted: read(&self.tcp_accepted),
             tcp_queued_bytes: read(&self.tcp_queued_bytes),
@@ -243,6 +250,10 @@ pub struct WorkerMetrics {
     pub no_buffers: u64,
     /// Datagrams thrown away.
     pub dropped: Dropped,
+    /// Packets that came from other workers of the pool.
+    pub lane_packets_in: u64,
+    /// Packets that other workers of the pool were given.
+    pub lane_packets_out: u64,
     /// TCP connections that are open.
     pub tcp_connections: u32,
     /// TCP connections that were accepted.
@@ -278,6 +289,8 @@ pub struct Dropped {
     pub queue_full: u64,
     /// Outgoing, to a TCP connection that is gone.
     pub not_connected: u64,
+    /// Outgoing, to another worker of the pool that has 512 KiB waiting, or is gone.
+    pub lane_full: u64,
 }
 
 /// TCP connections that were not accepted, by cause.
@@ -330,6 +343,7 @@ mod tests {
         counters.drop_datagrams(DropCause::PortZero, 6);
         counters.drop_datagrams(DropCause::QueueFull, 7);
         counters.drop_datagrams(DropCause::NotConnected, 8);
+        counters.drop_datagrams(DropCause::LaneFull, 9);
         let expected = Dropped {
             refused: 1,
             unreachable: 2,
@@ -339,6 +353,7 @@ mod tests {
             port_zero: 6,
             queue_full: 7,
             not_connected: 8,
+            lane_full: 9,
         };
         assert_eq!(counters.snapshot(WorkerIndex(0)).dropped, expected);
     }

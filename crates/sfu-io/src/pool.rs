@@ -24,6 +24,7 @@ use crate::driver::{Driver, Link, WAKER};
 use crate::handle::{WorkerHandle, WorkerIndex};
 use crate::metrics::{Counters, WorkerMetrics};
 use crate::outbox::{self, EventReceiver, Outbox, PoolEvent};
+use crate::parking::Parking;
 use crate::socket::MediaSocket;
 use crate::tcp::MediaListener;
 
@@ -211,11 +212,12 @@ impl WorkerPool {
             index: seat.index,
             local_addresses: seat.sockets.iter().map(|socket| socket.local).collect(),
             commands,
-            waker: Arc::clone(&seat.waker),
+            parking: Arc::clone(&seat.parking),
             counters: Arc::new(Counters::after(deaths)),
         };
         let link = Link {
             commands: queue,
+            parking: Arc::clone(&handle.parking),
             outbox: Outbox::new(seat.index, events.clone()),
             counters: Arc::clone(&handle.counters),
             stop: Arc::clone(&self.stop),
@@ -272,7 +274,7 @@ fn check_addresses(listen: &[ListenAddr], workers: usize) -> Result<(), StartErr
 struct Seat {
     index: WorkerIndex,
     poll: Poll,
-    waker: Arc<Waker>,
+    parking: Arc<Parking>,
     sockets: Vec<MediaSocket>,
     /// One for each socket.
     listeners: Vec<MediaListener>,
@@ -313,7 +315,7 @@ impl Seat {
         deaths: u64,
     ) -> Result<Self, StartError> {
         let poll = Poll::new()?;
-        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let parking = Arc::new(Parking::new(Waker::new(poll.registry(), WAKER)?));
         let count = listen.len();
         let (mut sockets, mut listeners) = (Vec::with_capacity(count), Vec::with_capacity(count));
         for (index, entry) in listen.iter_mut().enumerate() {
@@ -326,7 +328,7 @@ impl Seat {
         let identity = Arc::clone(&config.identity);
         // The time is told when the worker is made.
         let config = WorkerConfig { listen, identity, seed, unix_time: Duration::ZERO };
-        Ok(Self { index, poll, waker, sockets, listeners, config })
+        Ok(Self { index, poll, parking, sockets, listeners, config })
     }
 }
 

@@ -6,8 +6,9 @@ use std::mem::{offset_of, size_of};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
+use std::slice::Chunks;
 
-use sfu::transmit::{MESSAGES_MAX, SEGMENTS_MAX, SocketIndex};
+use sfu::transmit::{Lane, MESSAGES_MAX, SEGMENTS_MAX, SocketIndex};
 
 /// Most messages in one call: a whole batch, or one message of it sent datagram by datagram.
 pub(crate) const OUTGOING_MAX: usize = if MESSAGES_MAX > SEGMENTS_MAX { MESSAGES_MAX } else { SEGMENTS_MAX };
@@ -29,9 +30,13 @@ impl<'a> Outgoing<'a> {
     }
 }
 
-/// Sends messages in order from one socket: how many were taken, or the error of the first.
+/// Where messages go.
 pub(crate) trait SendMessages {
+    /// Sends messages in order from one socket: how many were taken, or the error of the first.
     fn send(&mut self, socket: SocketIndex, outgoing: &[Outgoing<'_>]) -> io::Result<usize>;
+
+    /// Gives packets to another worker, which takes what it has room for.
+    fn hand_over(&mut self, lane: Lane, packets: Chunks<'_, u8>);
 }
 
 /// A destination in the kernel's form.

@@ -4,7 +4,6 @@
 //! the last packets of a frame a byte longer than the first, so sizes are levelled with up to
 //! [`LEVEL_MAX`] bytes of RTP padding: a frame leaves as one message.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
@@ -17,7 +16,7 @@ use crate::consumer::{Consumer, ConsumerFormat, Found, HeaderFields, Outgoing, S
 use crate::ring::{Ring, StoredPacket};
 use crate::rtp::abs_send_time;
 use crate::srtp::SealKeys;
-use crate::transmit::{MESSAGE_BYTES_MAX, SEGMENTS_MAX, SendBatch, SocketIndex};
+use crate::transmit::{MESSAGE_BYTES_MAX, Path, SEGMENTS_MAX, SendBatch};
 
 /// The most padding that a packet gets to be as long as its neighbours.
 const LEVEL_MAX: usize = 16;
@@ -26,8 +25,7 @@ const LEVEL_MAX: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Egress {
     pub(crate) keys: SealKeys,
-    pub(crate) socket: SocketIndex,
-    pub(crate) remote: SocketAddr,
+    pub(crate) path: Path,
     /// The next transport-wide sequence number.
     pub(crate) transport_cc: u16,
     pub(crate) packets: u64,
@@ -187,7 +185,7 @@ pub(crate) fn write_burst(
         let all = plan.fill(consumer, ring, egress.keys.tag_bytes(), room, allowance);
         if !plan.packets.is_empty() {
             let bytes = write(consumer, ring, egress, time, &plan, batch.spare());
-            batch.commit(egress.socket, egress.remote, bytes, plan.segment.min(bytes));
+            batch.commit(egress.path, bytes, plan.segment.min(bytes));
         }
         if all {
             consumer.advance_to(ring.head());
@@ -299,6 +297,7 @@ mod tests {
     use super::*;
     use crate::codec::Codec;
     use crate::consumer::{Lost, Source};
+    use crate::ice::Pair;
     use crate::keys::{ProducerKey, StreamKey, TransportKey};
     use crate::ring::PacketInfo;
     use crate::srtp::{Profile, Role, derive_keys};
@@ -328,8 +327,8 @@ mod tests {
     fn egress() -> Egress {
         let material = [7; 2 * (32 + 12)];
         let (keys, _) = derive_keys(Profile::AeadAes256Gcm, &material, Role::Server).expect("keys");
-        let remote = ([127, 0, 0, 1], 1).into();
-        Egress { keys, socket: 0, remote, transport_cc: 0, packets: 0, bytes: 0, blocked: false, bandwidth: None }
+        let path = Path::Pair(Pair { socket: 0, remote: ([127, 0, 0, 1], 1).into() });
+        Egress { keys, path, transport_cc: 0, packets: 0, bytes: 0, blocked: false, bandwidth: None }
     }
 
     /// What leaves of packets of sound with these sequence numbers that came together: the numbers that it left with.

@@ -414,7 +414,8 @@ impl Consumer {
             let timestamp = info.timestamp.wrapping_add(out.shift.timestamp);
             self.newest = Some(Newest { timestamp, capture_us: info.capture_us, picture, marker: info.marker });
         }
-        if info.keyframe {
+        // Each packet of sound is one, and makes up for none before it.
+        if info.keyframe && self.format.codec.kind() == MediaKind::Video {
             self.newest_keyframe = self.newest_keyframe.max(out.sequence);
         }
         self.sent_to = self.sent_to.max(slot + 1);

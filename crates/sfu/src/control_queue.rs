@@ -1,10 +1,9 @@
 //! Small datagrams that go out before media: STUN replies, DTLS flights, RTCP.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::ops::Range;
 
-use crate::transmit::{SendBatch, SocketIndex};
+use crate::transmit::{Path, SendBatch};
 
 /// Most datagrams that may wait.
 const ENTRIES_MAX: usize = 4096;
@@ -16,7 +15,7 @@ const BYTES_MAX: usize = 1024 * 1024;
 pub(crate) struct ControlQueue {
     bytes: Box<[u8]>,
     used: usize,
-    entries: VecDeque<(SocketIndex, SocketAddr, Range<usize>)>,
+    entries: VecDeque<(Path, Range<usize>)>,
     dropped: u64,
 }
 
@@ -38,13 +37,13 @@ impl ControlQueue {
     }
 
     /// Queues a datagram, or counts it as dropped.
-    pub(crate) fn push(&mut self, socket: SocketIndex, remote: SocketAddr, datagram: &[u8]) {
+    pub(crate) fn push(&mut self, path: Path, datagram: &[u8]) {
         let range = self.used..self.used + datagram.len();
         match self.bytes.get_mut(range.clone()) {
             Some(bytes) if self.entries.len() < ENTRIES_MAX => {
                 bytes.copy_from_slice(datagram);
                 self.used = range.end;
-                self.entries.push_back((socket, remote, range));
+                self.entries.push_back((path, range));
             }
             _ => self.dropped += 1,
         }
@@ -52,8 +51,8 @@ impl ControlQueue {
 
     /// Moves datagrams into the batch; false when some are left because it is full.
     pub(crate) fn drain(&mut self, batch: &mut SendBatch) -> bool {
-        while let Some((socket, remote, range)) = self.entries.front() {
-            if !batch.push(*socket, *remote, &self.bytes[range.clone()]) {
+        while let Some((path, range)) = self.entries.front() {
+            if !batch.push(*path, &self.bytes[range.clone()]) {
                 return false;
             }
             self.entries.pop_front();
@@ -66,14 +65,15 @@ impl ControlQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ice::Pair;
     use crate::transmit::MESSAGES_MAX;
 
     #[test]
     fn a_full_queue_drops_and_counts_and_a_drained_one_takes_again() {
         let mut queue = ControlQueue::default();
-        let remote = SocketAddr::from(([127, 0, 0, 1], 9));
+        let path = Path::Pair(Pair { socket: 0, remote: ([127, 0, 0, 1], 9).into() });
         for _ in 0..ENTRIES_MAX + 3 {
-            queue.push(0, remote, &[1; 100]);
+            queue.push(path, &[1; 100]);
         }
         assert_eq!(queue.dropped(), 3);
         let mut batch = SendBatch::default();
@@ -84,7 +84,7 @@ mod tests {
             batch.clear();
         }
         assert_eq!(sent + batch.messages().len(), ENTRIES_MAX);
-        queue.push(0, remote, &[1; 100]);
+        queue.push(path, &[1; 100]);
         assert_eq!(queue.dropped(), 3);
     }
 }

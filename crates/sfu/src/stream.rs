@@ -38,9 +38,11 @@ pub(crate) struct Stream {
     pub(crate) media_clock: MediaClock,
     pub(crate) reception: Reception,
     pub(crate) rate: RateMeter,
-    /// Only where the codec has NACK.
+    /// Of pictures, and of sound from another worker.
     pub(crate) nack: Option<NackGenerator>,
     pub(crate) gate: KeyframeGate,
+    /// It is among those of its transport that lack something.
+    pub(crate) lacking: bool,
     /// It comes: see `worker::layers`.
     pub(crate) active: bool,
     pub(crate) last_packet: Option<Instant>,
@@ -76,7 +78,8 @@ pub(crate) struct Arrived<'a> {
 /// What came of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stored {
-    /// It is in the ring. `level` is its audio level in dBov, where it carries one.
+    /// It is in the ring. `keyframe`: one of a picture begins with it. `level` is its audio level in dBov, where it
+    /// carries one.
     Packet { keyframe: bool, level: Option<i8> },
     /// It had come already, or is too old.
     Duplicate,
@@ -111,6 +114,7 @@ impl Stream {
             rate: RateMeter::default(),
             nack,
             gate: KeyframeGate::new(now),
+            lacking: false,
             active: false,
             last_packet: None,
             expected_since: now,
@@ -119,6 +123,15 @@ impl Stream {
             queued: false,
             gathers_until: None,
             keyframe_timestamp: None,
+        }
+    }
+
+    /// Another worker sends it, and sends again what is `repaired` on the way.
+    pub(crate) fn come_by_pipe(&mut self, repaired: bool) {
+        self.piped = true;
+        if repaired {
+            // Sound too: between workers it is worth a round trip, which is much shorter than to a client as a rule.
+            self.nack.get_or_insert_default();
         }
     }
 
@@ -176,7 +189,8 @@ impl Stream {
             extensions: tail.extensions,
         };
         match self.ring.push(info, tail.bytes(), payload) {
-            Some(_) => Stored::Packet { keyframe: starts_keyframe, level },
+            // Each packet of sound is one, and makes up for none before it.
+            Some(_) => Stored::Packet { keyframe: starts_keyframe && self.kind == MediaKind::Video, level },
             None => Stored::Unusable,
         }
     }

@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use arrayvec::ArrayVec;
 
+use crate::ice::Pair;
+
 /// Messages in one batch: a `sendmmsg` of 32 was the fastest measured (field notes).
 pub const MESSAGES_MAX: usize = 32;
 /// Segments in one message: the kernel's limit (UDP_MAX_SEGMENTS).
@@ -20,13 +22,25 @@ pub const DATAGRAM_BYTES_MAX: usize = 1_232;
 /// 2n - 1 the TCP connections to the same addresses, of which the remote address tells one from another.
 pub type SocketIndex = u8;
 
+/// A way to another worker of the process, through memory; there is one at most to each. The number is for the driver
+/// to give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lane(pub u16);
+
+/// The way that packets leave by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Path {
+    /// From a socket to an address.
+    Pair(Pair),
+    /// To another worker of the process.
+    Lane(Lane),
+}
+
 /// Datagrams to one destination: all of `segment_bytes`, but the last, which may be shorter.
 #[derive(Debug, Clone)]
 pub struct Message {
-    /// The socket to send from.
-    pub socket: SocketIndex,
     /// Where to.
-    pub remote: SocketAddr,
+    pub path: Path,
     /// Where the bytes are in the batch.
     pub range: Range<usize>,
     /// The size of each datagram but the last; equal to the range's length for a single datagram.
@@ -34,6 +48,14 @@ pub struct Message {
 }
 
 impl Message {
+    /// The address that it goes to; `None` over a lane.
+    pub fn remote(&self) -> Option<SocketAddr> {
+        match self.path {
+            Path::Pair(pair) => Some(pair.remote),
+            Path::Lane(_) => None,
+        }
+    }
+
     /// How many datagrams it holds.
     pub fn segments(&self) -> usize {
         self.range.len().div_ceil(self.segment_bytes.max(1))
@@ -95,19 +117,19 @@ impl SendBatch {
     }
 
     /// Makes the first `bytes` of [`SendBatch::spare`] a message. The caller kept within [`SendBatch::room`].
-    pub fn commit(&mut self, socket: SocketIndex, remote: SocketAddr, bytes: usize, segment_bytes: usize) {
+    pub fn commit(&mut self, path: Path, bytes: usize, segment_bytes: usize) {
         let range = self.used..self.used + bytes;
         self.used = range.end;
-        self.messages.push(Message { socket, remote, range, segment_bytes });
+        self.messages.push(Message { path, range, segment_bytes });
     }
 
     /// Adds one datagram; false when there is no room for it.
-    pub fn push(&mut self, socket: SocketIndex, remote: SocketAddr, datagram: &[u8]) -> bool {
+    pub fn push(&mut self, path: Path, datagram: &[u8]) -> bool {
         if datagram.len() > self.room() {
             return false;
         }
         self.spare()[..datagram.len()].copy_from_slice(datagram);
-        self.commit(socket, remote, datagram.len(), datagram.len());
+        self.commit(path, datagram.len(), datagram.len());
         true
     }
 }

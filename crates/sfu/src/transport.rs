@@ -15,6 +15,7 @@ use crate::dtls::DtlsServer;
 use crate::ice::{IceLite, Pair};
 use crate::keys::{ConsumerKey, ProducerKey, StreamKey};
 use crate::srtp::OpenKeys;
+use crate::transmit::Path;
 use crate::twcc::Arrivals;
 use crate::worker::{RouterId, TransportData};
 
@@ -42,7 +43,7 @@ pub(crate) enum Peer {
     // Boxed, as it is large and no packet of media looks at it.
     Client(Box<Client>),
     /// Another worker. Path and keys were agreed elsewhere.
-    Pipe(Pair),
+    Pipe(Path),
 }
 
 /// The server's end of one transport.
@@ -57,6 +58,8 @@ pub(crate) struct Transport {
     /// Streams from the peer by SSRC, retransmission streams included.
     pub(crate) incoming: FxHashMap<u32, Incoming>,
     pub(crate) producers: Vec<ProducerKey>,
+    /// The streams from the peer that lack packets, or a keyframe that somebody waits for. A pipe may have many others.
+    pub(crate) lacking: Vec<StreamKey>,
     pub(crate) consumers: ConsumerList,
     /// Consumers by the SSRC of their media.
     pub(crate) consumer_ssrcs: FxHashMap<u32, ConsumerKey>,
@@ -104,6 +107,7 @@ impl Transport {
             egress: None,
             incoming: FxHashMap::default(),
             producers: Vec::new(),
+            lacking: Vec::new(),
             consumers: ConsumerList::default(),
             consumer_ssrcs: FxHashMap::default(),
             tell_from: None,
@@ -142,18 +146,18 @@ impl Transport {
     }
 
     /// Where to send.
-    pub(crate) fn path(&self) -> Option<Pair> {
+    pub(crate) fn path(&self) -> Option<Path> {
         match &self.peer {
-            Peer::Client(client) => client.ice.selected(),
-            Peer::Pipe(pair) => Some(*pair),
+            Peer::Client(client) => client.ice.selected().map(Path::Pair),
+            Peer::Pipe(path) => Some(*path),
         }
     }
 
-    /// All the paths that its packets may come by.
+    /// All the pairs of addresses that its packets may come by.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = Pair> {
         let fixed = match &self.peer {
-            Peer::Pipe(pair) => Some(*pair),
-            Peer::Client(_) => None,
+            Peer::Pipe(Path::Pair(pair)) => Some(*pair),
+            Peer::Pipe(Path::Lane(_)) | Peer::Client(_) => None,
         };
         self.client().into_iter().flat_map(|client| client.ice.pairs()).chain(fixed)
     }
@@ -166,6 +170,13 @@ impl Transport {
             if ssrc != 0 && ssrc != PROBATOR_SSRC {
                 return ssrc;
             }
+        }
+    }
+
+    /// Has the timer look at a stream that lacks something; `lacking` is the stream's own.
+    pub(crate) fn look_at(&mut self, stream: StreamKey, lacking: &mut bool) {
+        if !std::mem::replace(lacking, true) {
+            self.lacking.push(stream);
         }
     }
 

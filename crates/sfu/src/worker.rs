@@ -53,6 +53,7 @@ use crate::keys::{ConsumerKey, ProducerKey, TransportKey};
 use crate::producer::Producer;
 use crate::stream::Stream;
 use crate::timers::Timers;
+use crate::transmit::Lane;
 use crate::transport::Transport;
 
 /// Most events that wait to be polled; audio levels beyond that are dropped.
@@ -92,7 +93,8 @@ pub enum Event {
         /// Which.
         transport: TransportId,
     },
-    /// No consent for 30 s, or the peer closed DTLS: it is gone with all that was on it.
+    /// No consent for 30 s, the peer closed DTLS, or the worker at the other end of a local pipe is gone or opened
+    /// another: it is gone with all that was on it.
     TransportClosed {
         /// Which.
         transport: TransportId,
@@ -208,7 +210,8 @@ pub struct WorkerStats {
     pub stun_answered: u64,
     /// STUN messages dropped: unknown ufrag, wrong integrity, malformed.
     pub stun_dropped: u64,
-    /// Datagrams from addresses that no STUN check validated, or of no known kind.
+    /// Datagrams from addresses that no STUN check validated, or of no known kind, and what comes over a lane for no
+    /// pipe.
     pub unknown_dropped: u64,
     /// SRTP and SRTCP packets that failed authentication or were malformed.
     pub srtp_failed: u64,
@@ -284,6 +287,8 @@ pub struct Worker {
     consumers_made: u64,
     /// Validated address pairs.
     pairs: FxHashMap<Pair, TransportKey>,
+    /// Pipes to other workers of the process. Apart from the pairs, so that nothing of a network is taken for theirs.
+    lanes: FxHashMap<Lane, TransportKey>,
     ufrags: FxHashMap<String, TransportKey>,
     timers: Timers,
     levels_at: Instant,
@@ -315,6 +320,7 @@ impl Worker {
             consumer_ids: FxHashMap::default(),
             consumers_made: 0,
             pairs: FxHashMap::default(),
+            lanes: FxHashMap::default(),
             ufrags: FxHashMap::default(),
             timers: Timers::default(),
             levels_at: now,

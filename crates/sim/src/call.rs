@@ -135,6 +135,8 @@ pub struct Call {
     pub events: Vec<(Duration, Event)>,
     /// What the server sent to other servers.
     pub abroad: Vec<Datagram>,
+    /// What the server's worker gave to the next one, over whatever lane.
+    pub next_worker: Vec<Vec<u8>>,
     /// Meddles with datagrams, if a test wants that.
     pub meddler: Option<Meddler>,
     /// How datagrams get into the worker; a test may measure around it.
@@ -193,6 +195,7 @@ impl Call {
             people: Slab::new(),
             events: Vec::new(),
             abroad: Vec::new(),
+            next_worker: Vec::new(),
             meddler: None,
             handle_datagram: Box::new(|worker, now, from, bytes| worker.handle_datagram(now, 0, from, bytes)),
             poll_transmit: Box::new(Worker::poll_transmit),
@@ -540,15 +543,19 @@ impl Call {
             }
             for message in batch.messages() {
                 assert!(message.segments() <= sfu::transmit::SEGMENTS_MAX);
-                let peer = self.routes.get(&message.remote).copied();
-                let is_server = [SERVER.into(), NEIGHBOUR.into()].contains(&message.remote);
+                let datagrams = batch.bytes(message).chunks(message.segment_bytes);
+                let Some(remote) = message.remote() else {
+                    self.next_worker.extend(datagrams.map(<[u8]>::to_vec));
+                    continue;
+                };
+                let peer = self.routes.get(&remote).copied();
+                let is_server = [SERVER.into(), NEIGHBOUR.into()].contains(&remote);
                 if peer.is_none() && !is_server {
                     continue;
                 }
-                for bytes in batch.bytes(message).chunks(message.segment_bytes) {
+                for bytes in datagrams {
                     assert!(bytes.len() <= sfu::transmit::DATAGRAM_BYTES_MAX, "{} bytes", bytes.len());
-                    let datagram =
-                        Datagram { source: self.address, destination: message.remote, bytes: bytes.to_vec() };
+                    let datagram = Datagram { source: self.address, destination: remote, bytes: bytes.to_vec() };
                     match peer {
                         Some(peer) => self.send(peer, Way::Down, datagram),
                         None => self.abroad.push(datagram),

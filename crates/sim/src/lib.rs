@@ -4,5 +4,6 @@ pub mod call;
 pub mod fuzz;
 pub mod keyed_peer;
 pub mod seeds;
+pub mod two_workers;
 
 pub use loadtest::network;

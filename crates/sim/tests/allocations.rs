@@ -6,12 +6,15 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use loadtest::client::{AudioConfig, VideoConfig};
+use sfu::ice::{PacketKind, classify};
 use sfu::{SendBatch, Worker};
 use sim::call::Call;
 use sim::network::Link;
+use sim::two_workers::{Between, HERE, LANE, TwoWorkers};
 
 const RECEIVERS: usize = 20;
 /// Until rings, queues and maps have the size that they keep.
@@ -91,7 +94,7 @@ fn forwarding_allocates_nothing() {
     call.watch_all();
     call.run(WARM_UP);
 
-    let allocations = std::rc::Rc::new(std::cell::RefCell::new(Allocations::default()));
+    let allocations = Rc::new(std::cell::RefCell::new(Allocations::default()));
     let (on_datagram, on_transmit) = (allocations.clone(), allocations.clone());
     call.handle_datagram = Box::new(move |worker: &mut Worker, now: Instant, from: SocketAddr, bytes: &mut [u8]| {
         let is_rtp = bytes.len() > 1 && (128..192).contains(&bytes[0]) && !(192..224).contains(&bytes[1]);
@@ -114,4 +117,31 @@ fn forwarding_allocates_nothing() {
     let allocations = allocations.take();
     assert!(allocations.packets > 20 * 60 * (50 + 60), "{allocations:?}");
     assert_eq!(allocations, Allocations { packets: allocations.packets, ..Allocations::default() });
+}
+
+#[test]
+fn a_lane_allocates_nothing() {
+    // Now and then it is full.
+    let (mut two, _) = TwoWorkers::stage(Between::Lane { packets_max: 3 }, RECEIVERS);
+    two.run(WARM_UP);
+    let (taken, sent) = (Rc::new(Cell::new((0, 0))), Rc::new(Cell::new((0, 0))));
+    let (on_lane, on_transmit) = (taken.clone(), sent.clone());
+    two.handle_lane = Box::new(move |worker: &mut Worker, now: Instant, packet: &mut [u8]| {
+        let is_rtp = classify(packet) == Some(PacketKind::Rtp);
+        let ((), count) = counted(|| worker.handle_lane(now, LANE, packet));
+        let (packets, allocations) = on_lane.get();
+        if is_rtp {
+            on_lane.set((packets + 1, allocations + count));
+        }
+    });
+    two.calls[HERE].poll_transmit = Box::new(move |worker: &mut Worker, now: Instant, batch: &mut SendBatch| {
+        let ((), count) = counted(|| worker.poll_transmit(now, batch));
+        let (packets, allocations) = on_transmit.get();
+        on_transmit.set((packets + batch.messages().len(), allocations + count));
+    });
+    let refused = two.refused;
+    two.run(MEASURED);
+    assert!(taken.get().0 > 60 * (50 + 40) && sent.get().0 > 60 * 50, "{taken:?} {sent:?}");
+    assert!(two.refused > refused, "and repairs too");
+    assert_eq!((taken.get().1, sent.get().1), (0, 0));
 }

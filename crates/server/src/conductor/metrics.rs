@@ -323,6 +323,8 @@ fn write_drivers(text: &mut Exposition, workers: &[WorkerMetrics]) {
         ("messages_out_total", Kind::Counter, "Messages sent, each of one or more datagrams.", |m| m.messages_out),
         ("would_block_total", Kind::Counter, "Times a send buffer was full.", |m| m.would_block),
         ("no_buffers_total", Kind::Counter, "Times the kernel had no memory for a message.", |m| m.no_buffers),
+        ("lane_packets_in_total", Kind::Counter, "Packets from the node's other workers.", |m| m.lane_packets_in),
+        ("lane_packets_out_total", Kind::Counter, "Packets to the node's other workers.", |m| m.lane_packets_out),
         ("tcp_connections", Kind::Gauge, "Media connections (TCP) that are open.", |m| u64::from(m.tcp_connections)),
         ("tcp_accepted_total", Kind::Counter, "Media connections (TCP) accepted.", |m| m.tcp_accepted),
         ("tcp_queued_bytes", Kind::Gauge, "Bytes that wait for full media connections.", |m| m.tcp_queued_bytes),
@@ -341,6 +343,7 @@ fn write_drivers(text: &mut Exposition, workers: &[WorkerMetrics]) {
             ("port_zero", dropped.port_zero),
             ("queue_full", dropped.queue_full),
             ("not_connected", dropped.not_connected),
+            ("lane_full", dropped.lane_full),
         ];
         for (cause, count) in causes {
             text.sample(&[("worker", worker), ("cause", cause)], count);

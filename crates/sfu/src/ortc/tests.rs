@@ -74,6 +74,17 @@ fn a_microphone_is_mapped_with_the_settings_that_its_listeners_need() {
 }
 
 #[test]
+fn sound_is_sent_again_between_workers_and_not_to_clients() {
+    let microphone = producer_mapping(MediaKind::Audio, &parameters("mic")).expect("a producer");
+    let told = pipe_parameters(&microphone, &[(5, 6)]);
+    let mapping = producer_mapping(MediaKind::Audio, &told).expect("as it understands a client's");
+    assert_eq!((mapping.payload_type, mapping.rtx_payload_type), (100, Some(127)));
+    assert_eq!((mapping.encodings[0].ssrc, mapping.encodings[0].rtx_ssrc), (Some(5), Some(6)));
+    let got = consumer_parameters(&mapping, &router_capabilities(), stream()).expect("consumable");
+    assert_eq!((got.codecs.len(), got.encodings[0].rtx), (1, None));
+}
+
+#[test]
 fn simulcast_is_mapped_by_rid() {
     let mapping = producer_mapping(MediaKind::Video, &parameters("simulcast")).expect("a producer");
     let rids: Vec<_> = mapping.encodings.iter().filter_map(|encoding| encoding.rid.as_deref()).collect();

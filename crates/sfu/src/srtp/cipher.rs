@@ -1,4 +1,4 @@
-//! The cipher of one direction: the closed set of profiles behind one type.
+//! The cipher of one direction: the closed set of profiles behind one type, and none.
 
 use aws_lc_rs::error::Unspecified;
 
@@ -10,6 +10,8 @@ use super::{KeyingError, Profile, cm, gcm};
 pub(super) enum Cipher {
     Gcm(Box<gcm::Keys>),
     Cm(Box<cm::Keys>),
+    /// Packets are left as they are: only for what never leaves the process.
+    Plain,
 }
 
 impl Cipher {
@@ -35,6 +37,7 @@ impl Cipher {
         match self {
             Self::Gcm(keys) => keys.seal_rtp(packet, header_bytes, payload_end, ssrc, index),
             Self::Cm(keys) => keys.seal_rtp(packet, header_bytes, payload_end, ssrc, index),
+            Self::Plain => payload_end,
         }
     }
 
@@ -49,6 +52,7 @@ impl Cipher {
         match self {
             Self::Gcm(keys) => keys.open_rtp(packet, header_bytes, ssrc, index),
             Self::Cm(keys) => keys.open_rtp(packet, header_bytes, ssrc, index),
+            Self::Plain => Ok(packet.len()),
         }
     }
 
@@ -56,6 +60,7 @@ impl Cipher {
         match self {
             Self::Gcm(keys) => keys.seal_rtcp(packet, end, ssrc, index_word),
             Self::Cm(keys) => keys.seal_rtcp(packet, end, ssrc, index_word),
+            Self::Plain => end,
         }
     }
 
@@ -63,6 +68,7 @@ impl Cipher {
         match self {
             Self::Gcm(keys) => keys.open_rtcp(packet, ssrc, index_word),
             Self::Cm(keys) => keys.open_rtcp(packet, ssrc, index_word),
+            Self::Plain => Ok(packet.len()),
         }
     }
 
@@ -70,13 +76,19 @@ impl Cipher {
         match self {
             Self::Gcm(_) => gcm::Keys::rtcp_index_word(packet),
             Self::Cm(_) => cm::Keys::rtcp_index_word(packet),
+            Self::Plain => None,
         }
+    }
+
+    pub(super) const fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain)
     }
 
     pub(super) const fn tag_bytes(&self) -> usize {
         match self {
             Self::Gcm(_) => gcm::TAG_BYTES,
             Self::Cm(_) => cm::TAG_BYTES,
+            Self::Plain => 0,
         }
     }
 
@@ -84,6 +96,7 @@ impl Cipher {
         match self {
             Self::Gcm(_) => gcm::RTCP_TRAILER_BYTES,
             Self::Cm(_) => cm::RTCP_TRAILER_BYTES,
+            Self::Plain => 0,
         }
     }
 }

@@ -120,7 +120,7 @@ pub fn derive_keys(profile: Profile, material: &[u8], role: Role) -> Result<(Sea
         Role::Client => (client, server),
         Role::Server => (server, client),
     };
-    Ok((SealKeys::new(profile, ours), OpenKeys::new(theirs)))
+    Ok((SealKeys::new(ours), OpenKeys::new(theirs)))
 }
 
 /// A master key and salt for `SRTP_AEAD_AES_256_GCM`, of one direction.
@@ -143,7 +143,13 @@ pub fn agreed_keys(ours: &MasterKey, theirs: &MasterKey) -> Result<(SealKeys, Op
         let (key, salt) = master.split_at(profile.key_bytes());
         Cipher::from_master(profile, key, salt)
     };
-    Ok((SealKeys::new(profile, cipher(ours)?), OpenKeys::of_pipe(cipher(theirs)?)))
+    Ok((SealKeys::new(cipher(ours)?), OpenKeys::of_pipe(cipher(theirs)?)))
+}
+
+/// Keys that seal and open nothing, for a pipe that never leaves the process. What came from a network must never be
+/// opened with them.
+pub(crate) fn plain_keys() -> (SealKeys, OpenKeys) {
+    (SealKeys::new(Cipher::Plain), OpenKeys::of_pipe(Cipher::Plain))
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! The sending direction.
 
-use super::Profile;
 use super::cipher::Cipher;
 
 /// RFC 3711 3.4: the E flag, set on every packet that we send.
@@ -12,7 +11,6 @@ const ENCRYPTED: u32 = 1 << 31;
 /// sequence number, or with AES-GCM the authentication key is lost (RFC 7714 5.1). The RTCP index is kept here.
 pub struct SealKeys {
     cipher: Cipher,
-    profile: Profile,
     rtcp_index: u32,
 }
 
@@ -22,13 +20,8 @@ pub struct SealKeys {
 pub struct IndexExhausted;
 
 impl SealKeys {
-    pub(super) fn new(profile: Profile, cipher: Cipher) -> Self {
-        Self { cipher, profile, rtcp_index: 0 }
-    }
-
-    /// The profile.
-    pub fn profile(&self) -> Profile {
-        self.profile
+    pub(super) fn new(cipher: Cipher) -> Self {
+        Self { cipher, rtcp_index: 0 }
     }
 
     /// How much longer an RTP packet gets.
@@ -59,6 +52,10 @@ impl SealKeys {
     /// # Panics
     /// When the packet is shorter than 8 bytes or there is no room for the trailer.
     pub fn seal_rtcp(&mut self, packet: &mut [u8], end: usize) -> Result<usize, IndexExhausted> {
+        if self.cipher.is_plain() {
+            // Without a cipher there is no number that could be used up.
+            return Ok(end);
+        }
         let index = self.rtcp_index;
         if index >= ENCRYPTED {
             return Err(IndexExhausted);
@@ -77,6 +74,6 @@ impl SealKeys {
 
 impl std::fmt::Debug for SealKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SealKeys").field("profile", &self.profile).finish_non_exhaustive()
+        f.debug_struct("SealKeys").finish_non_exhaustive()
     }
 }

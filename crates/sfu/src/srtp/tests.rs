@@ -71,7 +71,7 @@ fn rfc7714_keys(profile: Profile) -> (SealKeys, OpenKeys) {
         let keys = gcm::Keys::from_session(&key, *b"Quid pro quo", &key, *b"Quid pro quo").expect("valid keys");
         Cipher::Gcm(Box::new(keys))
     };
-    (SealKeys::new(profile, cipher()), OpenKeys::new(cipher()))
+    (SealKeys::new(cipher()), OpenKeys::new(cipher()))
 }
 
 #[test]

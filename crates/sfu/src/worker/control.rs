@@ -14,10 +14,12 @@ use crate::consumer_list::ConsumerList;
 use crate::dtls::DtlsServer;
 use crate::ice::{Credentials, IceLite, candidates};
 use crate::keys::{ConsumerKey, ProducerKey, StreamKey, TransportKey};
+use crate::ortc::producer::ENCODINGS_MAX;
 use crate::ortc::{self, ProducerMapping};
 use crate::producer::Producer;
 use crate::rtp::Extension;
 use crate::stream::Stream;
+use crate::transmit::Path;
 use crate::transport::{Client, Incoming, Peer, Transport};
 
 /// Why a router was not created.
@@ -420,6 +422,8 @@ impl Worker {
         let transport = &mut self.transports[transport_key.0];
         let producer = &mut self.producers[key.0];
         transport.producers.push(key);
+        // So that no packet that tells of a loss has to make room.
+        transport.lacking.reserve(transport.producers.len() * ENCODINGS_MAX);
         producer.transport = Some(transport_key);
         producer.paused = paused;
         for encoding in &mapping.encodings {
@@ -456,6 +460,7 @@ impl Worker {
             && let Some(transport) = self.transports.get_mut(from.0)
         {
             transport.producers.retain(|&producer| producer != key);
+            transport.lacking.retain(|stream| !streams.contains(stream));
             if transport.is_pipe() {
                 let encodings = producer.mapping.encodings.iter();
                 let ssrcs: Vec<u32> =
@@ -534,6 +539,9 @@ impl Worker {
             if self.pairs.get(&pair) == Some(&key) {
                 self.pairs.remove(&pair);
             }
+        }
+        if let Some(Path::Lane(lane)) = transport.path() {
+            self.lanes.remove(&lane);
         }
         if let Some(router) = transport.router.and_then(|router| self.routers.get_mut(&router)) {
             router.transports.remove(&key);

@@ -52,7 +52,7 @@ impl Worker {
             let spare = batch.spare();
             match write_retransmission(consumer, &stream.ring, egress, time, &original, spare) {
                 Some(bytes) => {
-                    batch.commit(egress.socket, egress.remote, bytes, bytes);
+                    batch.commit(egress.path, bytes, bytes);
                     self.stats.retransmitted += 1;
                 }
                 None => self.stats.retransmissions_refused += 1,
@@ -136,11 +136,10 @@ impl Worker {
         }
         let skipped = consumer.stats.skipped - before;
         self.stats.skipped += skipped;
-        if skipped > 0 && stream.nack.is_some() && !self.producers[stream.producer.0].paused {
+        if skipped > 0 && stream.kind == MediaKind::Video && !self.producers[stream.producer.0].paused {
             // Asked for by the publisher's timer: control datagrams of this turn are out already.
-            let publisher = stream.transport;
             self.streams[stream_key.0].gate.request(time.now);
-            self.schedule(publisher, time.now);
+            self.look_at(stream_key, time.now);
         }
         burst
     }

@@ -22,8 +22,8 @@ pub(super) struct Retransmission {
 /// Streams that have packets to be forwarded, and where among their consumers the work stopped.
 #[derive(Debug)]
 pub(super) struct FanOut {
-    audio: Lane,
-    video: Lane,
+    audio: Line,
+    video: Line,
     retransmissions: VecDeque<(u32, Retransmission)>,
     held: Held,
     /// At the consumers' keys.
@@ -44,7 +44,7 @@ struct Age {
 
 /// The streams of one kind.
 #[derive(Debug)]
-struct Lane {
+struct Line {
     streams: VecDeque<StreamKey>,
     /// The stream at work, how many of its consumers are done, and its ring's head when the work began.
     place: Option<Place>,
@@ -72,7 +72,7 @@ struct Held {
     tick: Option<Micros>,
 }
 
-impl Default for Lane {
+impl Default for Line {
     fn default() -> Self {
         Self { streams: VecDeque::with_capacity(1024), place: None }
     }
@@ -87,8 +87,8 @@ impl Default for FanOut {
             tick: None,
         };
         Self {
-            audio: Lane::default(),
-            video: Lane::default(),
+            audio: Line::default(),
+            video: Line::default(),
             retransmissions: VecDeque::with_capacity(RETRANSMISSIONS_MAX),
             held,
             ages: Vec::new(),
@@ -99,10 +99,10 @@ impl Default for FanOut {
 
 impl FanOut {
     pub(super) fn push(&mut self, kind: MediaKind, stream: StreamKey) {
-        self.lane(kind).streams.push_back(stream);
+        self.line(kind).streams.push_back(stream);
     }
 
-    fn lane(&mut self, kind: MediaKind) -> &mut Lane {
+    fn line(&mut self, kind: MediaKind) -> &mut Line {
         match kind {
             MediaKind::Audio => &mut self.audio,
             MediaKind::Video => &mut self.video,
@@ -179,9 +179,9 @@ impl FanOut {
 
     /// Forgets a stream that is gone.
     pub(super) fn forget_stream(&mut self, stream: StreamKey) {
-        for lane in [&mut self.audio, &mut self.video] {
-            lane.streams.retain(|&key| key != stream);
-            lane.place = lane.place.filter(|place| place.stream != stream);
+        for line in [&mut self.audio, &mut self.video] {
+            line.streams.retain(|&key| key != stream);
+            line.place = line.place.filter(|place| place.stream != stream);
         }
     }
 
@@ -211,25 +211,25 @@ impl FanOut {
 
     /// The consumers of a stream are others than before: a place among them means nothing any more.
     pub(super) fn consumers_changed(&mut self) {
-        for place in [&mut self.audio, &mut self.video].into_iter().filter_map(|lane| lane.place.as_mut()) {
+        for place in [&mut self.audio, &mut self.video].into_iter().filter_map(|line| line.place.as_mut()) {
             place.done = 0;
         }
     }
 
     /// The stream of this kind to go on with.
     pub(super) fn next(&mut self, kind: MediaKind) -> Option<Place> {
-        let lane = self.lane(kind);
-        if let Some(place) = lane.place.take() {
+        let line = self.line(kind);
+        if let Some(place) = line.place.take() {
             return Some(place);
         }
-        let stream = lane.streams.pop_front()?;
+        let stream = line.streams.pop_front()?;
         self.rotation = self.rotation.wrapping_add(1);
         Some(Place { stream, done: 0, head: None })
     }
 
     /// Goes on here when there is room again.
     pub(super) fn stop_at(&mut self, kind: MediaKind, place: Place) {
-        self.lane(kind).place = Some(place);
+        self.line(kind).place = Some(place);
     }
 }
 

@@ -1,4 +1,5 @@
-//! Datagrams in: told apart by their first byte (RFC 7983), given to the transport that owns the address pair.
+//! Datagrams in: told apart by their first byte (RFC 7983), given to the transport that owns the address pair. What
+//! comes over a lane is given to the pipe there, whose packets are plain: no datagram is ever looked up among lanes.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use crate::rtcp::RtcpWriter;
 use crate::rtp::{Extension, RtpHeader, parse_transport_sequence};
 use crate::srtp::{OpenError, OpenedRtp};
 use crate::stream::{Arrived, Stored};
-use crate::transmit::SocketIndex;
+use crate::transmit::{Lane, Path, SocketIndex};
 use crate::transport::{Incoming, Peer};
 use crate::twcc::Arrivals;
 
@@ -55,6 +56,19 @@ impl Worker {
         }
     }
 
+    /// Takes in one packet of the worker at the other end of a lane.
+    pub fn handle_lane(&mut self, now: Instant, lane: Lane, packet: &mut [u8]) {
+        let Some(&key) = self.lanes.get(&lane) else {
+            self.stats.unknown_dropped += 1;
+            return;
+        };
+        match classify(packet) {
+            Some(PacketKind::Rtp) => self.handle_rtp(now, key, packet),
+            Some(PacketKind::Rtcp) => self.handle_srtcp(now, key, packet),
+            Some(PacketKind::Stun | PacketKind::Dtls) | None => self.stats.unknown_dropped += 1,
+        }
+    }
+
     fn handle_stun(&mut self, now: Instant, socket: SocketIndex, remote: SocketAddr, datagram: &[u8]) {
         let answered = self.answer_stun(now, socket, remote, datagram);
         let count = if answered.is_some() { &mut self.stats.stun_answered } else { &mut self.stats.stun_dropped };
@@ -62,7 +76,8 @@ impl Worker {
     }
 
     fn answer_stun(&mut self, now: Instant, socket: SocketIndex, remote: SocketAddr, datagram: &[u8]) -> Option<()> {
-        if self.pairs.get(&Pair { socket, remote }).is_some_and(|key| self.transports[key.0].is_pipe()) {
+        let pair = Pair { socket, remote };
+        if self.pairs.get(&pair).is_some_and(|key| self.transports[key.0].is_pipe()) {
             // Whoever forges a worker's address must not get its pipe, which no check would bring back.
             return None;
         }
@@ -70,13 +85,12 @@ impl Worker {
         let key = *self.ufrags.get(request.local_ufrag())?;
         let client = self.transports.get_mut(key.0)?.client_mut()?;
         let outcome = client.ice.handle_binding(now, socket, remote, &request, &mut self.scratch[..]).ok()?;
-        self.control.push(socket, remote, &self.scratch[..outcome.reply_bytes]);
+        self.control.push(Path::Pair(pair), &self.scratch[..outcome.reply_bytes]);
         if let Some(pair) = outcome.evicted
             && self.pairs.get(&pair) == Some(&key)
         {
             self.pairs.remove(&pair);
         }
-        let pair = Pair { socket, remote };
         if client.ice.is_valid(pair) {
             // A NAT may have given this address to another client meanwhile; the newest proof counts, at every check:
             // who claimed another's address by a forged source loses it again with that one's next check.
@@ -102,8 +116,8 @@ impl Worker {
             let Some(client) = transport.client_mut() else { return };
             match client.dtls.poll(now, &mut self.scratch[..]) {
                 DtlsOutput::Packet(bytes) => {
-                    if let Some(Pair { socket, remote }) = client.ice.selected() {
-                        self.control.push(socket, remote, &self.scratch[..bytes]);
+                    if let Some(pair) = client.ice.selected() {
+                        self.control.push(Path::Pair(pair), &self.scratch[..bytes]);
                     }
                 }
                 DtlsOutput::Connected { seal, open } => {
@@ -268,6 +282,7 @@ impl Worker {
             }
             if let Some(at) = nack.next_timeout() {
                 transport.timer = Some(self.timers.set(key, transport.timer, at));
+                transport.look_at(incoming.stream, &mut stream.lacking);
             }
         }
         let last = stream.last_packet.replace(now);
@@ -341,7 +356,7 @@ impl Worker {
 
     /// Asks the publisher of a stream for a keyframe, as soon as its gate allows.
     pub(super) fn request_keyframe(&mut self, now: Instant, key: StreamKey) {
-        let Some(stream) = self.streams.get_mut(key.0).filter(|stream| stream.nack.is_some()) else { return };
+        let Some(stream) = self.streams.get_mut(key.0).filter(|stream| stream.kind == MediaKind::Video) else { return };
         let active = stream.active;
         let Some(producer) = self.producers.get(stream.producer.0).filter(|producer| !producer.paused) else {
             // Whoever waits is served when it goes on.
@@ -356,23 +371,32 @@ impl Worker {
         self.poll_keyframe_gate(now, key);
     }
 
-    /// Sends the stream's keyframe request if it is due, and comes back when it will be.
-    pub(super) fn poll_keyframe_gate(&mut self, now: Instant, key: StreamKey) {
-        let Some(stream) = self.streams.get_mut(key.0) else { return };
+    /// Sends the stream's keyframe request if it is due, and comes back when it will be: tells when.
+    pub(super) fn poll_keyframe_gate(&mut self, now: Instant, key: StreamKey) -> Option<Instant> {
+        let stream = self.streams.get_mut(key.0)?;
         let transport_key = stream.transport;
-        let Some(transport) = self.transports.get(transport_key.0) else { return };
+        let transport = self.transports.get(transport_key.0)?;
         let (rtt, sender) = (transport.rtt(), transport.rtcp_ssrc);
         let (Some(_), Some(ssrc)) = (&transport.egress, stream.ssrc) else {
             // Asked again as soon as both are there.
-            return;
+            return None;
         };
         if stream.gate.poll(now, rtt) {
             self.stats.keyframe_requests_out += 1;
             stream.keyframe_requests_sent += 1;
             self.send_rtcp(transport_key, |writer: &mut RtcpWriter<'_>| writer.pli(sender, ssrc));
         }
-        let again = self.streams[key.0].gate.poll_timeout(rtt);
-        if let Some(at) = again {
+        let again = self.streams[key.0].gate.poll_timeout(rtt)?;
+        self.look_at(key, again);
+        Some(again)
+    }
+
+    /// Has the timer of a stream's transport look at it, no later than `at`.
+    pub(super) fn look_at(&mut self, key: StreamKey, at: Instant) {
+        let Some(stream) = self.streams.get_mut(key.0) else { return };
+        let transport_key = stream.transport;
+        if let Some(transport) = self.transports.get_mut(transport_key.0) {
+            transport.look_at(key, &mut stream.lacking);
             self.schedule(transport_key, at);
         }
     }

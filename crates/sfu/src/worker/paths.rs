@@ -7,7 +7,7 @@ use crate::burst::Egress;
 use crate::ice::Pair;
 use crate::keys::TransportKey;
 use crate::srtp::SealKeys;
-use crate::transmit::SocketIndex;
+use crate::transmit::{Path, SocketIndex};
 
 impl Worker {
     /// Whether a client proved that it talks from there and still may. What no transport owns, no connection is kept
@@ -21,7 +21,7 @@ impl Worker {
     pub fn set_writable(&mut self, socket: SocketIndex, remote: SocketAddr, writable: bool) {
         let pair = Pair { socket, remote };
         let Some(&key) = self.pairs.get(&pair) else { return };
-        if self.transports[key.0].path() == Some(pair) {
+        if self.transports[key.0].path() == Some(Path::Pair(pair)) {
             self.set_blocked(key, !writable);
         }
     }
@@ -43,8 +43,8 @@ impl Worker {
     pub(super) fn use_selected_pair(&mut self, key: TransportKey) {
         let transport = &mut self.transports[key.0];
         let selected = transport.path();
-        if let (Some(pair), Some(egress)) = (selected, &mut transport.egress) {
-            (egress.socket, egress.remote) = (pair.socket, pair.remote);
+        if let (Some(path), Some(egress)) = (selected, &mut transport.egress) {
+            egress.path = path;
         }
         self.set_blocked(key, selected.is_none());
     }
@@ -66,8 +66,9 @@ impl Worker {
 }
 
 /// The sending half of a transport whose handshake is through. The connection that it came over may be gone.
-pub(super) fn egress(keys: SealKeys, path: Option<Pair>) -> Egress {
+pub(super) fn egress(keys: SealKeys, path: Option<Path>) -> Egress {
     let nowhere = Pair { socket: SocketIndex::MAX, remote: (Ipv4Addr::UNSPECIFIED, 0).into() };
-    let Pair { socket, remote } = path.unwrap_or(nowhere);
-    Egress { keys, socket, remote, transport_cc: 1, packets: 0, bytes: 0, blocked: path.is_none(), bandwidth: None }
+    let blocked = path.is_none();
+    let path = path.unwrap_or(Path::Pair(nowhere));
+    Egress { keys, path, transport_cc: 1, packets: 0, bytes: 0, blocked, bandwidth: None }
 }

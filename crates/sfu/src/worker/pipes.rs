@@ -1,4 +1,5 @@
-//! Other workers: a pipe carries streams from worker to worker, as SRTP between their ports.
+//! Other workers: a pipe carries streams from worker to worker, as SRTP between their ports, or within the process
+//! unsealed over a lane.
 //!
 //! A pipe is a transport whose path and keys were agreed elsewhere. What goes over it goes as to and from clients: each
 //! layer of a producer is a consumer here and a stream of a producer there, with NACK, retransmissions, keyframe
@@ -18,9 +19,12 @@ use super::{ConsumeError, EVENTS_MAX, Event, NotFound, ProduceError, RouterId, W
 use crate::ice::Pair;
 use crate::keys::{ConsumerKey, ProducerKey, TransportKey};
 use crate::ortc;
-use crate::srtp::{KeyingError, MasterKey, agreed_keys};
-use crate::transmit::SocketIndex;
+use crate::srtp::{KeyingError, MasterKey, OpenKeys, SealKeys, agreed_keys, plain_keys};
+use crate::transmit::{Lane, Path, SocketIndex};
 use crate::transport::{Peer, Transport};
+
+/// What is taken for the round trip of a lane until a report told: a turn of each worker.
+const LOCAL_ROUND_TRIP: Duration = Duration::from_millis(1);
 
 /// Why a pipe was not opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -48,21 +52,53 @@ impl Worker {
         if self.transport_ids.contains_key(&id) {
             return Err(OpenPipeError::Exists);
         }
-        let (seal, open) = agreed_keys(ours, theirs)?;
+        let keys = agreed_keys(ours, theirs)?;
         let pair = Pair { socket, remote };
         let earlier = self.pairs.get(&pair).copied();
         if let Some(earlier) = earlier.filter(|key| self.transports[key.0].is_pipe()) {
             self.remove_transport(earlier);
         }
-        let mut transport = Transport::new(now, id, None, Peer::Pipe(pair), &mut self.rng);
+        let key = self.insert_pipe(now, id, Path::Pair(pair), keys, round_trip);
+        self.pairs.insert(pair, key);
+        Ok(())
+    }
+
+    /// Opens a pipe to another worker of the process, in place of one there was on this lane, which is closed with an
+    /// event. Its packets are plain, so nothing but that worker may ever write into the lane.
+    pub fn open_local_pipe(&mut self, now: Instant, id: TransportId, lane: Lane) -> Result<(), OpenPipeError> {
+        if self.transport_ids.contains_key(&id) {
+            return Err(OpenPipeError::Exists);
+        }
+        self.handle_lane_close(lane);
+        let key = self.insert_pipe(now, id, Path::Lane(lane), plain_keys(), Some(LOCAL_ROUND_TRIP));
+        self.lanes.insert(lane, key);
+        Ok(())
+    }
+
+    /// The worker at the other end of a lane is gone, or its end is another's: the pipe there is closed, with an event.
+    pub fn handle_lane_close(&mut self, lane: Lane) {
+        let Some(&key) = self.lanes.get(&lane) else { return };
+        let transport = self.transports[key.0].id;
+        self.remove_transport(key);
+        self.emit(Event::TransportClosed { transport });
+    }
+
+    fn insert_pipe(
+        &mut self,
+        now: Instant,
+        id: TransportId,
+        path: Path,
+        (seal, open): (SealKeys, OpenKeys),
+        round_trip: Option<Duration>,
+    ) -> TransportKey {
+        let mut transport = Transport::new(now, id, None, Peer::Pipe(path), &mut self.rng);
         transport.open = Some(open);
-        transport.egress = Some(egress(seal, Some(pair)));
+        transport.egress = Some(egress(seal, Some(path)));
         transport.round_trip = round_trip;
         let key = TransportKey(self.transports.insert(transport));
         self.transport_ids.insert(id, key);
-        self.pairs.insert(pair, key);
         self.schedule(key, now);
-        Ok(())
+        key
     }
 
     /// Has a pipe carry a producer, and says what the worker at the other end is to be told. Nothing flows until it asks
@@ -148,8 +184,9 @@ impl Worker {
         let key = self.produce_on(now, pipe, router, id, mapping, paused)?;
         let producer = &mut self.producers[key.0];
         producer.layers_piped = Some(0);
+        let repaired = producer.mapping.rtx_payload_type.is_some();
         for stream in &producer.streams {
-            self.streams[stream.0].piped = true;
+            self.streams[stream.0].come_by_pipe(repaired);
         }
         self.want_from_pipe(now, key);
         Ok(())

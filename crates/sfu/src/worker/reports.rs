@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
-use protocol::ProducerId;
+use protocol::{MediaKind, ProducerId};
 
 use super::speakers::LEVELS_INTERVAL;
 use super::{Event, Worker};
@@ -65,7 +65,7 @@ impl Worker {
             self.send_receiver_report(now, key);
             self.look_at_consumers(now, key);
         }
-        self.send_nacks(now, key);
+        self.ask_for_what_is_lacking(now, key);
         self.send_transport_feedback(now, key);
         self.poll_bandwidth(now, key);
         let Some(transport) = self.transports.get(key.0) else { return };
@@ -117,7 +117,7 @@ impl Worker {
             for stream in &producer.streams {
                 let stream = &mut self.streams[stream.0];
                 let Some(ssrc) = stream.ssrc else { continue };
-                let worst = worst.filter(|_| stream.nack.is_none());
+                let worst = worst.filter(|_| stream.kind == MediaKind::Audio);
                 if let Some(block) = stream.reception.report_block(now, ssrc, worst)
                     && !blocks.is_full()
                 {
@@ -130,28 +130,35 @@ impl Worker {
         }
     }
 
-    fn send_nacks(&mut self, now: Instant, key: TransportKey) {
-        let (rtt, sender) = (self.transports[key.0].rtt(), self.transports[key.0].rtcp_ssrc);
-        for index in 0..self.transports[key.0].producers.len() {
-            let producer = self.transports[key.0].producers[index];
-            for layer in 0..self.producers[producer.0].streams.len() {
-                let stream_key: StreamKey = self.producers[producer.0].streams[layer];
-                let stream = &mut self.streams[stream_key.0];
-                let (Some(nack), Some(ssrc)) = (&mut stream.nack, stream.ssrc) else { continue };
-                let mut lost = ArrayVec::new();
-                nack.poll(now, Some(rtt), &mut lost);
-                let again = nack.next_timeout();
-                if !lost.is_empty() {
-                    self.stats.nacks_out += lost.len() as u64;
-                    stream.nacks_sent += lost.len() as u64;
-                    self.send_rtcp(key, |writer| writer.nack(sender, ssrc, &lost) > 0);
-                }
-                if let Some(at) = again {
-                    self.schedule(key, at);
-                }
-                self.poll_keyframe_gate(now, stream_key);
+    /// Asks the peer for the packets and keyframes that its streams lack, as far as it is time.
+    fn ask_for_what_is_lacking(&mut self, now: Instant, key: TransportKey) {
+        let mut lacking = std::mem::take(&mut self.transports[key.0].lacking);
+        lacking.retain(|&stream| {
+            let next = [self.send_nack(now, key, stream), self.poll_keyframe_gate(now, stream)];
+            let next = next.into_iter().flatten().min();
+            if let Some(at) = next {
+                self.schedule(key, at);
             }
+            self.streams[stream.0].lacking = next.is_some();
+            next.is_some()
+        });
+        self.transports[key.0].lacking = lacking;
+    }
+
+    /// Asks for the packets that a stream misses; when to come back.
+    fn send_nack(&mut self, now: Instant, key: TransportKey, stream: StreamKey) -> Option<Instant> {
+        let (rtt, sender) = (self.transports[key.0].rtt(), self.transports[key.0].rtcp_ssrc);
+        let stream = &mut self.streams[stream.0];
+        let (nack, ssrc) = (stream.nack.as_mut()?, stream.ssrc?);
+        let mut lost = ArrayVec::new();
+        nack.poll(now, Some(rtt), &mut lost);
+        let again = nack.next_timeout();
+        if !lost.is_empty() {
+            self.stats.nacks_out += lost.len() as u64;
+            stream.nacks_sent += lost.len() as u64;
+            self.send_rtcp(key, |writer| writer.nack(sender, ssrc, &lost) > 0);
         }
+        again
     }
 
     fn send_transport_feedback(&mut self, now: Instant, key: TransportKey) {
@@ -176,7 +183,7 @@ impl Worker {
         }
         let end = writer.len();
         if let Ok(bytes) = egress.keys.seal_rtcp(&mut self.scratch[..], end) {
-            self.control.push(egress.socket, egress.remote, &self.scratch[..bytes]);
+            self.control.push(egress.path, &self.scratch[..bytes]);
         }
         true
     }

@@ -88,7 +88,7 @@ impl Worker {
         let now_us = self.clock.micros(now);
         let egress = self.transports[key.0].egress.as_mut();
         let Some(egress) = egress.filter(|egress| !egress.blocked) else { return false };
-        let Egress { keys, socket, remote, transport_cc, bandwidth, .. } = egress;
+        let Egress { keys, path, transport_cc, bandwidth, .. } = egress;
         let Some(bandwidth) = bandwidth.as_deref_mut() else { return false };
         let Some(bytes) = bandwidth.padding_due(now_us) else { return false };
         let sequence = bandwidth.next_probator_sequence();
@@ -100,7 +100,7 @@ impl Worker {
         bandwidth.on_sent(now_us, *transport_cc, bytes);
         *transport_cc = transport_cc.wrapping_add(1);
         self.stats.probes_out += 1;
-        self.control.push(*socket, *remote, &self.scratch[..bytes]);
+        self.control.push(*path, &self.scratch[..bytes]);
         true
     }
 

@@ -11,7 +11,7 @@ use protocol::{MediaKind, TransportId};
 use super::{EVENTS_MAX, Event, NotFound, Worker};
 use crate::keys::{ConsumerKey, ProducerKey, StreamKey, TransportKey};
 use crate::score::BEST;
-use crate::transmit::SocketIndex;
+use crate::transmit::Path;
 
 /// Transports that one call of [`Worker::survey`] looks at.
 const SURVEYED: usize = 256;
@@ -45,7 +45,7 @@ impl Worker {
         Ok(TransportStats {
             transport_id: id,
             connected: egress.is_some(),
-            protocol: transport.path().map(|pair| self.protocol_of(pair.socket)),
+            protocol: transport.path().and_then(|path| self.protocol_of(path)),
             packets_received: transport.packets_received,
             bytes_received: transport.bytes_received,
             packets_sent: egress.map_or(0, |egress| egress.packets),
@@ -181,8 +181,12 @@ impl Worker {
         if silent { 0 } else { stream.reception.score() }
     }
 
-    fn protocol_of(&self, socket: SocketIndex) -> IceProtocol {
-        if usize::from(socket) < self.config.listen.len() { IceProtocol::Udp } else { IceProtocol::Tcp }
+    fn protocol_of(&self, path: Path) -> Option<IceProtocol> {
+        match path {
+            Path::Pair(pair) if usize::from(pair.socket) < self.config.listen.len() => Some(IceProtocol::Udp),
+            Path::Pair(_) => Some(IceProtocol::Tcp),
+            Path::Lane(_) => None,
+        }
     }
 
     fn estimate(&self, key: TransportKey) -> Option<u64> {

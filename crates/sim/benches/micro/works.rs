@@ -12,8 +12,10 @@ use sfu::bench::Ring;
 use sfu::bwe::{Share, allocate};
 use sfu::srtp::{OpenKeys, Profile, RTP_OVERHEAD_MAX, Role, SealKeys, derive_keys};
 use sfu::{SendBatch, Worker};
+use sfu_io::bench::PacketRing;
 use sim::call::Call;
 use sim::network::Link;
+use sim::two_workers::{Between, HERE, LANE, THERE, TwoWorkers};
 
 use super::count_instructions;
 
@@ -21,7 +23,7 @@ use super::count_instructions;
 type Work = fn() -> u64;
 
 /// The steps of a packet, and what is done beside it.
-pub(super) const WORKS: [(&str, &str, Work); 10] = [
+pub(super) const WORKS: [(&str, &str, Work); 13] = [
     ("open", "open an SRTP packet of 1160 bytes (AES-256-GCM)", open),
     ("seal", "seal the same", seal),
     ("ring_push", "store a packet in a full ring", ring_push),
@@ -30,6 +32,9 @@ pub(super) const WORKS: [(&str, &str, Work); 10] = [
     ("receive_audio", "take a packet of sound in", receive_audio),
     ("send_frame", "write a frame of 6 packets to one receiver: choose, rewrite, seal, level", send_frame),
     ("send_audio", "write a packet of sound to one receiver", send_audio),
+    ("lane", "write a packet of 1160 bytes into a lane's ring and take it out", lane),
+    ("room_one", "a picture to 10 people, all on the publisher's worker: all calls, per packet that comes", room_one),
+    ("room_two", "the same, all on another worker, the lane between included", room_two),
     ("choose_layer", "change the layer that a viewer wants", choose_layer),
     ("allocate_24", "share an estimate among 24 pictures in three sizes", allocate_24),
 ];
@@ -42,6 +47,8 @@ const WARM_UP: Duration = Duration::from_secs(10);
 const MEASURED: Duration = Duration::from_secs(2);
 const DELAY: Duration = Duration::from_millis(5);
 
+/// Who watches in a room.
+const ROOM_VIEWERS: usize = 10;
 const FRAME_PACKETS: u16 = 6;
 /// Longer than any other packet here.
 const VIDEO_BYTES_MIN: usize = 900;
@@ -127,6 +134,68 @@ fn send_frame() -> u64 {
 
 fn send_audio() -> u64 {
     sent(is_audio, 1)
+}
+
+fn lane() -> u64 {
+    let mut ring = PacketRing::default();
+    for sequence in 0..REPEATS {
+        let packet = packet(sequence);
+        count_instructions(&mut || {
+            assert!(ring.write(black_box(&packet[..PACKET_BYTES])));
+            assert!(ring.read(|packet| _ = black_box(packet)));
+        });
+    }
+    REPEATS.into()
+}
+
+fn room_one() -> u64 {
+    let link = Link::clean(DELAY);
+    let mut call = Call::new(1);
+    (0..=ROOM_VIEWERS).for_each(|_| _ = call.join(link, link));
+    let camera = call.publish_video(0, frames());
+    call.connect();
+    (1..=ROOM_VIEWERS).for_each(|viewer| _ = call.watch(viewer, camera));
+    call.run(WARM_UP);
+    let packets = count_calls(&mut call);
+    call.run(MEASURED);
+    packets.get()
+}
+
+fn room_two() -> u64 {
+    let mut two = TwoWorkers::new(1, Between::Lane { packets_max: 400 });
+    let link = Link::clean(DELAY);
+    two.calls[HERE].join(link, link);
+    (0..ROOM_VIEWERS).for_each(|_| _ = two.calls[THERE].join(link, link));
+    let camera = two.calls[HERE].publish_video(0, frames());
+    two.connect();
+    two.carry(camera);
+    (0..ROOM_VIEWERS).for_each(|viewer| _ = two.calls[THERE].watch(viewer, camera));
+    two.run(WARM_UP);
+    let packets = count_calls(&mut two.calls[HERE]);
+    count_calls(&mut two.calls[THERE]);
+    let mut ring = PacketRing::default();
+    two.handle_lane = Box::new(move |worker: &mut Worker, now: Instant, packet: &mut [u8]| {
+        count_instructions(&mut || {
+            assert!(ring.write(packet));
+            assert!(ring.read(|packet| worker.handle_lane(now, LANE, packet)));
+        });
+    });
+    two.run(MEASURED);
+    packets.get()
+}
+
+/// Counts all that takes datagrams in and writes them from now on; how many packets of a picture come by a socket.
+fn count_calls(call: &mut Call) -> Rc<Cell<u64>> {
+    let packets = Rc::new(Cell::new(0));
+    let counted = packets.clone();
+    call.handle_datagram = Box::new(move |worker: &mut Worker, now: Instant, from: SocketAddr, bytes: &mut [u8]| {
+        counted.set(counted.get() + u64::from(is_video(bytes)));
+        count_instructions(&mut || worker.handle_datagram(now, 0, from, bytes));
+    });
+    call.poll_transmit = Box::new(move |worker: &mut Worker, now: Instant, batch: &mut SendBatch| {
+        count_instructions(&mut || worker.poll_transmit(now, batch));
+    });
+    packets
 }
 
 fn is_video(bytes: &[u8]) -> bool {

@@ -218,9 +218,10 @@ impl Scene {
             }
             for message in self.batch.messages() {
                 assert!(message.segments() <= SEGMENTS_MAX);
+                let remote = message.remote().expect("there is no lane");
                 for datagram in self.batch.bytes(message).chunks(message.segment_bytes) {
                     assert!(datagram.len() <= DATAGRAM_BYTES_MAX, "{} bytes", datagram.len());
-                    *self.sent.entry(message.remote).or_default() += datagram.len();
+                    *self.sent.entry(remote).or_default() += datagram.len();
                     let kind = classify(datagram).expect("a protocol of WebRTC");
                     if kind == PacketKind::Dtls {
                         self.inbox.push(datagram.to_vec());

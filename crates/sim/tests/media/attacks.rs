@@ -135,7 +135,8 @@ fn count_sent(call: &mut Call) -> Rc<RefCell<HashMap<SocketAddr, usize>>> {
     call.poll_transmit = Box::new(move |worker, now, batch| {
         worker.poll_transmit(now, batch);
         for message in batch.messages() {
-            *count.borrow_mut().entry(message.remote).or_default() += batch.bytes(message).len();
+            let remote = message.remote().expect("there is no lane");
+            *count.borrow_mut().entry(remote).or_default() += batch.bytes(message).len();
         }
     });
     sent
@@ -208,8 +209,9 @@ impl Ledger {
             worker.poll_transmit(now, batch);
             let mut ledger = keeper.borrow_mut();
             for message in batch.messages() {
+                let remote = message.remote().expect("there is no lane");
                 for datagram in batch.bytes(message).chunks(message.segment_bytes) {
-                    ledger.note(message.remote, datagram);
+                    ledger.note(remote, datagram);
                 }
             }
         });

@@ -16,6 +16,7 @@ mod large_rooms;
 mod late_resume;
 mod layers;
 mod lip_sync;
+mod local_pipes;
 mod mute;
 mod pacing;
 mod pipes;

@@ -9,7 +9,6 @@ use protocol::sctp::DataConsumerCloseReason;
 use sctp_proto::PayloadProtocolIdentifier;
 
 use super::{DataProducer, Use, transport_data};
-use crate::ice::Pair;
 use crate::keys::{DataProducerKey, TransportKey};
 use crate::sctp::{SctpEvent, SendError};
 use crate::transmit::{DATAGRAM_BYTES_MAX, MESSAGE_BYTES_MAX, SEGMENTS_MAX, SendBatch};
@@ -185,7 +184,7 @@ impl Worker {
     /// Seals a transport's packets into the batch; false when it is full.
     fn write_packets(&mut self, now: Instant, key: TransportKey, batch: &mut SendBatch) -> bool {
         let Some(transport) = self.transports.get_mut(key.0) else { return true };
-        let (Some(Pair { socket, remote }), Some(data), Peer::Client(client)) =
+        let (Some(path), Some(data), Peer::Client(client)) =
             (transport.path(), &mut transport.data, &mut transport.peer)
         else {
             return true;
@@ -219,7 +218,7 @@ impl Worker {
                 }
             }
             if used > 0 {
-                batch.commit(socket, remote, used, segment);
+                batch.commit(path, used, segment);
             }
         }
         if let Some(at) = data.sctp.poll_timeout() {
