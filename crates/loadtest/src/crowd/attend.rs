@@ -23,6 +23,8 @@ use crate::socket::ClientSocket;
 
 /// Most producers in one `consume` (docs/signaling.md).
 const CONSUME_MAX: usize = 100;
+/// How long to wait with what was not there yet, because it comes from another node (docs/signaling.md).
+const CONSUME_RETRY: Duration = Duration::from_millis(500);
 /// More than there ever are.
 const SEATS_MAX: u32 = 1 << 20;
 /// How long the transports of before stay after a move.
@@ -82,8 +84,13 @@ async fn take_part(
     let mut leaving = pin!(leaving);
     loop {
         let notification = tokio::select! {
-            notification = stay.notifications.recv() => notification.context("the session's socket closed")?,
+            notification = stay.notifications.recv() => Some(notification.context("the session's socket closed")?),
+            () = tokio::time::sleep(CONSUME_RETRY), if stay.viewer.is_missing_some() => None,
             () = &mut leaving => return stay.session.leave().await,
+        };
+        let Some(notification) = notification else {
+            stay.viewer.consume_missing(&stay.session).await?;
+            continue;
         };
         if stay.handle(notification).await? {
             stay = stay.move_on(seat, drive).await?;
@@ -212,7 +219,7 @@ struct Viewer {
     transport: TransportId,
     client: Driven,
     own: ParticipantId,
-    /// None while it is asked for.
+    /// None while it is asked for, or not there yet.
     consumed: BTreeMap<ProducerId, Option<Consumed>>,
     /// Whose largest layer is preferred; of the others the one below.
     largest: Option<ProducerId>,
@@ -299,6 +306,15 @@ impl Viewer {
             session.prefer(before.consumer, MIDDLE_LAYER).await?;
         }
         session.prefer(consumer, LARGEST_LAYER).await
+    }
+
+    fn is_missing_some(&self) -> bool {
+        self.consumed.values().any(Option::is_none)
+    }
+
+    async fn consume_missing(&mut self, session: &Session) -> anyhow::Result<()> {
+        let missing: Vec<_> = self.consumed.extract_if(.., |_, consumed| consumed.is_none()).collect();
+        self.consume(missing.into_iter().map(|(id, _)| id).collect(), session).await
     }
 
     fn forget(&mut self, gone: impl Fn(&ProducerId) -> bool) -> anyhow::Result<()> {
