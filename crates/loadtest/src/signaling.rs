@@ -52,6 +52,8 @@ impl Session {
     ) -> anyhow::Result<(Self, mpsc::Receiver<Notification>)> {
         let (place, address) = door.place(room).await.context("the place to join")?;
         let stream = TcpStream::connect(address).await?;
+        // As browsers do.
+        stream.set_nodelay(true)?;
         let url = format!("ws://{address}{}?EIO=4&transport=websocket", place.path);
         let (mut socket, _) = client_async(url, stream).await.context("the WebSocket")?;
         let rtp_capabilities = loadtest::client::receive_capabilities(&place.router_rtp_capabilities);
