@@ -86,6 +86,8 @@ impl Session {
         last: Arc<AtomicU64>,
     ) -> anyhow::Result<(Self, mpsc::Receiver<Notification>)> {
         let stream = TcpStream::connect(address).await?;
+        // As browsers do.
+        stream.set_nodelay(true)?;
         let url = format!("ws://{address}{}?EIO=4&transport=websocket", place.path);
         let (mut socket, _) = client_async(url, stream).await.context("the WebSocket")?;
         // Engine.IO's open packet comes first; the answer to CONNECT and then `welcome` follow.

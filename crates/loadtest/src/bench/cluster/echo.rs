@@ -7,7 +7,7 @@ use loadtest::client::Latencies;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{Consumer as _, StreamConsumer};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::producer::{BaseProducer, BaseRecord};
 use rdkafka::util::Timeout;
 use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -23,7 +23,7 @@ const PARTITION: i32 = 12;
 const ENVELOPE_BYTES: usize = 250;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-// The settings are those of crates/cluster/src/log/kafka, as far as they are not about outages.
+// Those of crates/cluster/src/log/kafka, as far as they are not about outages.
 const CLIENT: [(&str, &str); 2] = [("client.id", "hyperion-echo"), ("socket.nagle.disable", "true")];
 const PRODUCER: [(&str, &str); 4] =
     [("enable.idempotence", "true"), ("acks", "all"), ("linger.ms", "0"), ("delivery.report.only.error", "true")];
@@ -94,12 +94,5 @@ impl Echo {
         };
         let ((), latencies) = tokio::try_join!(send, receive)?;
         Ok(latencies)
-    }
-}
-
-impl Drop for Echo {
-    fn drop(&mut self) {
-        // Or its end waits for the broker's.
-        let _ = self.producer.flush(ANSWER_TIMEOUT);
     }
 }

@@ -24,6 +24,7 @@ const FOUND_INTERVAL: Duration = Duration::from_millis(100);
 pub(super) struct Nodes {
     servers: Vec<Server>,
     program: PathBuf,
+    folder: PathBuf,
     /// Those of every node.
     flags: Vec<String>,
     redis: Service,
@@ -47,8 +48,8 @@ impl Nodes {
             ["--limits-requests-per-second", "10000"],
         ];
         let flags = flags.into_iter().flatten().map(str::to_owned).collect();
-        let program = context.bench.program.clone();
-        let mut nodes = Self { servers: Vec::new(), program, flags, redis, kafka };
+        let (program, folder) = (context.bench.program.clone(), context.folder.clone());
+        let mut nodes = Self { servers: Vec::new(), program, folder, flags, redis, kafka };
         for number in 0..count {
             let server = nodes.launch(number, on)?;
             nodes.servers.push(server);
@@ -61,9 +62,14 @@ impl Nodes {
 
     /// Starts the process of one, which may not be ready yet.
     fn launch(&self, index: usize, on: Option<&Cores>) -> anyhow::Result<Server> {
-        let mut flags = self.flags.clone();
-        flags.extend(["--node".to_owned(), name(index)?.to_string()]);
-        Server::start_with(&self.program, 1, on, &flags)
+        let (name, mut flags) = (name(index)?, self.flags.clone());
+        flags.extend(["--node".to_owned(), name.to_string()]);
+        let server = Server::start_with(&self.program, 1, on, &flags)?;
+        // Should this process be ended, script/bench ends those that it finds there.
+        let folder = self.folder.join(name.as_str());
+        fs::create_dir_all(&folder)?;
+        fs::write(folder.join("pid"), server.process().to_string()).context("the node's process")?;
+        Ok(server)
     }
 
     /// Starts one more, which is no part of this value, and waits until it takes people.

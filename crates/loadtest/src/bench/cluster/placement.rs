@@ -20,7 +20,7 @@ const NODES: usize = 3;
 const ROOMS: u32 = 100;
 const PEOPLE: u32 = 600;
 const JOINS_PER_SECOND: u32 = 50;
-const RUNS: u32 = 4;
+const RUNS: u32 = 3;
 /// Until nodes have forgotten whom they sent where, and read who is where.
 const FORGET: Duration = Duration::from_secs(6);
 
