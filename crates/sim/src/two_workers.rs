@@ -121,11 +121,16 @@ impl TwoWorkers {
 
     /// Makes a producer that is here known there.
     pub fn carry(&mut self, producer: ProducerId) {
-        let described = self.calls[HERE].worker.pipe_consume(self.pipe, ROUTER, producer);
+        self.carry_from(HERE, producer);
+    }
+
+    /// Makes a producer that is at one worker known at the other.
+    pub fn carry_from(&mut self, at: usize, producer: ProducerId) {
+        let described = self.calls[at].worker.pipe_consume(self.pipe, ROUTER, producer);
         let (kind, parameters) = described.expect("it is published");
-        let now = self.calls[THERE].now();
-        let there = &mut self.calls[THERE].worker;
-        there.pipe_produce(now, self.pipe, ROUTER, producer, (kind, &parameters), false).expect("can be produced");
+        let now = self.calls[1 - at].now();
+        let other = &mut self.calls[1 - at].worker;
+        other.pipe_produce(now, self.pipe, ROUTER, producer, (kind, &parameters), false).expect("can be produced");
     }
 
     /// Lets time pass.
@@ -173,12 +178,14 @@ impl TwoWorkers {
 
     /// What signalling does: passes on which layers are wanted.
     fn ask(&mut self) {
-        let wanted = self.calls[THERE].events.extract_if(.., |(_, event)| matches!(event, Event::PipeLayers { .. }));
-        for (_, event) in wanted.collect::<Vec<_>>() {
-            let Event::PipeLayers { pipe, router, producer, layers } = event else { continue };
-            let now = self.calls[HERE].now();
-            // Of a pipe that another took the place of.
-            let _ = self.calls[HERE].worker.set_pipe_layers(now, pipe, router, producer, layers);
+        for at in [HERE, THERE] {
+            let wanted = self.calls[at].events.extract_if(.., |(_, event)| matches!(event, Event::PipeLayers { .. }));
+            for (_, event) in wanted.collect::<Vec<_>>() {
+                let Event::PipeLayers { pipe, router, producer, layers } = event else { continue };
+                let now = self.calls[1 - at].now();
+                // Of a pipe that another took the place of.
+                let _ = self.calls[1 - at].worker.set_pipe_layers(now, pipe, router, producer, layers);
+            }
         }
     }
 

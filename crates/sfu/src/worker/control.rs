@@ -421,6 +421,7 @@ impl Worker {
     ) {
         let transport = &mut self.transports[transport_key.0];
         let producer = &mut self.producers[key.0];
+        let piped = transport.is_pipe();
         transport.producers.push(key);
         // So that no packet that tells of a loss has to make room.
         transport.lacking.reserve(transport.producers.len() * ENCODINGS_MAX);
@@ -430,6 +431,9 @@ impl Worker {
             let mut stream = Stream::new(now, key, transport_key, producer.kind, mapping.codec.row.codec);
             stream.ssrc = encoding.ssrc;
             stream.rid.clone_from(&encoding.rid);
+            if piped {
+                stream.come_by_pipe(mapping.rtx_payload_type.is_some());
+            }
             let stream_key = StreamKey(self.streams.insert(stream));
             producer.streams.push(stream_key);
             for (ssrc, is_rtx) in [(encoding.ssrc, false), (encoding.rtx_ssrc, true)] {
@@ -441,7 +445,7 @@ impl Worker {
         // A publisher begins with all its layers.
         producer.layer_kept = (mapping.encodings.len() - 1) as u8;
         producer.unwanted_since = None;
-        producer.layers_piped = None;
+        producer.layers_piped = piped.then_some(0);
         producer.mapping = mapping;
         self.start_consumers(now, key);
     }

@@ -128,7 +128,9 @@ impl Worker {
     fn best_source(&self, key: ConsumerKey) -> Option<Source> {
         let consumer = &self.consumers[key.0];
         if let Some(only) = consumer.only_layer {
-            return self.sources(consumer.producer).nth(usize::from(only));
+            let source = self.sources(consumer.producer).nth(usize::from(only));
+            // What came over a pipe is not carried on over another.
+            return source.filter(|source| !self.streams[source.stream.0].piped);
         }
         let wanted = self
             .sources(consumer.producer)

@@ -102,7 +102,8 @@ impl Worker {
     }
 
     /// Has a pipe carry a producer, and says what the worker at the other end is to be told. Nothing flows until it asks
-    /// for layers. What was carried of that producer before ends, if it is not the same any more.
+    /// for layers. What was carried of that producer before ends, if it is not the same any more. What comes over a pipe
+    /// itself is not carried on: two workers that give each other the same would go on with it for ever.
     pub fn pipe_consume(
         &mut self,
         pipe: TransportId,
@@ -111,7 +112,9 @@ impl Worker {
     ) -> Result<(MediaKind, RtpParameters), ConsumeError> {
         let pipe_key = self.pipe(pipe).ok_or(ConsumeError::TransportNotFound)?;
         let producer_key = self.producer_key(router, producer).ok_or(ConsumeError::ProducerNotFound)?;
-        let mapping = self.producers[producer_key.0].mapping.clone();
+        // Who is on the way to this worker is carried as they will come.
+        let source = self.producers[producer_key.0].successor.unwrap_or(producer_key);
+        let mapping = self.producers[source.0].mapping.clone();
         let mut carried = self.carried(pipe_key, producer_key);
         if carried.len() != mapping.encodings.len() {
             carried.drain(..).for_each(|key| self.remove_consumer(key));
@@ -182,12 +185,6 @@ impl Worker {
         let pipe = pipe.ok_or(ProduceError::TransportNotFound)?;
         let mapping = ortc::producer_mapping(kind, parameters)?;
         let key = self.produce_on(now, pipe, router, id, mapping, paused)?;
-        let producer = &mut self.producers[key.0];
-        producer.layers_piped = Some(0);
-        let repaired = producer.mapping.rtx_payload_type.is_some();
-        for stream in &producer.streams {
-            self.streams[stream.0].come_by_pipe(repaired);
-        }
         self.want_from_pipe(now, key);
         Ok(())
     }
@@ -201,7 +198,9 @@ impl Worker {
         let producer = &self.producers[key.0];
         let (Some(asked), Some(pipe)) = (producer.layers_piped, producer.transport) else { return };
         let top = producer.streams.len().saturating_sub(1) as u8;
-        let viewers = published.consumers.iter().map(|key| &self.consumers[key.0]).filter(|c| !c.paused());
+        let viewers = published.consumers.iter().map(|key| &self.consumers[key.0]);
+        // What comes over a pipe goes to nobody over another.
+        let viewers = viewers.filter(|consumer| !consumer.paused() && consumer.only_layer.is_none());
         let wanted = viewers.map(|consumer| consumer.preferred_layer.min(top) + 1).max().unwrap_or(0);
         let producer = &mut self.producers[key.0];
         if producer.asks_anew(now, wanted, asked) && self.events.len() < EVENTS_MAX {

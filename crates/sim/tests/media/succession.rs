@@ -1,9 +1,11 @@
 //! Somebody publishes by a new transport while the one before is still there.
 
 use loadtest::client::{AudioConfig, VideoConfig};
+use loadtest::network::Link;
 use sim::call::{Call, ROUTER};
+use sim::two_workers::{Between, HERE, THERE, TwoWorkers};
 
-use crate::{face, ms, seconds, stage};
+use crate::{clean, face, ms, seconds, stage};
 
 /// Person 0 publishes again by another transport. Gives the peer of the one before.
 fn go_over(call: &mut Call) -> usize {
@@ -94,4 +96,42 @@ fn who_was_muted_meanwhile_stays_so_on_the_next_transport() {
     call.worker.resume_producer(now, ROUTER, audio.producer).expect("it is published");
     call.run(seconds(1));
     assert!(call.report(1, audio).frames > heard + 40);
+}
+
+#[test]
+fn who_moves_to_another_node_is_heard_and_seen_all_the_time_at_both_and_their_packets_go_in_no_circle() {
+    let (mut two, there) = TwoWorkers::stage(Between::Network(Link::clean(ms(5))), 1);
+    let producers = there.map(|consumption| consumption.producer);
+    let viewer = two.calls[HERE].join(clean(), clean());
+    two.run(seconds(1));
+    let here = producers.map(|producer| two.calls[HERE].watch(viewer, producer));
+    two.run(seconds(2));
+    let before = two.crossing(seconds(1));
+
+    // They publish there too, but nothing has come yet; and it is subscribed from there already.
+    let moved = two.calls[THERE].join(clean(), clean());
+    two.calls[THERE].people[moved].participant = two.calls[HERE].people[0].participant;
+    two.calls[THERE].people[moved].lives = 7;
+    two.calls[THERE].publish_audio(moved, AudioConfig::default());
+    two.calls[THERE].publish_video(moved, VideoConfig::default());
+    let next = two.calls[THERE].people[moved].publisher;
+    two.calls[THERE].peers[next].up.loss = 1.0;
+    producers.iter().for_each(|producer| two.carry_from(THERE, *producer));
+    let crossed = two.crossing(seconds(1));
+    assert!(crossed <= before + before / 10, "{before} packets crossed in a second, then {crossed}");
+
+    two.calls[THERE].peers[next].up.loss = 0.0;
+    two.run(seconds(4));
+    let old = two.calls[HERE].people[0].publisher;
+    two.calls[HERE].end(old);
+    assert_eq!(two.crossing(seconds(2)), 0, "what comes from there does not go back");
+    for (at, person, consumptions) in [(HERE, viewer, here), (THERE, 0, there)] {
+        for (consumption, longest) in consumptions.into_iter().zip([ms(60), ms(200)]) {
+            let report = two.calls[at].report(person, consumption);
+            assert!(report.faults <= 1 && report.longest_freeze <= longest, "{report:?}");
+            assert_eq!((report.lost, report.changes), (0, 1), "{report:?}");
+            let (_, newest) = report.seen.expect("media came");
+            assert!(newest + ms(100) > two.calls[at].now(), "{report:?}");
+        }
+    }
 }
