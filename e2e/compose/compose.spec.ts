@@ -54,7 +54,12 @@ test('TURN leads to the media ports and nowhere else', async () => {
         ...['-e', peer, '-r', '44101', address],
       )
       .catch((error: { stdout: string; stderr: string }) => error.stdout + error.stderr);
-  const node = await stack.docker('inspect', '-f', '{{.NetworkSettings.Networks.hyperion_nodes.IPAddress}}', 'hyperion-node-1-1');
+  const node = await stack.docker(
+    'inspect',
+    '-f',
+    '{{.NetworkSettings.Networks.hyperion_nodes.IPAddress}}',
+    'hyperion-node-1-1',
+  );
   for (const peer of ['10.0.0.1', '169.254.169.254', '192.168.1.1', '203.0.113.9', node]) {
     expect(await relayTo(peer), peer).toContain('403');
   }

@@ -14,7 +14,10 @@ export class ExamplePage {
     const web = fileURLToPath(new URL('../../web', import.meta.url));
     const port = await freePort();
     const flags = [root, '--port', String(port), '--strictPort'];
-    const vite = spawn('node', ['node_modules/vite/bin/vite.js', ...flags], { cwd: web, stdio: ['ignore', 'pipe', 'pipe'] });
+    const vite = spawn('node', ['node_modules/vite/bin/vite.js', ...flags], {
+      cwd: web,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const origin = `http://127.0.0.1:${port}`;
     const exited = once(vite, 'exit');
     let log = '';

@@ -44,7 +44,8 @@ export class Stack {
 
   /** How many sockets of people a node has, by its own account. */
   async sockets(node: string): Promise<number> {
-    const ask = "exec 3<>/dev/tcp/127.0.0.1/4400; printf 'GET /metrics HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3; cat <&3";
+    const ask =
+      "exec 3<>/dev/tcp/127.0.0.1/4400; printf 'GET /metrics HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3; cat <&3";
     const metrics = await this.exec(node, 'bash', '-c', ask);
     return Number(/^hyperion_session_sockets (\S+)$/m.exec(metrics)?.[1]);
   }
@@ -106,7 +107,9 @@ export class Stack {
 
   /** Brings the stack up again, with other settings. */
   async up(settings: Record<string, string>): Promise<void> {
-    await call(SCRIPT, ['compose', 'up', '--detach', '--no-build', '--remove-orphans'], { env: { ...process.env, ...settings } });
+    await call(SCRIPT, ['compose', 'up', '--detach', '--no-build', '--remove-orphans'], {
+      env: { ...process.env, ...settings },
+    });
     await this.healthy('nginx');
   }
 

@@ -83,6 +83,8 @@ test('paths that lead elsewhere lead nowhere', async () => {
   for (const path of [
     '/metrics',
     '/readyz',
+    '/api/v1/drain',
+    '/nodes/node-1/api/v1/drain',
     '/nodes/node-1/metrics',
     '/nodes/node-1/healthz',
     '/nodes/node-1/readyz/',

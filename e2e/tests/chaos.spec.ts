@@ -161,48 +161,63 @@ test('chaos nginx: twenty reloads under load, and nobody is disconnected', async
   });
 });
 
-test('chaos relay: the way between nodes loses packets, then is cut, and nobody is declared dead', async ({ browser }) => {
+test('chaos relay: the way between nodes loses packets, then is cut, and nobody is declared dead', async ({
+  browser,
+}) => {
   test.skip(!process.env.CHAOS_NETWORK, 'changes the rules of its network: only in one of its own, by script/chaos');
   test.setTimeout(240_000);
   const options = { flags: ['--limits-participants-per-room-and-node=1'], port: 4500 };
-  await inCluster(browser, async (cluster, people) => {
-    const [anna, ben, cara] = people;
-    const sockets = Promise.all(cluster.nodes.map(({ id }) => cluster.metric(id, 'hyperion_session_sockets')));
-    expect(await sockets, 'each on a node of their own').toEqual([1, 1, 1]);
-    const departures = await Promise.all(people.map((person) => person.departures()));
-    // Whoever is where: every way between two of them.
-    const ids = cluster.nodes.map(({ id }) => id);
-    const pairs = ids.flatMap((from) => ids.filter((to) => to !== from).map((to) => [from, to] as const));
-    const between = async (what: 'insert' | 'delete', ...rule: string[]) => {
-      for (const [from, to] of pairs) await cluster.filter(what, from, to, ...rule);
-    };
+  await inCluster(
+    browser,
+    async (cluster, people) => {
+      const [anna, ben, cara] = people;
+      const sockets = Promise.all(cluster.nodes.map(({ id }) => cluster.metric(id, 'hyperion_session_sockets')));
+      expect(await sockets, 'each on a node of their own').toEqual([1, 1, 1]);
+      const departures = await Promise.all(people.map((person) => person.departures()));
+      // Whoever is where: every way between two of them.
+      const ids = cluster.nodes.map(({ id }) => id);
+      const pairs = ids.flatMap((from) => ids.filter((to) => to !== from).map((to) => [from, to] as const));
+      const between = async (what: 'insert' | 'delete', ...rule: string[]) => {
+        for (const [from, to] of pairs) await cluster.filter(what, from, to, ...rule);
+      };
 
-    const loss = ['-m', 'statistic', '--mode', 'random', '--probability', '0.05', '-j', 'DROP'];
-    await between('insert', ...loss);
-    const standstills = await Promise.all(people.map((person) => person.standstill()));
-    await anna.page.waitForTimeout(10_000);
-    const standstill = Math.max(...(await Promise.all(standstills.map((read) => read()))));
-    report(`relay lossy: ${Math.round(standstill)} ms that a picture stood still at most`);
-    await between('delete', ...loss);
+      const loss = ['-m', 'statistic', '--mode', 'random', '--probability', '0.05', '-j', 'DROP'];
+      await between('insert', ...loss);
+      const standstills = await Promise.all(people.map((person) => person.standstill()));
+      await anna.page.waitForTimeout(10_000);
+      const standstill = Math.max(...(await Promise.all(standstills.map((read) => read()))));
+      report(`relay lossy: ${Math.round(standstill)} ms that a picture stood still at most`);
+      await between('delete', ...loss);
 
-    const cut = ['-j', 'DROP'];
-    const stalled = await anna.standstill();
-    await between('insert', ...cut);
-    await anna.write('during');
-    await ben.openChat();
-    await expect(ben.messages).toHaveText(['during']);
-    await anna.page.waitForTimeout(CUT_MS);
-    await between('delete', ...cut);
-    const back = Date.now();
-    await Promise.all([anna.sees(BEN), anna.sees(CARA), ben.sees(ANNA), ben.sees(CARA), cara.sees(ANNA), cara.sees(BEN)]);
-    report(`relay cut: ${Date.now() - back} ms until everybody was seen again, from its end`);
-    await meet(anna, ben);
-    await meet(anna, cara);
-    expect(await stalled(), 'nothing came through the cut').toBeGreaterThan(0.8 * CUT_MS);
-    for (const seen of departures) expect(await seen()).toEqual([]);
-    const lost = await Promise.all(cluster.nodes.map(({ id }) => cluster.metric(id, 'hyperion_room_hosts_lost_total')));
-    expect(lost, 'nobody is declared dead').toEqual([0, 0, 0]);
-  }, options);
+      const cut = ['-j', 'DROP'];
+      const stalled = await anna.standstill();
+      await between('insert', ...cut);
+      await anna.write('during');
+      await ben.openChat();
+      await expect(ben.messages).toHaveText(['during']);
+      await anna.page.waitForTimeout(CUT_MS);
+      await between('delete', ...cut);
+      const back = Date.now();
+      await Promise.all([
+        anna.sees(BEN),
+        anna.sees(CARA),
+        ben.sees(ANNA),
+        ben.sees(CARA),
+        cara.sees(ANNA),
+        cara.sees(BEN),
+      ]);
+      report(`relay cut: ${Date.now() - back} ms until everybody was seen again, from its end`);
+      await meet(anna, ben);
+      await meet(anna, cara);
+      expect(await stalled(), 'nothing came through the cut').toBeGreaterThan(0.8 * CUT_MS);
+      for (const seen of departures) expect(await seen()).toEqual([]);
+      const lost = await Promise.all(
+        cluster.nodes.map(({ id }) => cluster.metric(id, 'hyperion_room_hosts_lost_total')),
+      );
+      expect(lost, 'nobody is declared dead').toEqual([0, 0, 0]);
+    },
+    options,
+  );
 });
 
 /** Three people in the room `team` of a cluster of three nodes. */

@@ -27,7 +27,9 @@ test('AV1 with temporal layers is decoded, whose keyframes have long dependency 
   expect(sending?.scalabilityMode).toBe('L1T3');
 });
 
-test('a camera changes to a codec that everybody has when somebody comes who lacks the one it is sent with', async ({ room }) => {
+test('a camera changes to a codec that everybody has when somebody comes who lacks the one it is sent with', async ({
+  room,
+}) => {
   const anna = await room.join(ANNA, { videoCodec: 'VP9' });
   test.skip(!(await bothWays(anna.page, 'VP9')), 'this browser lacks VP9');
   const cara = await room.join({ ...CARA, refusal: 'NotFoundError' });
@@ -41,7 +43,9 @@ test('a camera changes to a codec that everybody has when somebody comes who lac
   const seen = Date.now();
   await Promise.all([ben.sees(ANNA), cara.sees(ANNA), cara.sees(BEN), anna.sees(BEN)]);
   await ben.hears(ANNA);
-  report(`the picture was there ${seen - came} ms after the room; ${await longestGap(cara)} ms without one for who saw it`);
+  report(
+    `the picture was there ${seen - came} ms after the room; ${await longestGap(cara)} ms without one for who saw it`,
+  );
   for (const page of [anna.page, ben.page]) await expect.poll(() => codecOf(page, 'outbound-rtp')).toBe('video/VP8');
   await expect(ben.page.getByTestId('tile-problem')).toHaveCount(0);
 
@@ -52,7 +56,9 @@ test('a camera changes to a codec that everybody has when somebody comes who lac
   expect(await codecOf(anna.page, 'outbound-rtp')).toBe('video/VP8');
 });
 
-test('whoever has no codec in common with the others changes nothing, reads so on the tile, and hears everybody', async ({ room }) => {
+test('whoever has no codec in common with the others changes nothing, reads so on the tile, and hears everybody', async ({
+  room,
+}) => {
   const anna = await room.join(ANNA, { videoCodec: 'VP9' });
   test.skip(!(await bothWays(anna.page, 'VP9')), 'this browser lacks VP9');
   const cara = await room.join(CARA);

@@ -4,14 +4,15 @@ import { Crowd } from '../support/crowd.js';
 import { ANNA, BEN, CARA, meet, Person } from '../support/person.js';
 import { expect, report, test } from '../support/test.js';
 
-/** How many are in the room beside the people in browsers; 27 in `script/chaos`. */
+/** How many are in the room beside the people in browsers; 27 in `script/chaos`, which restarts all nodes. */
 const CROWD = Number(process.env.CHAOS_CROWD ?? 9);
+const RESTARTED = process.env.CHAOS_CROWD ? ['node-1', 'node-2', 'node-3'] : ['node-1'];
 /** The goal for 95 % is 200 ms, here five times that. */
 const GAP_MS_MAX = 1_000;
 const DRAIN_MS_MAX = 30_000;
 
 // What `script/chaos` makes a table of: "ROW: N ms WHAT".
-test('chaos drain: all nodes are restarted one by one, and nobody in a room on all of them is dropped', async ({
+test('chaos drain: nodes are restarted one by one, and nobody in a room on all of them is dropped', async ({
   browser,
 }) => {
   test.setTimeout(300_000);
@@ -27,13 +28,13 @@ test('chaos drain: all nodes are restarted one by one, and nobody in a room on a
     await meet(anna, cara);
     const departures = await Promise.all(all.map((person) => person.departures()));
     const standstills = await Promise.all([anna.standstill([BEN, CARA]), ben.standstill([ANNA, CARA])]);
-    for (const { id } of cluster.nodes) {
+    for (const id of RESTARTED) {
       const here = await cluster.metric(id, 'hyperion_sessions');
       expect(here, `people on ${id}`).toBeGreaterThan(0);
       const began = Date.now();
       await cluster.stopNode(id);
       const took = Date.now() - began;
-      report(`drain: ${took} ms until ${here} people were elsewhere and the node had ended`);
+      report(`drain: ${took} ms until its people were elsewhere and the node had ended`);
       expect(took).toBeLessThan(DRAIN_MS_MAX);
       await cluster.start(id);
       await expect.poll(() => cluster.metric(id, 'hyperion_nodes_ready'), { timeout: 15_000 }).toBe(3);

@@ -16,7 +16,11 @@ test.describe('the example page of docs, on an origin of its own', () => {
     browser,
   }) => {
     const server = await Server.start('--allowed-origins', example.origin);
-    const anna = await Person.open(browser, example.url({ server: origin(server), room: 'daily', name: ANNA.name }), ANNA);
+    const anna = await Person.open(
+      browser,
+      example.url({ server: origin(server), room: 'daily', name: ANNA.name }),
+      ANNA,
+    );
     const ben = await Person.join(browser, new URL('/r/daily', server.url).href, BEN);
     await anna.sees(BEN);
     await anna.hears(BEN);
@@ -32,7 +36,11 @@ test.describe('the example page of docs, on an origin of its own', () => {
 
   test('is kept out where the server does not', async ({ browser }) => {
     const server = await Server.start();
-    const anna = await Person.open(browser, example.url({ server: origin(server), room: 'daily', name: ANNA.name }), ANNA);
+    const anna = await Person.open(
+      browser,
+      example.url({ server: origin(server), room: 'daily', name: ANNA.name }),
+      ANNA,
+    );
     await expect(anna.page.locator('body')).toHaveText(/does not answer$/);
     expect(await server.metric('hyperion_signaling_refused_origin_total')).toBeGreaterThan(0);
     await anna.context.close();

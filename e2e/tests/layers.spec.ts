@@ -63,10 +63,13 @@ async function sizesSent(publisher: Person): Promise<number[]> {
 
 /** Brings another tab to the front, or this one. */
 async function show(person: Person, shown: boolean): Promise<void> {
-  await person.page.evaluate((state) => {
-    Object.defineProperty(document, 'visibilityState', { value: state, configurable: true });
-    document.dispatchEvent(new Event('visibilitychange'));
-  }, shown ? 'visible' : 'hidden');
+  await person.page.evaluate(
+    (state) => {
+      Object.defineProperty(document, 'visibilityState', { value: state, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    },
+    shown ? 'visible' : 'hidden',
+  );
 }
 
 /** Measures the longest time between two shown frames, in ms, until the result is called. */
@@ -83,5 +86,6 @@ async function watchFor(viewer: Person): Promise<() => Promise<number>> {
     };
     (element as HTMLVideoElement).requestVideoFrameCallback(onFrame);
   });
-  return () => viewer.page.evaluate(() => Math.round((globalThis as unknown as { watched: { longest: number } }).watched.longest));
+  return () =>
+    viewer.page.evaluate(() => Math.round((globalThis as unknown as { watched: { longest: number } }).watched.longest));
 }

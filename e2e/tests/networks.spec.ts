@@ -28,7 +28,9 @@ const CONCEALED_TIMES = 3;
 const FRAMES_TOLERANCE = 0.05;
 const JITTER_SECONDS = Number(process.env.HYPERION_JITTER_SECONDS ?? 40);
 
-test('a path that narrows and widens: a smaller picture and whole sound, and nobody else is touched', async ({ room }) => {
+test('a path that narrows and widens: a smaller picture and whole sound, and nobody else is touched', async ({
+  room,
+}) => {
   test.setTimeout(5 * TOP_AGAIN_MS_GOAL + 90_000);
   await publishes(room);
   const network: Network = { delayMs: DELAY_MS, down: WIDE };
@@ -61,7 +63,9 @@ test('a path that narrows and widens: a smaller picture and whole sound, and nob
   ];
   for (const { name, from, to, goal } of phases) {
     const [bad, good] = await Promise.all([ben, cara].map(({ reception }) => reception.concealed(from, to)));
-    report(`${name}: ${percent(bad)} of the sound was concealed (goal ${percent(goal)}), ${percent(good)} at the good viewer's`);
+    report(
+      `${name}: ${percent(bad)} of the sound was concealed (goal ${percent(goal)}), ${percent(good)} at the good viewer's`,
+    );
     expect(bad, name).toBeLessThan(CONCEALED_TIMES * goal + (good ?? 0) + CONCEALED_TOLERANCE);
   }
   expect(await cara.reception.downgrades(wide, end), 'the good viewer keeps the size').toBe(0);
@@ -83,12 +87,18 @@ test('a path that was too narrow even for sound has a picture again once it is w
   report(`the picture moved again after ${Date.now() - widened} ms`);
 });
 
-test('of the frames that are sent to a viewer with 5, 10 and 20 % loss, 95, 90 and 75 % are decoded', async ({ room }) => {
+test('of the frames that are sent to a viewer with 5, 10 and 20 % loss, 95, 90 and 75 % are decoded', async ({
+  room,
+}) => {
   await publishes(room);
   const network: Network = { delayMs: DELAY_MS };
   const ben = await watches(room, BEN, network);
   await ben.becomes(CAMERA.width);
-  for (const [loss, goal] of [[0.05, 0.95], [0.1, 0.9], [0.2, 0.75]] as const) {
+  for (const [loss, goal] of [
+    [0.05, 0.95],
+    [0.1, 0.9],
+    [0.2, 0.75],
+  ] as const) {
     network.loss = loss;
     await ben.page.waitForTimeout(2_000);
     const { framesDecoded, sent, timestamp } = await riseOver(8, async () => ({
@@ -96,7 +106,9 @@ test('of the frames that are sent to a viewer with 5, 10 and 20 % loss, 95, 90 a
       sent: await ben.forwarded.frames(ben.page),
     }));
     const decoded = framesDecoded / sent;
-    report(`${percent(loss)} loss: ${percent(decoded)} of ${sent} frames in ${Math.round(timestamp)} ms (goal ${percent(goal)})`);
+    report(
+      `${percent(loss)} loss: ${percent(decoded)} of ${sent} frames in ${Math.round(timestamp)} ms (goal ${percent(goal)})`,
+    );
     expect(sent).toBeGreaterThan(60);
     expect(decoded).toBeGreaterThanOrEqual(goal - FRAMES_TOLERANCE);
   }

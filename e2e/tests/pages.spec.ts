@@ -184,7 +184,10 @@ test('a server that cannot be reached is said to be so, and tried again until it
   await expect(ended).toHaveAttribute('data-reason', 'unreachable');
   await expect(ended).toContainText('The server cannot be reached');
   await expect(ended).toContainText(/Trying again in \d+ s/);
-  await expect(ended.getByRole('button', { name: 'Turn off microphone' }), 'nobody forgets that it is on').toBeVisible();
+  await expect(
+    ended.getByRole('button', { name: 'Turn off microphone' }),
+    'nobody forgets that it is on',
+  ).toBeVisible();
   link.mendTcp();
   await expect(anna.page.getByTestId('leave')).toBeVisible();
 });

@@ -2,7 +2,7 @@ import type { Page } from '@playwright/test';
 import { ANNA, BEN, meet } from '../support/person.js';
 import { Server } from '../support/server.js';
 import { pathOf } from '../support/stats.js';
-import { expect, report, Room, test } from '../support/test.js';
+import { expect, Room, report, test } from '../support/test.js';
 
 // Other ways for media than UDP by IPv4 between two addresses that stay.
 

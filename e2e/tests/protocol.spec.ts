@@ -18,7 +18,10 @@ const TRANSPORT = {
   id: expect.stringMatching(HEX),
   iceParameters: { usernameFragment: expect.any(String), password: expect.any(String), iceLite: true },
   iceCandidates: expect.any(Array),
-  dtlsParameters: { role: 'auto', fingerprints: [{ algorithm: 'sha-256', value: expect.stringMatching(/^(..:){31}..$/) }] },
+  dtlsParameters: {
+    role: 'auto',
+    fingerprints: [{ algorithm: 'sha-256', value: expect.stringMatching(/^(..:){31}..$/) }],
+  },
 };
 
 let server: Server;
@@ -251,7 +254,11 @@ test('every wrong request is acknowledged with its code, and the session goes on
     ['not_found', 'resumeConsumer', { n: 5, data: { consumerId: '00000000000000c1' } }],
     // Its own, and unfit.
     ['bad_request', 'produce', { n: 6, data: { ...microphoneOf(ben, 9), source: 'camera' } }],
-    ['unsupported_media', 'produce', { n: 7, data: { ...microphoneOf(ben, 9), rtpParameters: { codecs: [], encodings: [] } } }],
+    [
+      'unsupported_media',
+      'produce',
+      { n: 7, data: { ...microphoneOf(ben, 9), rtpParameters: { codecs: [], encodings: [] } } },
+    ],
     ['not_found', 'produce', { n: 8, data: { ...microphoneOf(ben, 9), transportId: ben.welcome.recvTransport?.id } }],
   ] as const) {
     expect(refusalIn(await ben.emit(event, ...args)), `${event} ${JSON.stringify(args).slice(0, 80)}`).toBe(code);
@@ -271,10 +278,12 @@ test('a request before the welcome is not_joined, a beat is answered: on the wir
   socket.send('420["leave",{"n":1}]');
   socket.send('421["beat"]');
   const acknowledgements = () => packets.filter((packet) => packet.startsWith('43'));
-  await expect.poll(acknowledgements).toEqual([
-    expect.stringMatching(/^430\[{"ok":false,"error":{"code":"not_joined",.*}}]$/),
-    '431[{"ok":true,"data":{}}]',
-  ]);
+  await expect
+    .poll(acknowledgements)
+    .toEqual([
+      expect.stringMatching(/^430\[{"ok":false,"error":{"code":"not_joined",.*}}]$/),
+      '431[{"ok":true,"data":{}}]',
+    ]);
   socket.close();
 });
 
@@ -290,7 +299,9 @@ test('a repeated number gets the same answer and is not carried out again', asyn
   const ben = await join('Ben');
   const transport = await anna.request<TransportOptions>('createWebRtcTransport', { direction: 'recv' });
   expect(await anna.request('createWebRtcTransport', { direction: 'recv' }, 1)).toEqual(transport);
-  expect(await anna.request('restartIce', { transportId: transport.id }, 1), 'the number alone counts').toEqual(transport);
+  expect(await anna.request('restartIce', { transportId: transport.id }, 1), 'the number alone counts').toEqual(
+    transport,
+  );
   const produced = await publish(anna, 1);
   expect(await anna.request('produce', microphoneOf(anna, 1), 2)).toEqual(produced);
   expect(await anna.refusal('restartIce', { transportId: '00000000000000ff' })).toBe('not_found');

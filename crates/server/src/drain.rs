@@ -28,12 +28,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub async fn drain(config: &Config) -> anyhow::Result<()> {
     let secrets = secret::cluster(config)?;
     let secrets = secrets.context("only who has the secret of the node may end it: --cluster-secret-file names it")?;
-    let token = Tokens::of(&secrets).operator(unix_time());
+    let token = Tokens::of(&secrets).operator(unix_time(), config.node_name()?.as_str());
     let address = own_address(config.listen);
     let asked = timeout(PATIENCE, ask(config, address, &token)).await;
     match asked.with_context(|| format!("the node at {address} does not answer"))?? {
         StatusCode::ACCEPTED => Ok(()),
-        StatusCode::UNAUTHORIZED => bail!("the node at {address} has another secret, or its clock is another"),
+        StatusCode::UNAUTHORIZED => {
+            bail!("the node at {address} has another secret or name (--node), or its clock is another")
+        }
         status => bail!("the node at {address} answered with status {status}; is it one?"),
     }
 }

@@ -108,6 +108,8 @@ fn run(config: &Config) -> anyhow::Result<()> {
             if !again {
                 tokio::select! {
                     () = server.drain() => {}
+                    // Nobody is on it any more.
+                    () = server.fenced() => {}
                     () = signals.any() => tracing::info!("the wait for people to go on elsewhere is given up"),
                 }
             }

@@ -74,7 +74,7 @@ impl Server {
         let (pool, events) = WorkerPool::start(&pool_config).map_err(|error| no_media(&error))?;
         let media = pool.workers().iter().flat_map(|worker| worker.local_addresses().to_vec()).collect();
 
-        let name = config.node.clone().map_or_else(|| "single".parse().context("the node's name"), Ok)?;
+        let name = config.node_name()?;
         let tokens = tokens(&config)?;
         let ice_servers = IceServers::load(&config.turn)?;
         let (log, store) = (log(&config)?, store(&config)?);

@@ -104,14 +104,15 @@ impl Tokens {
         self.seal(Kind::Session, now + SESSION_TTL, &fields)
     }
 
-    /// Makes an operator's token. `now` is the time since the Unix epoch.
-    pub fn operator(&self, now: Duration) -> String {
-        self.seal(Kind::Operator, now + OPERATOR_TTL, &[])
+    /// Makes an operator's token, for one node. `now` is the time since the Unix epoch.
+    pub fn operator(&self, now: Duration, node: &str) -> String {
+        self.seal(Kind::Operator, now + OPERATOR_TTL, &[node.as_bytes()])
     }
 
-    /// Verifies an operator's token.
-    pub fn verify_operator(&self, now: Duration, token: &str) -> Result<(), TokenError> {
-        self.open(Kind::Operator, now, token).map(|_| ())
+    /// Verifies an operator's token for `node`.
+    pub fn verify_operator(&self, now: Duration, node: &str, token: &str) -> Result<(), TokenError> {
+        let claims = self.open(Kind::Operator, now, token)?;
+        if claims == node.as_bytes() { Ok(()) } else { Err(TokenError::Invalid) }
     }
 
     /// Verifies a place token.
@@ -184,6 +185,16 @@ pub fn unix_time() -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_operator_s_token_is_for_one_node_and_a_minute() {
+        let (tokens, now) = (Tokens::new([&[1; 32][..]]), Duration::from_secs(1000));
+        let token = tokens.operator(now, "node-1");
+        assert_eq!(tokens.verify_operator(now, "node-1", &token), Ok(()));
+        assert_eq!(tokens.verify_operator(now, "node-2", &token), Err(TokenError::Invalid));
+        assert_eq!(tokens.verify_operator(now + OPERATOR_TTL, "node-1", &token), Err(TokenError::Expired));
+        assert_eq!(tokens.verify_session(now, &token), Err(TokenError::Invalid));
+    }
 
     const NOW: Duration = Duration::from_secs(1_800_000_000);
 

@@ -385,6 +385,27 @@ describe('Connection', () => {
     expect([ended, connection.sessionToken]).toEqual([[], 's2']);
   });
 
+  it('comes back elsewhere when it hears later that the other node took it', async () => {
+    const { server, before, ended, connection } = await askedToMove('unreachable');
+    await vi.advanceTimersByTimeAsync(5_000);
+    server.hasAnother(welcome('s2', 9));
+    before?.notified('sessionEnded', { reason: 'superseded' });
+    before?.lost();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect([ended, connection.state, connection.sessionToken]).toEqual([[], 'connected', 's2']);
+  });
+
+  it('does not wait for the other node when the one before is gone and that one does not answer', async () => {
+    const { server, before, connection, states } = await askedToMove(welcome('s2', 9));
+    server.answersOf.set('b', new Promise(() => {}));
+    await vi.advanceTimersByTimeAsync(10);
+    before?.notified('moveRequested', {});
+    await vi.advanceTimersByTimeAsync(10);
+    server.listener?.lost();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect([connection.sessionToken, states.includes('reconnecting')]).toEqual(['s2', true]);
+  });
+
   it('stays where it is while there is no other node', async () => {
     const { server, connection, ended } = connect();
     server.answers.push(welcome('s1', 5));

@@ -45,6 +45,8 @@ interface Session {
   place: ResumePlaceReply;
   /** The node said that it goes down, and is not worth an attempt. */
   goingDown?: Failure;
+  /** Another node was asked to go on with it and gave no answer: it may have it. */
+  mayBeElsewhere?: boolean;
 }
 
 interface Opening {
@@ -57,6 +59,8 @@ const RECONNECT_DELAYS_MS = [0, 250, 500, 1_000, 2_000];
 const SESSION_GONE: FailureCode[] = ['session_expired', 'unauthorized', 'not_joined', 'not_found'];
 /** Reasons of `sessionEnded` after which this connection does not come back. */
 const FINAL_REASONS: FailureCode[] = ['superseded', 'forbidden', 'room_full'];
+/** How long the node to which we go on has to welcome us once the one before is gone. */
+const LAST_WORD_MS_MAX = 1_000;
 /** For how long a refusal is doubted while a node that may hold the session does not answer: until then the others
  *  have declared that node lost, and any of them takes the session back. */
 const DOUBT_MS_MAX = 13_000;
@@ -74,7 +78,7 @@ export class Connection extends Emitter<ConnectionEvents> {
   #attempts = 0;
   #doubtedAt: number | undefined;
   /** While we go on at another node: whether the socket of before was lost, which counts only if that comes to nothing. */
-  #moving: { lost: boolean } | undefined;
+  #moving: { lost: boolean; abort: AbortController } | undefined;
   #wake: () => void = () => {};
 
   constructor(options: ConnectionOptions) {
@@ -151,7 +155,7 @@ export class Connection extends Emitter<ConnectionEvents> {
     const socket = this.#socket;
     const session = this.#session;
     if (!socket || !session || this.#moving) return;
-    const moving = { lost: false };
+    const moving = { lost: false, abort: new AbortController() };
     this.#moving = moving;
     const { origin, room } = this.#options;
     const { token } = session;
@@ -160,17 +164,21 @@ export class Connection extends Emitter<ConnectionEvents> {
       if (this.#socket !== socket || place.node === session.place.node) return;
       // From here on the session may be there and not here.
       this.#requests.hold();
-      const next = await this.#open(place.path, this.#resumeAuth(token), { beside: true });
+      session.mayBeElsewhere = true;
+      const { signal } = moving.abort;
+      const next = await this.#open(place.path, this.#resumeAuth(token), { beside: true, signal });
       if (this.#state === 'ended') {
         next.close();
         return;
       }
       socket.close();
+      // Its node may go down too, and say so at once.
+      this.#moving = undefined;
       this.#enter({ place, socket: next }, true);
     } catch {
-      if (this.#socket === socket) this.#requests.open(socket.send);
+      if (this.#socket === socket && !moving.lost) this.#requests.open(socket.send);
     } finally {
-      this.#moving = undefined;
+      if (this.#moving === moving) this.#moving = undefined;
       if (moving.lost) this.#lost(socket);
     }
   }
@@ -218,7 +226,11 @@ export class Connection extends Emitter<ConnectionEvents> {
       return;
     }
     if (event === 'sessionEnded') {
-      if (this.#moving && this.#session) {
+      if (
+        this.#session &&
+        (this.#moving ||
+          (this.#session.mayBeElsewhere && (data as NotificationMap['sessionEnded']).reason === 'superseded'))
+      ) {
         // Most likely because the other node has us. If not, this one is not worth an attempt either.
         this.#session.goingDown = new Failure('draining', 'the node goes down', true);
         return;
@@ -243,7 +255,10 @@ export class Connection extends Emitter<ConnectionEvents> {
   #lost(socket: OpenSocket): void {
     if (this.#socket !== socket) return;
     if (this.#moving) {
+      // Most likely because the other node has us: it has a moment to say so.
       this.#moving.lost = true;
+      const { abort } = this.#moving;
+      setTimeout(() => abort.abort(), LAST_WORD_MS_MAX);
       return;
     }
     this.#socket = undefined;

@@ -62,6 +62,7 @@ class FakeTransport {
     return consumer;
   });
   readonly id: string;
+  connectionState = 'connected';
   /** Until it is, nothing comes by it. */
   connected = true;
   constructor(id: string) {
@@ -257,6 +258,25 @@ describe('Subscriber, on another node', () => {
     await vi.advanceTimersByTimeAsync(100);
     expect(seen()).toEqual([false, false]);
     expect([former.closed, next.closed]).toEqual([true, false]);
+  });
+
+  it('shows what comes late by the next transport also when the one before ends meanwhile', async () => {
+    let away = true;
+    const { subscriber, tracks } = setUp((id) => (away && id === 'a' ? 'not_found' : undefined));
+    const former = transport('former');
+    away = false;
+    subscriber.attach(former);
+    subscriber.want(new Set(['a']));
+    await vi.advanceTimersByTimeAsync(0);
+    away = true;
+    const next = transport('next');
+    next.connected = false;
+    subscriber.attach(next);
+    await vi.advanceTimersByTimeAsync(6_500);
+    away = false;
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(former.closed).toBe(true);
+    expect([...tracks.values()]).toEqual([next.consumers[0]?.track]);
   });
 
   it('does not wait for long for somebody who is silent', async () => {

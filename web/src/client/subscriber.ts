@@ -234,7 +234,7 @@ export class Subscriber {
       producerScore: 10,
     });
     const former = this.#former.get(producerId);
-    if (former) void this.#succeed(producerId, former, consumer);
+    if (former) void this.#succeed(transport, producerId, former, consumer);
     else this.#onTrack(producerId, consumer.track);
     try {
       // Not after play(): it resolves with the first frame, which comes only after this.
@@ -295,9 +295,14 @@ export class Subscriber {
   }
 
   /** Goes over to what comes by another transport, once something does. */
-  async #succeed(producerId: ProducerId, former: types.Consumer, next: types.Consumer): Promise<void> {
+  async #succeed(
+    transport: types.Transport,
+    producerId: ProducerId,
+    former: types.Consumer,
+    next: types.Consumer,
+  ): Promise<void> {
     // Of one that was closed meanwhile nothing is known.
-    await firstMedia(next).catch(() => {});
+    await firstMedia(next, () => transport.connectionState === 'connected').catch(() => {});
     if (this.#former.get(producerId) !== former || this.#receptions.get(producerId)?.consumer !== next) return;
     this.#former.delete(producerId);
     this.#onTrack(producerId, next.track);
@@ -316,7 +321,7 @@ export class Subscriber {
     for (const [producerId, consumer] of this.#former) {
       if (!consumer.closed) continue;
       this.#former.delete(producerId);
-      if (!this.#receptions.has(producerId)) this.#onTrack(producerId, undefined);
+      this.#onTrack(producerId, this.#receptions.get(producerId)?.consumer.track);
     }
   }
 }

@@ -303,8 +303,12 @@ impl Relays {
                     self.refused += 1;
                     return;
                 }
-                let earlier = peer.fed.entry(room.clone()).or_default().insert((producer, theirs), Fed::default());
-                peer.subscriptions += usize::from(earlier.is_none());
+                let at = (producer, theirs);
+                match peer.fed.entry(room.clone()).or_default().insert(at, Fed::default()) {
+                    // It may have forgotten the streams that it had: it gets new ones.
+                    Some(earlier) => self.outputs.extend(peer.stop_feeding(life, &room, at, &earlier)),
+                    None => peer.subscriptions += 1,
+                }
                 self.feed(life, &room, producer, theirs);
             }
             Message::Unsubscribe { room, producer, mine: theirs } => {

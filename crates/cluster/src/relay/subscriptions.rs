@@ -2,7 +2,7 @@
 //!
 //! Who moves publishes at the new node before they leave the old one. So a stream is subscribed at the new node as soon as
 //! the log says that its participant is there, and kept from the old one until the new one brings it, and a moment longer:
-//! between an answer and its first packet lie a handshake or some round trips.
+//! between an answer and its first packet lie a handshake or some round trips, and over TURN and TCP seconds.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use protocol::{Incarnation, ProducerId, RoomId};
 use super::{LocalRoom, Message, Relays, Worker};
 
 /// How long a stream is kept from its node before, once the new one said how it comes.
-pub(super) const KEPT_BESIDE_THE_NEXT: Duration = Duration::from_secs(3);
+pub(super) const KEPT_BESIDE_THE_NEXT: Duration = Duration::from_secs(8);
 
 /// A producer of other nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]

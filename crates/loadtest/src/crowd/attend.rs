@@ -23,7 +23,8 @@ use crate::socket::ClientSocket;
 
 /// Most producers in one `consume` (docs/signaling.md).
 const CONSUME_MAX: usize = 100;
-/// How long to wait with what was not there yet, because it comes from another node (docs/signaling.md).
+/// How long to wait with what was not there yet, because it comes from another node: docs/signaling.md says a
+/// second at least, and who measures gaps is more eager.
 const CONSUME_RETRY: Duration = Duration::from_millis(500);
 /// More than there ever are.
 const SEATS_MAX: u32 = 1 << 20;

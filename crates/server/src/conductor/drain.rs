@@ -1,6 +1,6 @@
 //! The way down: everybody goes on at other nodes first, and only who has not by then is sent away.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use protocol::{ErrorCode, Notification, RoomId};
 
@@ -12,6 +12,8 @@ const STEP: Duration = Duration::from_millis(100);
 /// How many are asked in one step at least, and in how many steps all are.
 const ASKED_MIN: usize = 1;
 const STEPS: usize = 100;
+/// When those who are still here are asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(4);
 /// How often the server looks whether all sockets are closed, at the end.
 const CLOSE_POLL: Duration = Duration::from_millis(20);
 
@@ -49,25 +51,30 @@ impl Conductor {
 }
 
 impl Shared {
-    /// Whether people can go on at another node.
+    /// Whether people can go on at another node, as far as this one knows.
     async fn has_others(&self) -> bool {
         let Ok(any) = "any".parse::<RoomId>() else { return false };
         let me = self.rooms.node().clone();
-        self.rooms.place(any, None, vec![me.clone()]).await.is_ok_and(|node| node != me)
+        // One that cannot say has to wait for others who can.
+        self.rooms.place(any, None, vec![me.clone()]).await.map_or(self.clustered, |node| node != me)
     }
 
     async fn move_everybody(&self) {
-        let outboxes: Vec<_> = self.registry().outboxes().cloned().collect();
-        for some in outboxes.chunks(outboxes.len().div_ceil(STEPS).max(ASKED_MIN)) {
-            for outbox in some {
-                // One that reads too slowly is closed by that, and its client comes back elsewhere.
-                let _ = outbox.notify(Notification::MoveRequested {});
-            }
-            tokio::time::sleep(STEP).await;
-        }
-        // Who has no socket comes back elsewhere in any case. The others may all go down too.
+        // Who has no socket comes back elsewhere in any case. The others may all go down too. Who could not go when they
+        // were asked are asked again.
         while !self.registry().is_left() && self.has_others().await {
-            tokio::time::sleep(STEP).await;
+            let outboxes: Vec<_> = self.registry().outboxes().cloned().collect();
+            for some in outboxes.chunks(outboxes.len().div_ceil(STEPS).max(ASKED_MIN)) {
+                for outbox in some {
+                    // One that reads too slowly is closed by that, and its client comes back elsewhere.
+                    let _ = outbox.notify(Notification::MoveRequested {});
+                }
+                tokio::time::sleep(STEP).await;
+            }
+            let asked = Instant::now();
+            while asked.elapsed() < ASK_AGAIN && !self.registry().is_left() && self.has_others().await {
+                tokio::time::sleep(STEP).await;
+            }
         }
     }
 }

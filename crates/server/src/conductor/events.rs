@@ -82,9 +82,7 @@ pub(super) fn pass_on(shared: &Arc<Shared>, event: Event) {
     match event {
         Event::TransportConnected { transport } => {
             tracing::debug!(%transport, "transport connected");
-            if let Some(member) = registry.transport_owner(transport) {
-                member.connected.insert(transport);
-            }
+            registry.connected(transport);
         }
         Event::TransportClosed { transport } => {
             tracing::debug!(%transport, "transport closed by its peer or its silence");

@@ -259,7 +259,7 @@ impl crate::http::Monitor for Conductor {
     }
 
     fn ask_to_end(&self, token: &str) -> Result<(), ErrorBody> {
-        self.0.tokens.verify_operator(unix_time(), token).map_err(unauthorized)?;
+        self.0.tokens.verify_operator(unix_time(), self.0.rooms.node().as_str(), token).map_err(unauthorized)?;
         self.0.asked_to_end.notify_one();
         Ok(())
     }

@@ -10,7 +10,7 @@ use super::media::{Closing, call_failed, not_found, produce_failed};
 use super::person::Caller;
 
 /// Stands for the event's number while a source is being published: later than any event that could close it.
-const UNDER_WAY: u64 = u64::MAX;
+pub(super) const UNDER_WAY: u64 = u64::MAX;
 
 /// What somebody wants to publish.
 pub(super) struct Wanted {

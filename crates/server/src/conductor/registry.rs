@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::media::Media;
 use super::person::{Caller, Member, Moved, Person};
+use super::produce::UNDER_WAY;
 
 /// Everything that this node knows of its rooms besides their log.
 #[derive(Default)]
@@ -149,6 +150,17 @@ impl Registry {
         Some(member)
     }
 
+    /// A transport is through ICE and DTLS.
+    pub(super) fn connected(&mut self, transport: TransportId) {
+        let Some((room, participant)) = self.transports.get(&transport).cloned() else { return };
+        let Some(person) = self.person(&room, participant) else { return };
+        match (&mut person.moved, &mut person.member) {
+            (Some(moved), _) if moved.transports.contains(&transport) => moved.connected.push(transport),
+            (_, Some(member)) => _ = member.connected.insert(transport),
+            _ => {}
+        }
+    }
+
     /// A transport closed by itself that a moved session left behind. Says whose it was, if that was the last that anything
     /// could come by.
     pub(super) fn left_behind_closed(&mut self, transport: TransportId) -> Option<(RoomId, ParticipantId)> {
@@ -204,6 +216,8 @@ impl Registry {
     pub(super) fn leave_behind(&mut self, room: &RoomId, participant: ParticipantId) -> Option<(u64, Option<Outbox>)> {
         let person = self.person(room, participant)?;
         let member = person.member.take()?;
+        // What was being published is as good as there: it may be closed from now on.
+        person.published.values_mut().filter(|number| **number == UNDER_WAY).for_each(|number| *number = 0);
         let number = member.binding.number;
         let transports: Vec<_> = member.transports().collect();
         let connected = transports.iter().copied().filter(|transport| member.connected.contains(transport)).collect();

@@ -7,6 +7,7 @@ mod sample;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use protocol::NodeId;
 use protocol::limits::Limits;
 use serde::{Deserialize, Serialize};
@@ -251,6 +252,11 @@ impl Config {
     /// Whether this is a node beside others.
     pub fn clustered(&self) -> bool {
         self.redis.url.is_some()
+    }
+
+    /// The node's name; a single node needs none.
+    pub fn node_name(&self) -> anyhow::Result<NodeId> {
+        self.node.clone().map_or_else(|| "single".parse().context("the node's name"), Ok)
     }
 
     fn check_turn(&self) -> Result<(), ConfigError> {

@@ -289,7 +289,8 @@ impl Worker {
         let woke = last.is_some_and(|at| now.saturating_duration_since(at) >= WOKE_AFTER);
         // The publisher was away: what went missing meanwhile comes too late, if at all.
         lost_for_good |= woke && stream.nack.as_ref().is_some_and(|nack| nack.next_timeout().is_some());
-        let appeared = !std::mem::replace(&mut stream.active, true);
+        // Padding is of no use to anybody.
+        let appeared = stored != Stored::Padding && !std::mem::replace(&mut stream.active, true);
         let complete = header.marker || incoming.is_rtx || self.streams[incoming.stream.0].kind == MediaKind::Audio;
         self.queue_frame(now_us, incoming.stream, complete);
         if appeared {

@@ -1,6 +1,6 @@
 //! A producer's next source, which takes over with its first packet.
 //!
-//! Somebody moves to another node, or reloads: they publish by a new transport while the one before still brings
+//! Somebody moves to another node, or replaces a transport: they publish by a new one while the one before still brings
 //! something. Between the call and the first packet lie ICE and DTLS, and on a pipe some round trips, through which the
 //! earlier source goes on. The next one is a producer that no router knows meanwhile, with streams and a mapping of its
 //! own but no consumers: packets take the path that they take in any case.
