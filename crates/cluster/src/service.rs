@@ -373,7 +373,7 @@ impl Driver {
                     let _ = reply.send(self.node.knows_about(now(), &room).then(seat));
                 }
                 Wake::Command(Some(Command::Publications(room, reply))) => {
-                    _ = reply.send(self.node.publications(&room))
+                    _ = reply.send(self.node.publications(&room));
                 }
                 Wake::Command(Some(Command::Registry(answer))) => {
                     self.tell_peers(answer.as_ref());
