@@ -1,11 +1,9 @@
 //! A client's connectivity check goes in by a real socket and its answer comes back by the same.
 
+mod support;
+
 use std::net::{SocketAddr, UdpSocket};
 use std::num::NonZeroUsize;
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
@@ -15,6 +13,7 @@ use protocol::transport::IceParameters;
 use sfu::dtls::Identity;
 use sfu::worker::{ListenAddr, RouterId};
 use sfu_io::{PoolConfig, WorkerHandle, WorkerPool};
+use support::wait;
 
 #[test]
 fn a_check_to_each_address_of_a_worker_is_answered_from_there() {
@@ -77,23 +76,4 @@ fn check(ice: &IceParameters, id: TransId) -> Vec<u8> {
 fn sign(key: &[u8], parts: &[&[u8]]) -> [u8; 20] {
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key);
     hmac::sign(&key, &parts.concat()).as_ref().try_into().expect("SHA-1 has 20 bytes")
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(value) => return value,
-            Poll::Pending => thread::park(),
-        }
-    }
 }

@@ -1,13 +1,14 @@
 //! Two workers of a pool with a pipe between them, and people on both by real sockets: their threads, the rings, the
 //! waking.
 
+mod support;
+
 use std::net::UdpSocket;
 use std::num::NonZeroUsize;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::mpsc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::task::{Context, Poll, Waker};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use loadtest::client::{AudioConfig, Client, StreamReport, VideoConfig, receive_capabilities};
@@ -18,6 +19,7 @@ use sfu::dtls::Identity;
 use sfu::ortc::router_capabilities;
 use sfu::worker::{ListenAddr, RouterId, Worker};
 use sfu_io::{EventReceiver, OpenLocalPipeError, PoolConfig, PoolEvent, WorkerHandle, WorkerIndex, WorkerPool};
+use support::wait;
 
 const ROUTER: RouterId = RouterId(1);
 const MIC: ProducerId = ProducerId { participant: ParticipantId(1), source: Source::Mic };
@@ -256,25 +258,6 @@ fn a_pipe_needs_two_workers_that_live() {
     stage.until("the end of half a pipe", |stage| stage.closed.contains(&(here.index(), pipe)));
     wait(here.open_pipe(&stage.worker(THERE), pipe)).expect("both live");
     assert!(matches!(wait(here.open_pipe(&stage.worker(THERE), pipe)), Err(OpenLocalPipeError::Open(_))));
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(value) => return value,
-            Poll::Pending => thread::park(),
-        }
-    }
 }
 
 fn poll_once<T>(future: impl Future<Output = T>) -> Option<T> {

@@ -1,15 +1,13 @@
 //! Two workers of one node with a pipe between them, over a lane: people of one room who are on different cores.
 
-use std::cell::RefCell;
 use std::net::SocketAddr;
-use std::rc::Rc;
 
 use sfu::Event;
 use sfu::worker::OpenPipeError;
-use sim::call::{Fate, NEIGHBOUR, ROUTER, SERVER, Way};
+use sim::call::{NEIGHBOUR, ROUTER, SERVER};
 use sim::two_workers::{Between, HERE, LANE, THERE, TwoWorkers};
 
-use crate::{ms, seconds};
+use crate::{checks, ms, seconds};
 
 /// A lane that is never full.
 const ROOMY: Between = Between::Lane { packets_max: 400 };
@@ -135,17 +133,7 @@ fn a_pipe_that_is_opened_anew_closes_the_one_there_was_and_takes_nothing_that_wa
 #[test]
 fn nothing_that_comes_by_a_socket_is_ever_taken_for_a_packet_of_a_lane() {
     let (mut two, [audio, video]) = TwoWorkers::stage(ROOMY, 1);
-    let checks = Rc::new(RefCell::new(Vec::new()));
-    let seen = Rc::clone(&checks);
-    two.calls[THERE].meddler = Some(Box::new(move |_, way, bytes| {
-        if way == Way::Up && bytes[0] == 0 {
-            seen.borrow_mut().push(bytes.to_vec());
-        }
-        Fate::Pass
-    }));
-    two.run(seconds(6));
-    let checks = checks.take();
-    assert!(!checks.is_empty(), "a client proves where it is now and then");
+    let checks = checks(&mut two);
 
     // What is on the lane now: as good as an attacker could guess it. Lost there, brought by the network.
     two.calls[HERE].run(ms(200));

@@ -27,11 +27,14 @@ mod silence;
 mod stats;
 mod succession;
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use loadtest::client::{AudioConfig, VideoConfig};
-use sim::call::{Call, Consumption};
+use sim::call::{Call, Consumption, Fate, Way};
 use sim::network::Link;
+use sim::two_workers::{THERE, TwoWorkers};
 
 /// A way of 20 ms on which nothing else happens.
 fn clean() -> Link {
@@ -63,6 +66,22 @@ fn stage(viewers: usize) -> Call {
 fn face(call: &Call, person: usize) -> (Consumption, Consumption) {
     let consumptions = &call.people[person].consumptions;
     (consumptions[0], consumptions[1])
+}
+
+/// What clients there prove with where they are, over six seconds.
+fn checks(two: &mut TwoWorkers) -> Vec<Vec<u8>> {
+    let checks = Rc::new(RefCell::new(Vec::new()));
+    let seen = Rc::clone(&checks);
+    two.calls[THERE].meddler = Some(Box::new(move |_, way, bytes| {
+        if way == Way::Up && bytes[0] == 0 {
+            seen.borrow_mut().push(bytes.to_vec());
+        }
+        Fate::Pass
+    }));
+    two.run(seconds(6));
+    let checks = checks.take();
+    assert!(!checks.is_empty(), "a client proves where it is now and then");
+    checks
 }
 
 /// The payload type and the sequence number of an RTP packet.

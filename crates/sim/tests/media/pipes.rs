@@ -1,16 +1,13 @@
 //! Two workers with a pipe between them: people of one room who are on different nodes.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
 use loadtest::client::{AudioConfig, VideoConfig};
 use protocol::ProducerId;
 use sfu::Event;
-use sim::call::{Consumption, Fate, ROUTER, SERVER, Way};
+use sim::call::{Consumption, ROUTER, SERVER};
 use sim::network::Link;
 use sim::two_workers::{Between, HERE, THERE, TwoWorkers};
 
-use crate::{clean, ms, seconds};
+use crate::{checks, clean, ms, seconds};
 
 /// Two nodes with this way between them.
 fn stage(link: Link, viewers: usize) -> (TwoWorkers, [Consumption; 2]) {
@@ -172,17 +169,7 @@ fn a_pipe_that_is_opened_anew_takes_the_place_of_the_one_there_was() {
 #[test]
 fn who_forges_the_address_of_a_worker_gets_nothing_of_its_pipe() {
     let (mut two, [_, video]) = stage(Link::clean(ms(5)), 1);
-    let checks = Rc::new(RefCell::new(Vec::new()));
-    let seen = Rc::clone(&checks);
-    two.calls[THERE].meddler = Some(Box::new(move |_, way, bytes| {
-        if way == Way::Up && bytes[0] == 0 {
-            seen.borrow_mut().push(bytes.to_vec());
-        }
-        Fate::Pass
-    }));
-    two.run(seconds(6));
-    let checks = checks.take();
-    assert!(!checks.is_empty(), "a client proves where it is now and then");
+    let checks = checks(&mut two);
     for check in checks {
         two.calls[THERE].inject(SERVER.into(), &check);
     }
