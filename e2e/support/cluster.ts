@@ -1,11 +1,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { Way } from './way.js';
 
 const SCRIPTS = fileURLToPath(new URL('../../script/', import.meta.url));
 const call = promisify(execFile);
@@ -34,6 +35,8 @@ export interface ClusterOptions {
 export class Cluster {
   #nodes: ClusterNode[] = [];
   #filtered = false;
+  #delay: ChildProcess | undefined;
+  readonly #ways: Way[] = [];
 
   private constructor(
     /** Nginx, where browsers go. */
@@ -169,6 +172,35 @@ export class Cluster {
     this.#filtered = true;
   }
 
+  /** Has all that goes from node to node come so many milliseconds later. As `filter`. */
+  async delay(ms: number): Promise<void> {
+    const delay = spawn(join(SCRIPTS, 'lib', 'delay'), ['0', String(ms)], { stdio: ['pipe', 'pipe', 'inherit'] });
+    await once(delay.stdout, 'data');
+    this.#delay = delay;
+    const ids = this.#nodes.map(({ id }) => id);
+    for (const from of ids) {
+      for (const to of ids.filter((id) => id !== from)) await this.filter('insert', from, to, '-j', 'NFQUEUE');
+    }
+  }
+
+  /** Starts a node again, so that it goes to Kafka and Redis by ways of its own, which a test can cut. For one node. */
+  async leadAside(id: string): Promise<Record<'kafka' | 'redis', Way>> {
+    const properties = await readFile(join(this.folder, 'kafka', 'server.properties'), 'utf8');
+    const [to, at] = [...properties.matchAll(/PROXIED:\/\/127\.0\.0\.1:(\d+)/g)].map(([, port]) => Number(port));
+    const redis = await readFile(join(this.folder, 'redis-address'), 'utf8');
+    const ways = {
+      kafka: await Way.open(to ?? 0, at),
+      redis: await Way.open(Number(redis.trim().split(':').at(-1))),
+    };
+    for (const [name, way] of Object.entries(ways)) {
+      this.#ways.push(way);
+      await writeFile(join(this.folder, id, `${name}-address`), way.address);
+    }
+    await this.stopNode(id);
+    await this.start(id);
+    return ways;
+  }
+
   /** What a node said so far, in all its lives. */
   async log(id: string): Promise<string> {
     return readFile(join(this.folder, id, 'log'), 'utf8');
@@ -187,6 +219,8 @@ export class Cluster {
     if (this.#filtered) await call('iptables', ['-w', '--flush', 'INPUT']);
     await call(join(SCRIPTS, 'cluster'), ['stop', this.folder]);
     const logs = await Promise.all(this.#nodes.map(async ({ id }) => `${id}:\n${await this.log(id)}`));
+    for (const way of this.#ways) way.close();
+    this.#delay?.stdin?.end();
     const exited = once(this.script, 'exit');
     this.script.stdin?.end();
     await exited;

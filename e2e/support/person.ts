@@ -379,6 +379,16 @@ export class Person {
   }
 }
 
+/** People who join a room one after the other, and see and hear each other. */
+export async function joinAll<L extends Look[]>(browser: Browser, room: string, looks: [...L]) {
+  const people: Person[] = [];
+  for (const look of looks) people.push(await Person.join(browser, room, look));
+  for (const [index, person] of people.entries()) {
+    for (const other of people.slice(index + 1)) await meet(person, other);
+  }
+  return people as { [I in keyof L]: Person };
+}
+
 /** Waits until two see and hear each other. */
 export async function meet(one: Person, other: Person): Promise<void> {
   await Promise.all([one.sees(other.look), other.sees(one.look)]);

@@ -1,6 +1,5 @@
-import type { Browser } from '@playwright/test';
 import { Cluster } from '../support/cluster.js';
-import { ANNA, BEN, CARA, type Look, meet, Person } from '../support/person.js';
+import { ANNA, BEN, CARA, joinAll, meet, Person } from '../support/person.js';
 import { expect, report, test } from '../support/test.js';
 
 /** The goal is 2 s, 4 s at worst, and 5 s for a node that freezes; here five times that. */
@@ -13,7 +12,7 @@ test('people of one room on three nodes go on when one dies, freezes or stops, w
   const cluster = await Cluster.start({ flags: ['--limits-participants-per-room-and-node=1'] });
   try {
     // Each sees and hears the others from another node.
-    const people = await joinAll(browser, cluster, 'team', [ANNA, BEN, CARA]);
+    const people = await joinAll(browser, new URL('/r/team', cluster.url).href, [ANNA, BEN, CARA]);
     expect(await socketsOf(cluster, people)).toEqual({ 'node-1': 1, 'node-2': 1, 'node-3': 1 });
     const departures = await Promise.all(people.map((person) => person.departures()));
 
@@ -69,7 +68,7 @@ test('a registry that forgets or dies disturbs no meeting and keeps nobody out',
   test.setTimeout(180_000);
   const cluster = await Cluster.start({ nodes: 2 });
   try {
-    const [anna, ben] = await joinAll(browser, cluster, 'team', [ANNA, BEN]);
+    const [anna, ben] = await joinAll(browser, new URL('/r/team', cluster.url).href, [ANNA, BEN]);
     const place = await nodeOf(cluster, [anna, ben]);
     await cluster.redis('FLUSHALL');
     await expect.poll(() => cluster.metric(place, 'hyperion_nodes_ready'), { timeout: 10_000 }).toBe(2);
@@ -91,15 +90,6 @@ test('a registry that forgets or dies disturbs no meeting and keeps nobody out',
     await cluster.stop();
   }
 });
-
-async function joinAll<L extends Look[]>(browser: Browser, cluster: Cluster, room: string, looks: [...L]) {
-  const people: Person[] = [];
-  for (const look of looks) people.push(await Person.join(browser, new URL(`/r/${room}`, cluster.url).href, look));
-  for (const [index, person] of people.entries()) {
-    for (const other of people.slice(index + 1)) await meet(person, other);
-  }
-  return people as { [I in keyof L]: Person };
-}
 
 /** For how long a picture stood still on any of the pages over what `happens`, until all see and hear each other. */
 async function standstillOver(people: Person[], happens: () => Promise<void>): Promise<number> {

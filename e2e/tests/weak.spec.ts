@@ -13,19 +13,19 @@ test('whose network is weak is marked for the others, in words too, until it is 
   const ben = await room.join(BEN);
   await ben.sees(ANNA);
   const tile = ben.tile(ANNA);
-  await expect(tile).toHaveAttribute('data-weak', 'false');
+  await expect(tile).toHaveAttribute('data-network', 'good');
   await expect(tile).toHaveAccessibleName('Anna, muted');
 
   const from = Date.now();
   link.shape = losingUp(LOSS);
-  await expect(tile).toHaveAttribute('data-weak', 'true');
+  await expect(tile).toHaveAttribute('data-network', 'weak');
   await expect(tile).toHaveAccessibleName('Anna, muted, weak connection');
   await expect(tile.getByText('weak connection')).toBeVisible();
-  await expect(ben.tile(BEN), 'only hers').toHaveAttribute('data-weak', 'false');
+  await expect(ben.tile(BEN), 'only hers').toHaveAttribute('data-network', 'good');
   const marked = Date.now();
 
   link.shape = () => 0;
-  await expect(tile).toHaveAttribute('data-weak', 'false');
+  await expect(tile).toHaveAttribute('data-network', 'good');
   await expect(tile.getByText('weak connection')).toHaveCount(0);
   report(`marked after ${marked - from} ms of loss, no more ${Date.now() - marked} ms after it`);
 });

@@ -4,11 +4,13 @@
 //! - [`store`]: which nodes are alive, `Memory` for one process, `Redis` for many;
 //! - [`link`]: connections between nodes, QUIC with mutual TLS; what they carry is the server's;
 //! - [`node`]: what a node does with records, proposals and time, sans-IO;
+//! - [`evacuation`]: whether people have to leave a node that is cut off from the log, sans-IO;
 //! - [`relay`]: which streams cross between nodes, sans-IO;
 //! - [`service`]: the thin asynchronous front of a node that the server uses.
 //!
 //! A request is answered only after its own event was read back from the log and judged by crate `room`.
 
+pub mod evacuation;
 mod hash;
 mod heartbeat;
 pub mod link;

@@ -159,8 +159,8 @@ pub enum Notification {
         /// Loudest first.
         levels: Vec<AudioLevel>,
     },
-    /// The node goes down: go on at another one, while everything here still works. Who does not is told `draining` when
-    /// its time is over.
+    /// The node goes down, or cannot change its rooms while others can: go on at another one, while everything here still
+    /// works. Who does not is told `draining` when the time of a node that goes down is over.
     MoveRequested {},
     /// This session is over and its socket will be closed.
     SessionEnded {

@@ -42,6 +42,8 @@ export interface MeetingEvents {
   audioLevels: readonly AudioLevel[];
   /** Those whose network is weak now, perhaps oneself. */
   weak: ReadonlySet<ParticipantId>;
+  /** Those whose picture stands still now. */
+  stalled: ReadonlySet<ParticipantId>;
   /** Somebody wrote, or what one wrote oneself was sent or refused. */
   chat: ChatState;
   connection: ConnectionState;
@@ -122,7 +124,7 @@ export class Meeting extends Emitter<MeetingEvents> {
       (producerId, track) => {
         this.#roster.setTrack(producerId, track);
         this.emit('participants', this.participants);
-        this.#tellWeak();
+        this.#tellReception();
       },
       (producerId, unsupported) => {
         this.#roster.setUnsupported(producerId, unsupported);
@@ -139,7 +141,7 @@ export class Meeting extends Emitter<MeetingEvents> {
       else if (event === 'activeSpeaker') this.#subscriber.prefer(cameraOf(data.producerId));
       else if (event === 'consumerScore') {
         this.#subscriber.scored(data);
-        this.#tellWeak();
+        this.#tellReception();
       } else if (event === 'consumerClosed') this.#subscriber.closed(data.consumerId);
       else if (event === 'wantedLayers') this.#publisher.limitLayers(data.producerId, data.spatialLayer);
       else if (event === 'chatMessage') this.#chat.received(data.message);
@@ -158,8 +160,9 @@ export class Meeting extends Emitter<MeetingEvents> {
     });
   }
 
-  #tellWeak(): void {
-    const { weakSenders, weak } = this.#subscriber;
+  #tellReception(): void {
+    const { weakSenders, stalledSenders, weak } = this.#subscriber;
+    this.emit('stalled', new Set(stalledSenders));
     this.emit('weak', new Set(weak ? [...weakSenders, this.#selfId] : weakSenders));
   }
 

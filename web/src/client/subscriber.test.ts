@@ -145,6 +145,21 @@ describe('Subscriber', () => {
     ]);
   });
 
+  it('knows whose picture stands still, which their sound says nothing of', async () => {
+    const { subscriber } = setUp();
+    subscriber.attach(transport());
+    subscriber.want(new Set(['a-mic', 'b-camera']));
+    await settled();
+    subscriber.scored({ consumerId: 'c-a-mic', score: 10, producerScore: 0 });
+    subscriber.scored({ consumerId: 'c-b-camera', score: 10, producerScore: 1 });
+    expect(subscriber.stalledSenders).toEqual([]);
+    subscriber.scored({ consumerId: 'c-b-camera', score: 10, producerScore: 0 });
+    expect(subscriber.stalledSenders).toEqual(['b']);
+    subscriber.view('b-camera', 'hidden');
+    await settled();
+    expect(subscriber.stalledSenders).toEqual([]);
+  });
+
   it('knows whose network is weak', async () => {
     const { subscriber } = setUp();
     subscriber.attach(transport());

@@ -2,7 +2,7 @@ import type { types } from 'mediasoup-client';
 import { firstMedia } from './first-media';
 import type { ConsumeResult, ConsumerId, NotificationData, ParticipantId, ProducerId } from './protocol';
 import type { Requester } from './publisher';
-import { participantOf } from './roster';
+import { participantOf, sourceOf } from './roster';
 
 const CONSUME_MAX = 100;
 const RETRY_MS = 1_000;
@@ -121,6 +121,12 @@ export class Subscriber {
   /** Those whose network is weak: what they send does not arrive well at the server. */
   get weakSenders(): ParticipantId[] {
     return this.#flowing(({ producerScore }) => producerScore <= WEAK_SCORE_MAX).map(participantOf);
+  }
+
+  /** Those whose picture stands still, because nothing of it arrives at the server. */
+  get stalledSenders(): ParticipantId[] {
+    const stalled = this.#flowing(({ producerScore }) => producerScore === 0);
+    return stalled.filter((producerId) => sourceOf(producerId) === 'camera').map(participantOf);
   }
 
   /** Whether one's own network is weak: half of what is received does not arrive well. */

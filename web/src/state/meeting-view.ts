@@ -24,6 +24,8 @@ export interface MeetingState {
   speaking: ReadonlySet<string>;
   /** Those whose network is weak. */
   weak: ReadonlySet<string>;
+  /** Those whose picture stands still. */
+  stalled: ReadonlySet<string>;
   connection: ConnectionState;
   notices: readonly Notice[];
   /** What others do not get of oneself. */
@@ -59,6 +61,7 @@ export class MeetingView extends Store<MeetingState> {
         this.#showSpeaking();
       }),
       meeting.on('weak', (weak) => this.update({ weak })),
+      meeting.on('stalled', (stalled) => this.update({ stalled })),
       meeting.on('participantJoined', ({ id, name }) => {
         this.say({ kind: 'joined', name: this.get().names.get(id) ?? name });
       }),
@@ -127,6 +130,7 @@ function initial(meeting: Meeting): MeetingState {
     names: displayNames(meeting.participants),
     speaking: new Set(),
     weak: new Set(),
+    stalled: new Set(),
     connection: meeting.connection,
     notices: [],
     notSent: {},

@@ -7,6 +7,7 @@ mod memory;
 mod contract;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::RoomId;
 
@@ -122,6 +123,8 @@ pub struct Entry {
 pub struct LogStatus {
     /// Whether records can be appended and read now, as far as is known.
     pub reachable: bool,
+    /// How long ago it answered last.
+    pub silence: Duration,
     /// Records that wait to be taken by the log, and what is to be said of them.
     pub queued: usize,
     /// Records handed over.

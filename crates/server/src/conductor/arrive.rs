@@ -54,7 +54,7 @@ impl Shared {
 
     /// Enters a room with a place token; as the same participant, if they are in it already.
     pub(super) async fn join(self: &Arc<Self>, token: &str, join: Join, outbox: Outbox) -> Arrived {
-        self.check_draining()?;
+        self.check_taking()?;
         let PlaceToken { room, participant } = self.tokens.verify_place(unix_time(), token).map_err(unauthorized)?;
         check_bounds(&join.rtp_capabilities)?;
         let turn = Turn::take(self, &room, participant).await;
@@ -96,7 +96,7 @@ impl Shared {
     /// Comes back to a session with its newest token: to a member that waits for it, or, where this node does not know
     /// it because it was on another, with what that one knew of the client.
     pub(super) async fn resume(self: &Arc<Self>, token: &str, resume: Resume, outbox: Outbox) -> Arrived {
-        self.check_draining()?;
+        self.check_taking()?;
         let token = self.tokens.verify_session(unix_time(), token).map_err(unauthorized)?;
         let SessionToken { room, participant, session, .. } = &token;
         resume.rtp_capabilities.as_ref().map_or(Ok(()), check_bounds)?;

@@ -29,7 +29,7 @@ impl Conductor {
         }
         let people = shared.registry().counts().members;
         tracing::info!(people, "people are asked to go on at other nodes");
-        if tokio::time::timeout(deadline, shared.move_everybody()).await.is_err() {
+        if tokio::time::timeout(deadline, shared.move_people(Why::GoesDown)).await.is_err() {
             let people = shared.registry().counts().sockets;
             tracing::warn!(people, "these people have not gone on at other nodes in time, and are sent away");
         }
@@ -50,7 +50,22 @@ impl Conductor {
     }
 }
 
+/// Why people have to go on at another node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    GoesDown,
+    CutOff,
+}
+
 impl Shared {
+    async fn holds(&self, why: Why) -> bool {
+        match why {
+            // Who has no socket comes back elsewhere in any case. The others may all go down too.
+            Why::GoesDown => !self.registry().is_left() && self.has_others().await,
+            Why::CutOff => self.look_for_the_log(),
+        }
+    }
+
     /// Whether people can go on at another node, as far as this one knows.
     async fn has_others(&self) -> bool {
         let Ok(any) = "any".parse::<RoomId>() else { return false };
@@ -59,10 +74,10 @@ impl Shared {
         self.rooms.place(any, None, vec![me.clone()]).await.map_or(self.clustered, |node| node != me)
     }
 
-    async fn move_everybody(&self) {
-        // Who has no socket comes back elsewhere in any case. The others may all go down too. Who could not go when they
-        // were asked are asked again.
-        while !self.registry().is_left() && self.has_others().await {
+    /// Asks everybody who is connected to go on at another node, a few at a time, as long as there is a reason. Who could
+    /// not go when they were asked are asked again.
+    pub(super) async fn move_people(&self, why: Why) {
+        while self.holds(why).await {
             let outboxes: Vec<_> = self.registry().outboxes().cloned().collect();
             for some in outboxes.chunks(outboxes.len().div_ceil(STEPS).max(ASKED_MIN)) {
                 for outbox in some {
@@ -70,9 +85,12 @@ impl Shared {
                     let _ = outbox.notify(Notification::MoveRequested {});
                 }
                 tokio::time::sleep(STEP).await;
+                if !self.holds(why).await {
+                    return;
+                }
             }
             let asked = Instant::now();
-            while asked.elapsed() < ASK_AGAIN && !self.registry().is_left() && self.has_others().await {
+            while asked.elapsed() < ASK_AGAIN && self.holds(why).await {
                 tokio::time::sleep(STEP).await;
             }
         }

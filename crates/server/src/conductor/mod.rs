@@ -2,7 +2,7 @@
 //!
 //! One registry behind one lock, which is never held over an await. Some tasks and any number of sockets use it:
 //! `arrive` (joins and resumes), `requests`, `follow` (the room's log), `events` (the media workers), `relays` (streams
-//! from and to other nodes).
+//! from and to other nodes), `evacuation` (whether the log answers).
 //!
 //! **Order.** A person's arrivals and requests take turns, whichever socket they come by. The log is followed by one
 //! task, which delivers each change to all sockets of its room, so they all see the log's order. An arrival collects
@@ -14,6 +14,7 @@ mod arrive;
 mod consume;
 mod data;
 mod drain;
+mod evacuation;
 mod events;
 mod follow;
 mod media;
@@ -36,6 +37,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use cluster::evacuation::Evacuation;
 use cluster::{Applied, Condition as RoomsCondition, Links, Proposal, ProposalKey, RoomService};
 use protocol::event::{Binding, RoomEvent};
 use protocol::limits::Limits;
@@ -102,6 +104,7 @@ struct Shared {
     registry: Mutex<Registry>,
     relays: relays::Door,
     links: Option<Links>,
+    evacuation: Mutex<Evacuation>,
     rooms: RoomService,
     pool: WorkerPool,
     tokens: Tokens,
@@ -133,6 +136,7 @@ impl Conductor {
         let shared = Arc::new(Shared {
             relays,
             links,
+            evacuation: Mutex::default(),
             registry: Mutex::default(),
             rooms,
             pool,
@@ -156,6 +160,7 @@ impl Conductor {
         tokio::spawn(events::run(Arc::clone(&shared), events));
         tokio::spawn(tell_load(Arc::downgrade(&shared)));
         if let Some(relaying) = relaying {
+            tokio::spawn(evacuation::run(Arc::downgrade(&shared)));
             tokio::spawn(relays::run(Arc::clone(&shared), relaying, answers));
         }
         Self(shared)
@@ -188,7 +193,7 @@ impl Conductor {
 
 impl Handler for Conductor {
     async fn join_place(&self, room: RoomId, body: JoinPlace) -> Result<JoinPlaceReply, ErrorBody> {
-        self.0.check_draining()?;
+        self.0.check_taking()?;
         self.0.check_starting()?;
         let returning = match body.resume_token {
             Some(token) => Some(self.0.returning(&room, &token).await?),
@@ -206,7 +211,7 @@ impl Handler for Conductor {
     }
 
     async fn resume_place(&self, room: RoomId, body: ResumePlace) -> Result<ResumePlaceReply, ErrorBody> {
-        self.0.check_draining()?;
+        self.0.check_taking()?;
         let participant = self.0.returning(&room, &body.token).await?;
         let (node, path) = self.0.place_of(&room, Some(participant), body.avoid).await?;
         let ice_servers = self.0.ice_servers.of(unix_time(), participant);
@@ -274,9 +279,13 @@ impl Shared {
         self.phase.now() == Phase::Draining
     }
 
-    fn check_draining(&self) -> Result<(), ErrorBody> {
+    /// A node that goes down takes nobody, nor does one that cannot do what others can.
+    fn check_taking(&self) -> Result<(), ErrorBody> {
         if self.is_draining() {
             return Err(ErrorBody::new(ErrorCode::Draining, "the server is going down; join another node"));
+        }
+        if self.is_cut_off() {
+            return Err(ErrorBody::new(ErrorCode::LogUnavailable, "the server does not reach the rooms; ask another"));
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use cluster::evacuation;
 use cluster::relay::{Feeding, Input, LocalRoom, Message, Output, RelayCounts, Relays};
 use cluster::{LinkEvent, LinkEvents, Links, Publication};
 use protocol::{Incarnation, MediaKind, ProducerId, RoomId, RtpParameters, TransportId};
@@ -173,11 +174,18 @@ impl Task {
 
     fn link(&mut self, event: LinkEvent) {
         match event {
-            LinkEvent::Up { life, .. } => self.handle(Input::Up(life)),
-            LinkEvent::Down { life, .. } => self.handle(Input::Down(life)),
+            LinkEvent::Up { life, .. } => {
+                self.shared.evacuation(evacuation::Input::Up(life));
+                self.handle(Input::Up(life));
+            }
+            LinkEvent::Down { life, .. } => {
+                self.shared.evacuation(evacuation::Input::Down(life));
+                self.handle(Input::Down(life));
+            }
             LinkEvent::Message { node, life, bytes } => {
                 for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
                     match serde_json::from_slice(line) {
+                        Ok(Message::Unknown) => self.shared.heard_of_the_log(life, line),
                         Ok(message) => self.handle(Input::Message(life, message)),
                         Err(error) => tracing::error!(%node, %error, "another node said what cannot be understood"),
                     }

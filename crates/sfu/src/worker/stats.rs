@@ -167,8 +167,13 @@ impl Worker {
     /// How well the stream arrives that a consumer reads; the best there is while the source is muted.
     fn producer_score(&self, now: Instant, key: ConsumerKey) -> u8 {
         let consumer = &self.consumers[key.0];
-        if self.producers[consumer.producer.0].paused {
+        let producer = &self.producers[consumer.producer.0];
+        if producer.paused {
             return BEST;
+        }
+        // What has no source at the moment cannot come.
+        if producer.transport.is_none() && producer.kind == MediaKind::Video {
+            return 0;
         }
         consumer.source.map_or(BEST, |source| self.stream_score(now, source.stream))
     }

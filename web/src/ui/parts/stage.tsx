@@ -20,7 +20,7 @@ const PORTRAIT = { gap: GAP, aspectMin: 0.7, aspectMax: 1.6 };
 export function Stage({ state, session }: { state: MeetingState; session: RoomSession }) {
   const { ref, width, height } = useSize();
   const local = useStore(session.media);
-  const { participants, selfId, names, speaking, weak, notSent } = state;
+  const { participants, selfId, names, speaking, weak, stalled, notSent } = state;
   const heard = isLive(local.mic) && notSent.mic === undefined;
 
   const shown = participants.length > TILES_MAX ? TILES_MAX - 1 : participants.length;
@@ -51,7 +51,7 @@ export function Stage({ state, session }: { state: MeetingState; session: RoomSe
         unsupported={!isSelf && media.camera?.paused === false && media.camera.unsupported}
         muted={isSelf ? !heard : (media.mic?.paused ?? true)}
         speaking={speaking.has(id) && (!isSelf || heard)}
-        weak={weak.has(id)}
+        network={stalled.has(id) ? 'stalled' : weak.has(id) ? 'weak' : 'good'}
       />
     );
   };

@@ -1,4 +1,4 @@
-import { MicOff, Signal } from 'lucide-react';
+import { MicOff, Signal, SignalZero } from 'lucide-react';
 import { memo, useState } from 'react';
 import { texts } from '../texts';
 import { Avatar } from './avatar';
@@ -13,12 +13,12 @@ interface TileProps {
   unsupported: boolean;
   muted: boolean;
   speaking: boolean;
-  /** Their network is weak. */
-  weak: boolean;
+  /** How well their media arrives; `stalled`: the picture stands still. */
+  network: 'good' | 'weak' | 'stalled';
 }
 
 /** One person. */
-export const Tile = memo(function Tile({ id, name, isSelf, track, unsupported, muted, speaking, weak }: TileProps) {
+export const Tile = memo(function Tile({ id, name, isSelf, track, unsupported, muted, speaking, network }: TileProps) {
   const shownName = isSelf ? texts.meeting.nameOfSelf(name) : name;
   // A track is there before its first picture, which comes from the network.
   const [pictured, setPictured] = useState<MediaStreamTrack>();
@@ -28,13 +28,13 @@ export const Tile = memo(function Tile({ id, name, isSelf, track, unsupported, m
   return (
     <article
       className={`tile ${speaking ? 'speaking' : ''}`}
-      aria-label={texts.meeting.tile(shownName, muted, speaking, weak)}
+      aria-label={texts.meeting.tile(shownName, muted, speaking, network)}
       data-testid="tile"
       data-participant-id={id}
       data-name={name}
       data-speaking={speaking}
       data-muted={muted}
-      data-weak={weak}
+      data-network={network}
       data-self={isSelf}
     >
       {!tracks.some((shown) => shown === pictured) && <Avatar name={name} />}
@@ -49,10 +49,10 @@ export const Tile = memo(function Tile({ id, name, isSelf, track, unsupported, m
       <div className="tile-label" aria-hidden="true">
         {muted && <MicOff />}
         <bdi>{shownName}</bdi>
-        {weak && (
-          <span className="tile-weak">
-            <Signal />
-            <span>{texts.meeting.weak}</span>
+        {network !== 'good' && (
+          <span className="tile-network">
+            {network === 'weak' ? <Signal /> : <SignalZero />}
+            <span>{texts.meeting.network[network]}</span>
           </span>
         )}
       </div>

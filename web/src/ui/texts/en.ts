@@ -125,6 +125,9 @@ const notSentReasons: Partial<Record<FailureCode, string>> = {
   internal: 'the server could not take it.',
 };
 
+/** How badly somebody's media arrives. */
+const networks = { weak: 'weak connection', stalled: 'connection lost' };
+
 /** Every text that people see or hear. Another language is another object of the same type. */
 export const en = {
   product: 'Hyperion',
@@ -199,10 +202,10 @@ export const en = {
     stage: 'Participants',
     you: 'You',
     nameOfSelf: (name: string) => `${name} (you)`,
-    tile: (name: string, muted: boolean, speaking: boolean, weak: boolean) =>
-      `${name}${muted ? ', muted' : ''}${speaking ? ', speaking' : ''}${weak ? ', weak connection' : ''}`,
+    tile: (name: string, muted: boolean, speaking: boolean, network: 'good' | keyof typeof networks) =>
+      `${name}${muted ? ', muted' : ''}${speaking ? ', speaking' : ''}${network === 'good' ? '' : `, ${networks[network]}`}`,
     muted: 'muted',
-    weak: 'weak connection',
+    network: networks,
     unsupported: (name: string) => `This browser lacks the video format of ${name}’s camera, so it cannot be shown.`,
     count: (count: number) => (count === 1 ? '1 person in this meeting' : `${count} people in this meeting`),
     more: (count: number) => `+${count}`,

@@ -1,7 +1,8 @@
 //! What librdkafka says, counted.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -14,6 +15,7 @@ use crate::log::LogStatus;
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     reachable: AtomicBool,
+    answered: Mutex<Option<Instant>>,
     appended: AtomicU64,
     refused: AtomicU64,
     given_up: AtomicU64,
@@ -42,12 +44,21 @@ impl Counters {
 
     /// Returns what it was before.
     pub(super) fn set_reachable(&self, reachable: bool) -> bool {
+        if reachable {
+            *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
         self.reachable.swap(reachable, Ordering::Relaxed)
+    }
+
+    fn silence(&self) -> Duration {
+        let answered = *self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        answered.map_or(Duration::MAX, |answered| answered.elapsed())
     }
 
     pub(super) fn read(&self) -> LogStatus {
         LogStatus {
             reachable: self.reachable.load(Ordering::Relaxed),
+            silence: self.silence(),
             queued: 0,
             appended: self.appended.load(Ordering::Relaxed),
             refused: self.refused.load(Ordering::Relaxed),

@@ -220,6 +220,37 @@ fn a_node_that_was_declared_lost_while_the_log_was_away_finds_that_out_when_it_i
 }
 
 #[test]
+fn what_a_node_had_under_way_when_it_was_cut_off_changes_nothing_for_who_went_on_elsewhere() {
+    let mut bench = Bench::new();
+    let binding = bench.joined(1).binding.expect("a binding");
+    bench.other_hosts();
+    bench.node.log_answers(bench.now, false);
+    let produced = bench.propose(ask(binding, 1, produce_mic()));
+    bench.propose(about(binding, RoomEvent::Held { closing: true }));
+    bench.propose(about(binding, RoomEvent::Left {}));
+    let resumed = bench.propose(resume(1, 1));
+    bench.advance(20 * SECOND);
+    assert_eq!([produced, resumed].map(|ticket| bench.result(ticket)), [const { Err(ErrorCode::LogUnavailable) }; 2]);
+
+    // The log is back, and first on it is what was done through the other node.
+    bench.other(2, RoomEvent::Resumed { participant: binding.participant, session: SessionId(1), generation: 1 });
+    let there = bench.node.room(&room()).and_then(|room| room.participant(binding.participant)).expect("is there");
+    let there = there.binding();
+    assert_eq!(there.incarnation, OTHER);
+    let key = RequestKey::Session { session: SessionId(1), n: 1 };
+    let again = Record { rules: room::RULES, origin: OTHER, key, binding: Some(there), event: produce_mic() };
+    bench.record(&room(), &again);
+    let before = bench.node.snapshot(&room()).expect("the room").participants;
+    assert_eq!(before[0].producers.len(), 1);
+    bench.deliver_all();
+    bench.advance(60 * SECOND);
+    bench.deliver_all();
+    assert_eq!(bench.node.snapshot(&room()).expect("the room").participants, before);
+    let seat = bench.node.room(&room()).and_then(|room| room.participant(binding.participant)).expect("is there");
+    assert_eq!((seat.binding(), seat.held_until_ms()), (there, None));
+}
+
+#[test]
 fn people_follow_each_other_and_avoid_who_does_not_answer() {
     let mut bench = Bench::new();
     bench.joined(1);
