@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { Way } from './way.js';
 
 const SCRIPTS = fileURLToPath(new URL('../../script/', import.meta.url));
+const DELAY = fileURLToPath(new URL('delay.py', import.meta.url));
 const call = promisify(execFile);
 
 export interface ClusterNode {
@@ -174,7 +175,7 @@ export class Cluster {
 
   /** Has all that goes from node to node come so many milliseconds later. As `filter`. */
   async delay(ms: number): Promise<void> {
-    const delay = spawn(join(SCRIPTS, 'lib', 'delay'), ['0', String(ms)], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const delay = spawn(DELAY, ['0', String(ms)], { stdio: ['pipe', 'pipe', 'inherit'] });
     await once(delay.stdout, 'data');
     this.#delay = delay;
     const ids = this.#nodes.map(({ id }) => id);

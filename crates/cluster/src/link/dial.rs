@@ -17,7 +17,10 @@ use super::{HANDSHAKE_TIMEOUT, Peer, Shared, count};
 /// The first pause before another attempt.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 /// The longest pause.
-const PAUSE_MAX: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_millis(250);
+/// How long a node may take to answer at all: what is lost on the way is repeated at ever longer intervals, and a way that is
+/// back is to be noticed soon.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 /// A node that is registered for so long and cannot be reached is not just dead: the registry forgets those sooner.
 const UNREACHABLE_AFTER: Duration = Duration::from_secs(15);
 
@@ -60,7 +63,8 @@ enum DialError {
 
 async fn dial(shared: &Arc<Shared>, peer: &Peer) -> Result<(), DialError> {
     let endpoint = shared.endpoint().ok_or(ConnectError::EndpointStopping)?;
-    let connection = endpoint.connect(peer.address, SERVER_NAME)?.await?;
+    let answered = timeout(ANSWER_TIMEOUT, endpoint.connect(peer.address, SERVER_NAME)?).await;
+    let connection = answered.map_err(|_| ConnectionError::TimedOut)??;
     let (mut send, mut receive) = connection.open_bi().await?;
     frame::write(&mut send, shared.hello.clone()).await?;
     let hello = match frame::read(&mut receive, HELLO_BYTES_MAX).await {

@@ -1,4 +1,4 @@
-import { MicOff, Signal, SignalZero } from 'lucide-react';
+import { MicOff, Signal } from 'lucide-react';
 import { memo, useState } from 'react';
 import { texts } from '../texts';
 import { Avatar } from './avatar';
@@ -51,7 +51,7 @@ export const Tile = memo(function Tile({ id, name, isSelf, track, unsupported, m
         <bdi>{shownName}</bdi>
         {network !== 'good' && (
           <span className="tile-network">
-            {network === 'weak' ? <Signal /> : <SignalZero />}
+            <Signal />
             <span>{texts.meeting.network[network]}</span>
           </span>
         )}

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Holds up what the kernel queues (iptables -j NFQUEUE), and lets it go in its order. For kernels without netem; as root.
 
-  script/lib/delay QUEUE MILLISECONDS
+  e2e/support/delay.py QUEUE MILLISECONDS
 
 Prints a line when it is there, and ends with its standard input.
 """
