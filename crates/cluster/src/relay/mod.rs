@@ -494,7 +494,8 @@ impl Relays {
         let mut before = self.rooms.remove(room).unwrap_or_default();
         let now_here: BTreeMap<_, _> = local.into_iter().map(|local| (local.worker, local)).collect();
         // Nothing of what was on a router is on another.
-        let goes_on = |earlier: &LocalRoom| now_here.get(&earlier.worker).is_some_and(|now| now.router == earlier.router);
+        let goes_on =
+            |earlier: &LocalRoom| now_here.get(&earlier.worker).is_some_and(|now| now.router == earlier.router);
         for (worker, _) in before.extract_if(.., |_, earlier| !goes_on(earlier)) {
             self.forget(room, worker);
         }

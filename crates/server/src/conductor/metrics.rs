@@ -76,7 +76,11 @@ impl Shared {
         let (here, rooms) = (self.registry().counts(), self.rooms.counts());
         let gauges = [
             ("hyperion_draining", u64::from(self.phase.now() == Phase::Draining), "1 while the server goes down."),
-            ("hyperion_cut_off", u64::from(self.is_cut_off()), "1 while other nodes reach the log and this one does not."),
+            (
+                "hyperion_cut_off",
+                u64::from(self.is_cut_off()),
+                "1 while other nodes reach the log and this one does not.",
+            ),
             ("hyperion_rooms", rooms.rooms as u64, "Rooms known to this node."),
             ("hyperion_participants", rooms.participants as u64, "People in them, the held ones included."),
             ("hyperion_own_participants", rooms.own_participants as u64, "Of those, the people of this node."),
