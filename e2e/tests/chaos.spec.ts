@@ -29,6 +29,7 @@ for (const how of ['stopped', 'killed'] as const) {
       await cara.page.reload();
       await anna.page.waitForTimeout(OUTAGE_MS);
       await Promise.all([anna.sees(BEN), ben.sees(ANNA), ben.hears(ANNA)]);
+      expect(await cluster.metric(node, 'hyperion_cut_off'), 'no other node could do more').toBe(0);
       const standstill = Math.max(...(await Promise.all(standstills.map((read) => read()))));
 
       const began = Date.now();
