@@ -187,9 +187,11 @@ export class Subscriber {
     for (const producerId of producerIds) this.#asked.add(producerId);
     try {
       const { consumers } = await this.#request('consume', { transportId: transport.id, producerIds });
-      if (transport !== this.#transport) return;
       const batches = this.#receptions.size === 0 ? firstAndOthers(consumers) : [consumers];
-      for (const batch of batches) await Promise.all(batch.map((result) => this.#accept(transport, result)));
+      for (const batch of batches) {
+        if (transport !== this.#transport) return;
+        await Promise.all(batch.map((result) => this.#accept(transport, result)));
+      }
     } catch {
       // A session that ended is followed by a welcome with the whole state; anything else is tried again below.
     }
