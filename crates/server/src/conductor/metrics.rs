@@ -115,18 +115,29 @@ impl Shared {
         self.write_relays(text);
     }
 
-    /// The ways to other nodes, if there are any.
+    /// The ways between workers, and to other nodes if there are any.
     fn write_relays(&self, text: &mut Exposition) {
-        let Some(links) = &self.links else { return };
-        let (links, relays) = (links.stats(), self.relays.counts());
+        let relays = self.relays.counts();
         let rows = [
-            ("pipes", Kind::Gauge, relays.pipes as u64, "Pipes between media workers of this node and others."),
+            ("local_pipes", Kind::Gauge, relays.local_pipes as u64, "Pipes between media workers of this node."),
+            (
+                "fed_locally",
+                Kind::Gauge,
+                relays.fed_locally as u64,
+                "Producers that go from one media worker of this node to another.",
+            ),
             (
                 "subscriptions",
                 Kind::Gauge,
                 relays.subscriptions as u64,
-                "Producers of other nodes that people here get.",
+                "Producers that media workers get from other nodes or workers.",
             ),
+        ];
+        write_figures(text, "hyperion_relay", &rows);
+        let Some(links) = &self.links else { return };
+        let links = links.stats();
+        let rows = [
+            ("pipes", Kind::Gauge, relays.pipes as u64, "Pipes between media workers of this node and others."),
             ("fed", Kind::Gauge, relays.fed as u64, "Producers of this node that other nodes get."),
             ("refused_total", Kind::Counter, relays.refused, "Subscriptions of other nodes beyond what one may have."),
             ("link_dials_failed_total", Kind::Counter, links.dials_failed, "Attempts to reach a node without success."),
