@@ -173,7 +173,7 @@ pub struct RelayCounts {
     pub pipes: usize,
     /// Pipes between workers of this node.
     pub local_pipes: usize,
-    /// Producers that workers of this node have subscribed, at other nodes or at this one.
+    /// Producers of other nodes that are subscribed, once for each worker.
     pub subscriptions: usize,
     /// Those of this node that others subscribed.
     pub fed: usize,
@@ -285,13 +285,15 @@ impl Relays {
     pub fn counts(&self) -> RelayCounts {
         let others = self.peers.iter().filter(|(life, _)| **life != self.me).map(|(_, peer)| peer);
         let me = self.peers.get(&self.me);
+        let fed_locally = me.map_or(0, |me| me.subscriptions);
         RelayCounts {
             peers: others.clone().filter(|peer| peer.is_up()).count(),
             pipes: others.clone().map(Peer::open_ends).sum(),
             local_pipes: me.map_or(0, Peer::open_ends) / 2,
-            subscriptions: self.subscribed,
+            // Each of this node's own is fed by it.
+            subscriptions: self.subscribed.saturating_sub(fed_locally),
             fed: others.map(|peer| peer.subscriptions).sum(),
-            fed_locally: me.map_or(0, |me| me.subscriptions),
+            fed_locally,
             refused: self.refused,
         }
     }
@@ -494,7 +496,8 @@ impl Relays {
         let mut before = self.rooms.remove(room).unwrap_or_default();
         let now_here: BTreeMap<_, _> = local.into_iter().map(|local| (local.worker, local)).collect();
         // Nothing of what was on a router is on another.
-        let goes_on = |earlier: &LocalRoom| now_here.get(&earlier.worker).is_some_and(|now| now.router == earlier.router);
+        let goes_on =
+            |earlier: &LocalRoom| now_here.get(&earlier.worker).is_some_and(|now| now.router == earlier.router);
         for (worker, _) in before.extract_if(.., |_, earlier| !goes_on(earlier)) {
             self.forget(room, worker);
         }

@@ -126,18 +126,18 @@ impl Shared {
                 relays.fed_locally as u64,
                 "Producers that go from one media worker of this node to another.",
             ),
-            (
-                "subscriptions",
-                Kind::Gauge,
-                relays.subscriptions as u64,
-                "Producers that media workers get from other nodes or workers.",
-            ),
         ];
         write_figures(text, "hyperion_relay", &rows);
         let Some(links) = &self.links else { return };
         let links = links.stats();
         let rows = [
             ("pipes", Kind::Gauge, relays.pipes as u64, "Pipes between media workers of this node and others."),
+            (
+                "subscriptions",
+                Kind::Gauge,
+                relays.subscriptions as u64,
+                "Producers of other nodes that people here get.",
+            ),
             ("fed", Kind::Gauge, relays.fed as u64, "Producers of this node that other nodes get."),
             ("refused_total", Kind::Counter, relays.refused, "Subscriptions of other nodes beyond what one may have."),
             ("link_dials_failed_total", Kind::Counter, links.dials_failed, "Attempts to reach a node without success."),

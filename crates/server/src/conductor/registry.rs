@@ -100,7 +100,8 @@ impl Registry {
     ) -> Result<(&mut Member, &mut HashMap<Source, u64>, &Media), ErrorBody> {
         let person = self.person(&caller.room, caller.participant()).ok_or_else(superseded)?;
         let member = person.member.as_mut().filter(|member| member.handle == caller.handle).ok_or_else(superseded)?;
-        let media = person.seat.as_ref().ok_or_else(|| ErrorBody::new(ErrorCode::Internal, "the media worker is gone"))?;
+        let media =
+            person.seat.as_ref().ok_or_else(|| ErrorBody::new(ErrorCode::Internal, "the media worker is gone"))?;
         Ok((member, &mut person.published, media))
     }
 

@@ -90,7 +90,11 @@ mod tests {
         assert_eq!(chosen(&[(3, false), (0, false), (4, false)]), 2, "where most are");
         assert_eq!(chosen(&[(0, false), (10, false)]), 0, "not where it is full");
         assert_eq!(chosen(&[(0, true), (0, false), (4, true)]), 1, "not where it is busy");
-        assert_eq!(chosen(&[(12, false), (10, true), (11, true)]), 0, "where there is no room anywhere, the least loaded");
+        assert_eq!(
+            chosen(&[(12, false), (10, true), (11, true)]),
+            0,
+            "where there is no room anywhere, the least loaded"
+        );
     }
 
     #[test]

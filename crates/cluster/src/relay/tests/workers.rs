@@ -102,7 +102,7 @@ fn people_on_three_workers_get_each_other_over_a_pipe_for_each_two() {
     assert_eq!(node.receives(2), [mic(1), mic(2), mic(3)]);
     let counts = node.relays.counts();
     assert_eq!((counts.local_pipes, counts.pipes, counts.peers), (3, 0, 0));
-    assert_eq!((counts.subscriptions, counts.fed_locally, counts.fed), (6, 6, 0));
+    assert_eq!((counts.subscriptions, counts.fed_locally, counts.fed), (0, 6, 0));
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_worker_that_has_nobody_left_neither_gives_nor_takes() {
     node.room(&[(0, &[1]), (1, &[2])], &[]);
     node.room(&[(0, &[1])], &[]);
     assert!(node.fed.is_empty());
-    assert_eq!(node.relays.counts().subscriptions, 0);
+    assert!(node.relays.subscriptions.is_empty());
     node.handle(Input::Room(room(), Vec::new()));
     assert_eq!(node.relays.counts().fed_locally, 0);
 }

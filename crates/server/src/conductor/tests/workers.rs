@@ -136,3 +136,38 @@ async fn a_worker_that_dies_takes_only_its_own_people_along_and_they_come_back()
     ben.consume(mic).await.expect("made");
     crosses(&conductor, 1, 2).await;
 }
+
+#[tokio::test]
+async fn people_on_two_workers_of_each_of_two_nodes_get_each_other() {
+    let log = MemoryLog::new(MemoryLogConfig::default(), || {
+        u64::try_from(unix_time().as_millis()).expect("milliseconds fit")
+    });
+    let store = MemoryStore::new(|| 0);
+    let limits = Limits { participants_per_room_and_worker: 1, ..Limits::default() };
+    let node = |name, life| super::node(name, life, log.clone(), store.clone(), 2, limits.clone());
+    let nodes = [node("node-1", 1).await, node("node-2", 2).await];
+    let mut pages = Vec::new();
+    for (conductor, name) in [(&nodes[0], "Anna"), (&nodes[0], "Ben"), (&nodes[1], "Cleo"), (&nodes[1], "Dora")] {
+        pages.push(join(conductor, name).await);
+    }
+    let mut microphones = Vec::new();
+    for page in &mut pages {
+        microphones.push(page.produce(Source::Mic).await);
+    }
+    let everybody_gets_everybody = async {
+        for page in &mut pages {
+            let me = page.id();
+            for mic in microphones.iter().filter(|mic| mic.participant != me) {
+                // Until the nodes know each other.
+                while page.consume(*mic).await.is_err() {}
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, everybody_gets_everybody).await.expect("all four");
+    for conductor in &nodes {
+        let counts = conductor.0.relays.counts();
+        assert_eq!((counts.local_pipes, counts.fed_locally), (1, 2));
+        // Each worker has a pipe to both of the other node, and what is published on that one by both.
+        assert_eq!((counts.pipes, counts.subscriptions, counts.fed), (4, 4, 4));
+    }
+}
