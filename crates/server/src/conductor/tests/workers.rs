@@ -138,7 +138,7 @@ async fn a_worker_that_dies_takes_only_its_own_people_along_and_they_come_back()
     ben.consume(mic).await.expect("made");
     crosses(&conductor, 1, 2).await;
     assert_eq!(producers(&conductor).await, [2, 2]);
-    assert_eq!(worker_of(&anna).await.consumers, 1, "hers goes on with what he publishes now");
+    assert_eq!(worker_of(&anna).await.consumers, 2, "hers goes on with what he publishes now, and that of the pipe");
 }
 
 /// What the worker of a page holds.
