@@ -1,5 +1,6 @@
 import { bothWays, CODECS, codecOf, flows } from '../support/codecs.js';
 import { longestGap, watchGaps } from '../support/gaps.js';
+import { watchWork } from '../support/page-work.js';
 import { ANNA, BEN, CARA } from '../support/person.js';
 import { statsOf } from '../support/stats.js';
 import { expect, report, test } from '../support/test.js';
@@ -37,6 +38,7 @@ test('a camera changes to a codec that everybody has when somebody comes who lac
   expect(await codecOf(cara.page, 'inbound-rtp')).toBe('video/VP9');
 
   await watchGaps(cara, ANNA);
+  const work = await watchWork(cara);
   const ben = await room.join(BEN, { videoCodec: 'VP9', lacks: ['VP9'] });
   const came = Date.now();
   await expect.poll(() => ben.frames(ANNA), { intervals: [20] }).toBeGreaterThan(0);
@@ -46,6 +48,7 @@ test('a camera changes to a codec that everybody has when somebody comes who lac
   report(
     `the picture was there ${seen - came} ms after the room; ${await longestGap(cara)} ms without one for who saw it`,
   );
+  expect((await work()).emptyTiles, 'the last picture stays until the next').toBe(0);
   for (const page of [anna.page, ben.page]) await expect.poll(() => codecOf(page, 'outbound-rtp')).toBe('video/VP8');
   await expect(ben.page.getByTestId('tile-problem')).toHaveCount(0);
 

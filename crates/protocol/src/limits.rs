@@ -20,8 +20,8 @@ pub struct Limits {
     /// People of one room on one node before those who come next go to another. No limit: where all nodes have as many,
     /// they are taken all the same.
     pub participants_per_room_and_node: usize,
-    /// People of one room on one media worker (a thread) of a node before those who come next go to another. No limit, as
-    /// before.
+    /// People of one room on one media worker (a thread) of a node before those who come next go to another. No limit:
+    /// where all workers have as many, they are taken all the same.
     pub participants_per_room_and_worker: usize,
     /// Rooms on a node.
     pub rooms_per_node_max: usize,

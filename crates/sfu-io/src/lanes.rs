@@ -8,6 +8,7 @@ use std::slice::Chunks;
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures_util::future::try_join;
 use protocol::TransportId;
 use sfu::transmit::Lane;
 use sfu::worker::OpenPipeError;
@@ -51,9 +52,10 @@ impl WorkerHandle {
             [self.open_end(other.index, ours, id), other.open_end(self.index, theirs, id)]
         });
         async move {
-            for end in opened.ok_or(OpenLocalPipeError::SameWorker)? {
-                end.await??;
-            }
+            let [ours, theirs] = opened.ok_or(OpenLocalPipeError::SameWorker)?;
+            // Both first, so that an end that was not queued is told at once.
+            let (ours, theirs) = try_join(ours, theirs).await?;
+            ours.and(theirs)?;
             Ok(())
         }
     }

@@ -53,11 +53,13 @@ impl Slot {
     }
 }
 
-/// A bounded store of packets, allocated once.
+/// A bounded store of packets, allocated with the first: most layers that a worker could get from another never come.
 #[derive(Debug)]
 pub(crate) struct Ring {
     bytes: Box<[u8]>,
     slots: Box<[Slot]>,
+    /// How many bytes and slots there are to be.
+    size: (usize, usize),
     /// The next slot number to be written.
     head: u64,
     /// The oldest slot number that can still be read.
@@ -72,8 +74,9 @@ impl Ring {
     /// A ring of `bytes` for at most `slots` packets (rounded up to a power of two).
     pub(crate) fn new(bytes: usize, slots: usize) -> Self {
         Self {
-            bytes: vec![0; bytes].into_boxed_slice(),
-            slots: vec![Slot::default(); slots.next_power_of_two()].into_boxed_slice(),
+            bytes: Box::default(),
+            slots: Box::default(),
+            size: (bytes, slots.next_power_of_two()),
             head: 0,
             tail: 0,
             write: 0,
@@ -99,6 +102,9 @@ impl Ring {
 
     /// Stores a packet and gives its slot number; `None` when it could never fit.
     pub(crate) fn push(&mut self, info: PacketInfo, tail: &[u8], payload: &[u8]) -> Option<u64> {
+        if self.slots.is_empty() {
+            self.allocate();
+        }
         let bytes = tail.len() + payload.len();
         let (tail_bytes, payload_bytes) = (u8::try_from(tail.len()).ok()?, u16::try_from(payload.len()).ok()?);
         if bytes > self.bytes.len() {
@@ -126,6 +132,13 @@ impl Ring {
         self.write += bytes;
         self.head += 1;
         Some(number)
+    }
+
+    #[cold]
+    fn allocate(&mut self) {
+        let (bytes, slots) = self.size;
+        self.bytes = vec![0; bytes].into_boxed_slice();
+        self.slots = vec![Slot::default(); slots].into_boxed_slice();
     }
 
     /// The packet in slot `number`, unless it was overwritten or is not there yet.

@@ -16,6 +16,7 @@ class FakeTransport {
   readonly direction: 'send' | 'recv';
   readonly #listeners = new Map<string, Listener[]>();
   readonly observer = { on: () => {} };
+  #ssrcs = 0;
 
   constructor(id: string, direction: 'send' | 'recv') {
     this.id = id;
@@ -36,7 +37,19 @@ class FakeTransport {
     return { id, kind: track?.kind, track, rtpParameters, pause: () => {}, resume: () => {}, close: () => {} };
   }
   async consume({ id }: { id: string }) {
-    return { id, closed: false, track: { id: `${this.id} ${id}` }, close: () => {} };
+    const ssrc = this.#ssrcs++;
+    return {
+      id,
+      closed: false,
+      track: { id: `${this.id} ${id}` },
+      rtpParameters: { encodings: [{ ssrc }] },
+      close: () => {},
+    };
+  }
+  /** Something comes by all of them. */
+  async getStats() {
+    const ssrcs = [...Array(this.#ssrcs).keys()];
+    return new Map(ssrcs.map((ssrc) => [ssrc, { type: 'inbound-rtp', ssrc, packetsReceived: 1 }]));
   }
   close() {
     this.closed = true;

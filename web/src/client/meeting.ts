@@ -294,7 +294,11 @@ export class Meeting extends Emitter<MeetingEvents> {
     const first = this.participants.length === 0;
     change();
     const now = this.participants.filter(({ id }) => id !== this.#selfId);
-    this.#subscriber.want(new Set(now.flatMap(({ media }) => Object.values(media).map((one) => one.producerId))));
+    const wanted = now.flatMap(({ media }) => Object.values(media));
+    this.#subscriber.want(
+      new Set(wanted.map(({ producerId }) => producerId)),
+      new Set(wanted.filter(({ paused }) => paused).map(({ producerId }) => producerId)),
+    );
     this.emit('participants', this.participants);
     if (first) return;
     const without = (from: Participant[], others: Participant[]) => {

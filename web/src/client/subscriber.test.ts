@@ -3,6 +3,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Requester } from './publisher';
 import { Subscriber } from './subscriber';
 
+function kindOf(producerId: string) {
+  return producerId.endsWith('-camera') ? 'video' : 'audio';
+}
+
 function setUp(refuse: (producerId: string) => string | undefined = () => undefined) {
   const requests: [string, unknown][] = [];
   const tracks = new Map<string, unknown>();
@@ -15,7 +19,7 @@ function setUp(refuse: (producerId: string) => string | undefined = () => undefi
         const code = refuse(producerId);
         return code
           ? { producerId, error: { code, message: '', retryable: false } }
-          : { id: `c-${producerId}`, producerId, kind: 'audio', rtpParameters: {}, streamId: 's' };
+          : { id: `c-${producerId}`, producerId, kind: kindOf(producerId), rtpParameters: {}, streamId: 's' };
       }),
     };
   };
@@ -40,12 +44,11 @@ class FakeConsumer {
   readonly kind = 'audio';
   readonly id: string;
   readonly track: { of: string };
-  constructor(id: string) {
+  readonly rtpParameters: { encodings: { ssrc: number }[] };
+  constructor(id: string, ssrc: number) {
     this.id = id;
     this.track = { of: id };
-  }
-  async getStats() {
-    return new Map([['in', { type: 'inbound-rtp', packetsReceived: this.packetsReceived }]]);
+    this.rtpParameters = { encodings: [{ ssrc }] };
   }
   close() {
     this.closed = true;
@@ -56,7 +59,7 @@ class FakeTransport {
   closed = false;
   readonly consumers: FakeConsumer[] = [];
   readonly consume = vi.fn(async ({ id }: { id: string }) => {
-    const consumer = new FakeConsumer(id);
+    const consumer = new FakeConsumer(id, this.consumers.length);
     consumer.packetsReceived = this.connected ? 1 : 0;
     this.consumers.push(consumer);
     return consumer;
@@ -67,6 +70,10 @@ class FakeTransport {
   connected = true;
   constructor(id: string) {
     this.id = id;
+  }
+  async getStats() {
+    const reports = this.consumers.map(({ packetsReceived }, ssrc) => ({ type: 'inbound-rtp', ssrc, packetsReceived }));
+    return new Map(reports.map((report) => [report.ssrc, report]));
   }
   connect() {
     for (const consumer of this.consumers) consumer.packetsReceived = 1;
@@ -93,6 +100,29 @@ describe('Subscriber', () => {
     expect(requests.map(([event]) => event)).toEqual(['consume', 'resumeConsumer', 'resumeConsumer']);
     expect(requests[0]?.[1]).toEqual({ transportId: 't', producerIds: ['a', 'b'] });
     expect([...tracks.keys()]).toEqual(['a', 'b']);
+  });
+
+  it('receives somebody with a picture first, then all others at once, the sound before the pictures', async () => {
+    const { subscriber } = setUp();
+    const receiving = transport();
+    subscriber.attach(receiving);
+    subscriber.prefer('b-camera');
+    subscriber.want(new Set(['a-camera', 'a-mic', 'b-camera', 'b-mic', 'c-camera', 'c-mic']));
+    let letFirstCome = () => {};
+    const first = new Promise<void>((resolve) => {
+      letFirstCome = resolve;
+    });
+    const { consume } = receiving;
+    receiving.consume = vi.fn(async (options: { id: string }) => {
+      if (receiving.consumers.length < 2) await first;
+      return consume(options);
+    }) as typeof receiving.consume;
+    const asked = () => vi.mocked(receiving.consume).mock.calls.map(([{ id }]) => id);
+    await settled();
+    expect(asked()).toEqual(['c-b-mic', 'c-b-camera']);
+    letFirstCome();
+    await settled();
+    expect(asked().slice(2)).toEqual(['c-a-mic', 'c-c-mic', 'c-a-camera', 'c-c-camera']);
   });
 
   it('drops what is gone and asks only for what is missing', async () => {
@@ -211,7 +241,7 @@ describe('Subscriber, on another node', () => {
     expect(former.closed, 'the picture of the new one comes later than its track').toBe(false);
     missing.delete('a');
     subscriber.published('a');
-    await vi.advanceTimersByTimeAsync(0);
+    await vi.advanceTimersByTimeAsync(100);
     const now = new Map(tracks);
     expect(now.get('a')).not.toBe(before.get('a'));
     await vi.advanceTimersByTimeAsync(10_000);
@@ -224,9 +254,9 @@ describe('Subscriber, on another node', () => {
     await vi.advanceTimersByTimeAsync(0);
     subscriber.want(new Set(['b']));
     expect([...tracks.keys()]).toEqual(['b']);
-    expect(former.consumers.map(({ closed }) => closed)).toEqual([true, false]);
     await vi.advanceTimersByTimeAsync(10_000);
     expect([...tracks.keys()]).toEqual([]);
+    expect(former.closed).toBe(true);
   });
 
   it('asks again for what is not published again yet as soon as it is, and every second', async () => {
@@ -256,7 +286,7 @@ describe('Subscriber, on another node', () => {
     ]);
   });
 
-  it('goes over to another transport when something comes by it, and closes the one before then', async () => {
+  it('goes over to another transport when something comes by it, and closes the one before as a whole then', async () => {
     const { subscriber, tracks } = setUp();
     const former = transport('former');
     subscriber.attach(former);
@@ -272,7 +302,67 @@ describe('Subscriber, on another node', () => {
     next.connect();
     await vi.advanceTimersByTimeAsync(100);
     expect(seen()).toEqual([false, false]);
-    expect([former.closed, next.closed]).toEqual([true, false]);
+    const closed = () => [...former.consumers, former, next].map((one) => one.closed);
+    expect(
+      closed(),
+      'each alone would be a negotiation of all, and its picture black before the next is shown',
+    ).toEqual([false, false, false, false]);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(closed()).toEqual([true, true, true, false]);
+  });
+
+  it('goes over at once where nothing comes: who is muted, and whose picture nobody sees', async () => {
+    const { subscriber, tracks } = setUp();
+    const former = transport('former');
+    subscriber.attach(former);
+    subscriber.want(new Set(['a-mic', 'a-camera']), new Set(['a-mic']));
+    subscriber.view('a-camera', 'hidden');
+    await vi.advanceTimersByTimeAsync(0);
+    const next = transport('next');
+    next.connectionState = 'connecting';
+    subscriber.attach(next);
+    await vi.advanceTimersByTimeAsync(0);
+    expect([...tracks.values()]).toEqual(next.consumers.map(({ track }) => track));
+    await vi.advanceTimersByTimeAsync(500);
+    expect(former.closed).toBe(true);
+  });
+
+  it('goes over to many a few at a time, sound first', async () => {
+    const { subscriber, tracks } = setUp();
+    const people = Array.from({ length: 10 }, (_, index) => `p${index}`);
+    subscriber.attach(transport('former'));
+    subscriber.want(new Set(people.flatMap((id) => [`${id}-camera`, `${id}-mic`])));
+    await vi.advanceTimersByTimeAsync(0);
+    const next = transport('next');
+    next.connectionState = 'connecting';
+    subscriber.attach(next);
+    const over = () => people.flatMap((id) => [`${id}-mic`, `${id}-camera`]).filter((id) => isOver(tracks.get(id)));
+    const isOver = (track: unknown) => next.consumers.some((one) => one.track === track);
+    await vi.advanceTimersByTimeAsync(50);
+    expect(over()).toEqual([]);
+    next.connectionState = 'connected';
+    await vi.advanceTimersByTimeAsync(100);
+    expect(over()).toEqual(['p0-mic', 'p0-camera', 'p1-mic', 'p2-mic', 'p3-mic', 'p4-mic', 'p5-mic', 'p6-mic']);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(over()).toHaveLength(20);
+  });
+
+  it('keeps the last picture of who changes to another codec meanwhile', async () => {
+    const { tracks, before, subscriber, next } = await moved();
+    next.connected = false;
+    await vi.advanceTimersByTimeAsync(0);
+    subscriber.published('a');
+    subscriber.closed('c-a');
+    expect(tracks.get('a')).toBe(before.get('a'));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(next.consumers.map(({ id, closed }) => [id, closed])).toEqual([
+      ['c-a', true],
+      ['c-b', false],
+      ['c-a', false],
+    ]);
+    next.connect();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(tracks.get('a')).toBe(next.consumers[2]?.track);
   });
 
   it('shows what comes late by the next transport also when the one before ends meanwhile', async () => {
@@ -373,14 +463,37 @@ describe('Subscriber, without the codec of what it wants', () => {
   });
 
   it('does not wait with what was published anew before its consumer ended', async () => {
-    const { tracks, subscriber, consumed } = lacking();
+    const { tracks, subscriber, consumed, receiving } = lacking();
     await settle();
     subscriber.published('b');
     expect(consumed()).toBe(1);
+    const [before] = receiving.consumers;
+    receiving.connected = false;
     subscriber.closed('c-b');
-    expect([...tracks.keys()]).toEqual([]);
     await settle();
-    expect([...tracks.keys()]).toEqual(['b']);
     expect(consumed()).toBe(2);
+    expect(tracks.get('b'), 'the last picture stays').toBe(before?.track);
+    receiving.connect();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(tracks.get('b')).toBe(receiving.consumers[1]?.track);
+    expect(before?.closed).toBe(false);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(before?.closed).toBe(true);
+  });
+
+  it('shows no last picture of who changed to a codec that it lacks, or does not come again', async () => {
+    const { tracks, unsupported, subscriber, lacks } = lacking();
+    lacks.codec = false;
+    subscriber.published('a');
+    await settle();
+    expect([...tracks.keys()].sort()).toEqual(['a', 'b']);
+    lacks.codec = true;
+    subscriber.published('a');
+    subscriber.closed('c-a');
+    await vi.advanceTimersByTimeAsync(2_900);
+    expect([...tracks.keys()].sort()).toEqual(['a', 'b']);
+    await vi.advanceTimersByTimeAsync(200);
+    expect([...tracks.keys()]).toEqual(['b']);
+    expect([...unsupported]).toEqual(['a']);
   });
 });

@@ -1,5 +1,6 @@
 import type { types } from 'mediasoup-client';
-import { firstMedia } from './first-media';
+import { FirstMedia } from './first-media';
+import { FormerConsumers } from './former-consumers';
 import type { ConsumeResult, ConsumerId, NotificationData, ParticipantId, ProducerId } from './protocol';
 import type { Requester } from './publisher';
 import { participantOf, sourceOf } from './roster';
@@ -8,8 +9,6 @@ const CONSUME_MAX = 100;
 const RETRY_MS = 1_000;
 /** How long who publishes may take to change to a codec that this browser has, before it is said that it has not. */
 const CHANGE_MS_MAX = 3_000;
-/** How long a transport that was replaced keeps the last pictures on the screen: a track that ends turns black. */
-const FORMER_MS_MAX = 8_000;
 
 /** The layer at which a picture is wanted, 0 the lowest, or nothing while nobody sees it. */
 export type View = number | 'hidden';
@@ -42,9 +41,7 @@ export class Subscriber {
   readonly #onTrack: (producerId: ProducerId, track: MediaStreamTrack | undefined) => void;
   readonly #onUnsupported: (producerId: ProducerId, unsupported: boolean) => void;
   readonly #receptions = new Map<ProducerId, Reception>();
-  /** Consumers on transports that were replaced, until something comes by the next or those are closed. */
-  readonly #former = new Map<ProducerId, types.Consumer>();
-  readonly #formerTransports = new Set<types.Transport>();
+  readonly #formers: FormerConsumers;
   readonly #views = new Map<ProducerId, View>();
   readonly #asked = new Set<ProducerId>();
   /** What this browser cannot receive: most likely it lacks the codec. With what will say so. */
@@ -52,8 +49,10 @@ export class Subscriber {
   /** What was published anew while it was asked for: the answer may be about what it was before. */
   readonly #renewed = new Set<ProducerId>();
   #wanted: ReadonlySet<ProducerId> = new Set();
+  #paused: ReadonlySet<ProducerId> = new Set();
   #preferred: ProducerId | undefined;
   #transport: types.Transport | undefined;
+  #firstMedia: FirstMedia | undefined;
   #scheduled = false;
 
   constructor(
@@ -63,6 +62,9 @@ export class Subscriber {
   ) {
     this.#request = request;
     this.#onTrack = onTrack;
+    this.#formers = new FormerConsumers((producerId) =>
+      onTrack(producerId, this.#receptions.get(producerId)?.consumer.track),
+    );
     this.#onUnsupported = onUnsupported;
   }
 
@@ -71,10 +73,11 @@ export class Subscriber {
     return [...this.#receptions.values()].map(({ consumer }) => consumer);
   }
 
-  /** Receive exactly these. Those that are new in one tick are asked for together. */
-  want(producerIds: ReadonlySet<ProducerId>): void {
+  /** Receive exactly these; of those that are paused nothing comes now. What is new in one tick is asked for together. */
+  want(producerIds: ReadonlySet<ProducerId>, paused: ReadonlySet<ProducerId> = new Set()): void {
     this.#wanted = producerIds;
-    for (const producerId of [...this.#receptions.keys(), ...this.#former.keys()]) {
+    this.#paused = paused;
+    for (const producerId of [...this.#receptions.keys(), ...this.#formers.producerIds]) {
       if (!producerIds.has(producerId)) this.#drop(producerId);
     }
     for (const producerId of this.#views.keys()) {
@@ -141,28 +144,25 @@ export class Subscriber {
    */
   attach(transport: types.Transport): void {
     const former = this.#transport;
-    if (former) {
-      this.#formerTransports.add(former);
-      setTimeout(() => this.#end(former), FORMER_MS_MAX);
-    }
     this.#transport = transport;
+    this.#firstMedia = new FirstMedia(transport);
     this.#asked.clear();
     this.#renewed.clear();
     for (const producerId of this.#unsupported.keys()) this.#setUnsupported(producerId, false);
-    for (const [producerId, { consumer }] of this.#receptions) {
-      // What is seen and heard is what came by the first of several.
-      if (!this.#former.has(producerId)) this.#former.set(producerId, consumer);
+    if (former) {
+      for (const [producerId, { consumer }] of this.#receptions) this.#formers.keep(producerId, consumer, former);
+      this.#formers.replaced(former);
     }
     this.#receptions.clear();
-    if (this.#former.size === 0) this.#endAll();
     this.#schedule();
   }
 
-  /** The server ended a consumer. If its producer stays wanted there will be another. */
+  /** The server ended a consumer. If its producer stays wanted there will be another, and its last picture until then. */
   closed(consumerId: ConsumerId): void {
     for (const [producerId, { consumer, renewed }] of this.#receptions) {
       if (consumer.id === consumerId) {
-        this.#drop(producerId);
+        this.#receptions.delete(producerId);
+        if (!this.#transport || !this.#formers.keep(producerId, consumer, this.#transport)) consumer.close();
         // The news that the producer is gone, or there anew, may be on its way.
         setTimeout(() => this.#schedule(), renewed ? 0 : RETRY_MS);
       }
@@ -180,6 +180,7 @@ export class Subscriber {
     queueMicrotask(() => {
       this.#scheduled = false;
       const missing = this.#missing([...this.#wanted]).filter((id) => !this.#asked.has(id));
+      missing.sort((one, other) => this.#rank(one) - this.#rank(other));
       for (let from = 0; from < missing.length; from += CONSUME_MAX) {
         void this.#consume(missing.slice(from, from + CONSUME_MAX));
       }
@@ -192,8 +193,11 @@ export class Subscriber {
     for (const producerId of producerIds) this.#asked.add(producerId);
     try {
       const { consumers } = await this.#request('consume', { transportId: transport.id, producerIds });
-      if (transport !== this.#transport) return;
-      await Promise.all(consumers.map((result) => this.#accept(transport, result)));
+      const batches = this.#receptions.size === 0 ? firstAndOthers(consumers) : [consumers];
+      for (const batch of batches) {
+        if (transport !== this.#transport) return;
+        await Promise.all(batch.map((result) => this.#accept(transport, result)));
+      }
     } catch {
       // A session that ended is followed by a welcome with the whole state; anything else is tried again below.
     }
@@ -203,6 +207,13 @@ export class Subscriber {
     for (const producerId of producerIds) this.#asked.delete(producerId);
     if (this.#missing(renewed).length > 0) this.#schedule();
     else if (this.#missing(producerIds).length > 0) setTimeout(() => this.#schedule(), RETRY_MS);
+  }
+
+  /** What comes first: sound, then what is on the screen and who speaks. */
+  #rank(producerId: ProducerId): number {
+    const source = sourceOf(producerId);
+    if (source === 'mic' || source === 'screenAudio') return 0;
+    return source === 'screen' || producerId === this.#preferred ? 1 : 2;
   }
 
   #missing(producerIds: ProducerId[]): ProducerId[] {
@@ -239,17 +250,15 @@ export class Subscriber {
       score: 10,
       producerScore: 10,
     });
-    const former = this.#former.get(producerId);
-    if (former) void this.#succeed(transport, producerId, former, consumer);
+    if (this.#formers.has(producerId)) this.#succeed(producerId, consumer);
     else this.#onTrack(producerId, consumer.track);
-    try {
-      // Not after play(): it resolves with the first frame, which comes only after this.
-      await this.#adjust(producerId);
-    } catch {
+    // Not after play(): it resolves with the first frame, which comes only after this.
+    this.#adjust(producerId).catch(() => {
       if (this.#receptions.get(producerId)?.consumer !== consumer) return;
       this.#drop(producerId);
-      await close();
-    }
+      void close();
+      setTimeout(() => this.#schedule(), RETRY_MS);
+    });
   }
 
   /** Tells the server how a picture is seen, until that is what it knows. */
@@ -284,7 +293,10 @@ export class Subscriber {
   #setUnsupported(producerId: ProducerId, unsupported: boolean): void {
     clearTimeout(this.#unsupported.get(producerId));
     if (unsupported) {
-      const say = () => this.#onUnsupported(producerId, true);
+      const say = () => {
+        this.#formers.forget(producerId);
+        this.#onUnsupported(producerId, true);
+      };
       this.#unsupported.set(producerId, setTimeout(say, CHANGE_MS_MAX));
     } else {
       this.#unsupported.delete(producerId);
@@ -293,41 +305,32 @@ export class Subscriber {
   }
 
   #drop(producerId: ProducerId): void {
-    const consumers = [this.#receptions.get(producerId)?.consumer, this.#former.get(producerId)];
+    const reception = this.#receptions.get(producerId);
     this.#receptions.delete(producerId);
-    this.#former.delete(producerId);
-    for (const consumer of consumers) consumer?.close();
-    if (consumers.some(Boolean)) this.#onTrack(producerId, undefined);
+    reception?.consumer.close();
+    if (!this.#formers.forget(producerId) && reception) this.#onTrack(producerId, undefined);
   }
 
-  /** Goes over to what comes by another transport, once something does. */
-  async #succeed(
-    transport: types.Transport,
-    producerId: ProducerId,
-    former: types.Consumer,
-    next: types.Consumer,
-  ): Promise<void> {
-    // Of one that was closed meanwhile nothing is known.
-    await firstMedia(next, () => transport.connectionState === 'connected').catch(() => {});
-    if (this.#former.get(producerId) !== former || this.#receptions.get(producerId)?.consumer !== next) return;
-    this.#former.delete(producerId);
-    this.#onTrack(producerId, next.track);
-    former.close();
-    if (this.#former.size === 0) this.#endAll();
+  /** Goes over to the consumer that takes the place of another, once something comes by it. */
+  #succeed(producerId: ProducerId, next: types.Consumer): void {
+    const goOver = () => {
+      if (this.#receptions.get(producerId)?.consumer === next) this.#formers.forget(producerId);
+    };
+    // Of who is muted, or whose picture is hidden, nothing comes, and nothing is lost.
+    if (this.#paused.has(producerId) || this.#views.get(producerId) === 'hidden') goOver();
+    else this.#firstMedia?.watch(next, goOver);
   }
+}
 
-  #endAll(): void {
-    for (const former of this.#formerTransports) this.#end(former);
-  }
-
-  /** Closes a transport that was replaced, with all that is still on it. */
-  #end(former: types.Transport): void {
-    this.#formerTransports.delete(former);
-    former.close();
-    for (const [producerId, consumer] of this.#former) {
-      if (!consumer.closed) continue;
-      this.#former.delete(producerId);
-      this.#onTrack(producerId, this.#receptions.get(producerId)?.consumer.track);
-    }
-  }
+/**
+ * Whose picture comes first, with their sound, and the others. `mediasoup-client` negotiates all that a transport has once
+ * more after its first picture (for the probator), which is the same work again unless there is little; and the path is
+ * made while the others are negotiated.
+ */
+function firstAndOthers(results: ConsumeResult[]): ConsumeResult[][] {
+  const picture = results.find((result) => 'kind' in result && result.kind === 'video');
+  if (!picture) return [results];
+  const who = participantOf(picture.producerId);
+  const isTheirs = ({ producerId }: ConsumeResult) => participantOf(producerId) === who;
+  return [results.filter(isTheirs), results.filter((result) => !isTheirs(result))];
 }

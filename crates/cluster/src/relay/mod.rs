@@ -336,7 +336,7 @@ impl Relays {
                 if theirs >= WORKERS_MAX {
                     return;
                 }
-                if peer.subscriptions >= SUBSCRIPTIONS_MAX {
+                if peer.subscriptions >= SUBSCRIPTIONS_MAX && life != self.me {
                     self.refused += 1;
                     return;
                 }
@@ -402,8 +402,13 @@ impl Relays {
         let Some(ours) = end.key.clone() else { return };
         end.pipe = Some(pipe);
         self.outputs.push_back(Output::OpenPipe { worker, pipe, remote: address, ours, theirs });
-        let waiting = peer.fed.iter().flat_map(|(room, of_room)| of_room.keys().map(move |key| (room.clone(), *key)));
-        let waiting: Vec<_> = waiting.filter(|(_, (_, theirs))| *theirs == to).collect();
+        let waiting = peer.fed.iter().flat_map(|(room, of_room)| of_room.keys().map(move |key| (room, *key)));
+        let is_here = |room: &RoomId, producer: &ProducerId| {
+            let local = self.rooms.get(room).and_then(|workers| workers.get(&worker));
+            local.is_some_and(|local| local.sources.contains_key(producer))
+        };
+        let waiting = waiting.filter(|(room, (producer, theirs))| *theirs == to && is_here(room, producer));
+        let waiting: Vec<_> = waiting.map(|(room, at)| (room.clone(), at)).collect();
         for (room, (producer, theirs)) in waiting {
             self.feed(life, &room, producer, theirs);
         }
@@ -536,15 +541,18 @@ impl Relays {
         }
     }
 
-    /// Its ends of pipes are gone, and what came over them: all others begin anew with this node.
+    /// Its ends of pipes are gone, and what came over them: other nodes begin anew with this one. Its people are gone too,
+    /// as the next [`Input::Room`]s say, so that nothing has to be agreed again among the workers that are left.
     fn worker_gone(&mut self, worker: Worker) {
+        if let Some(me) = self.peers.get_mut(&self.me) {
+            let gone = me.ends.extract_if(.., |(one, other), _| *one == worker || *other == worker);
+            let closings = gone.filter_map(|((worker, _), end)| Some(Output::ClosePipe { worker, pipe: end.pipe? }));
+            self.outputs.extend(closings);
+        }
         let concerned = |peer: &Peer| peer.is_up() && peer.ends.keys().any(|(mine, _)| *mine == worker);
-        let lives: Vec<_> = self.peers.iter().filter(|(_, peer)| concerned(peer)).map(|(life, _)| *life).collect();
+        let others = self.peers.iter().filter(|(life, peer)| **life != self.me && concerned(peer));
+        let lives: Vec<_> = others.map(|(life, _)| *life).collect();
         for life in lives {
-            if life == self.me {
-                self.begin(life, None);
-                continue;
-            }
             let n = self.rng.random();
             self.begin(life, Some(n));
             self.outputs.push_back(Output::Send(life, Message::Anew { n }));

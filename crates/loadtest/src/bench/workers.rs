@@ -8,6 +8,7 @@ use super::row::Row;
 use super::window::{Window, pause};
 use super::works::{camera, room};
 use crate::crowd::{Crowd, Plan};
+use crate::metrics::Metrics;
 use crate::server::Server;
 use crate::shapes::VIDEO;
 
@@ -35,13 +36,15 @@ async fn compare(bench: &Bench, name: &str, rooms: u32, each: u32, goal: Option<
     }
     bench.all.take()?;
     let mut sides = Vec::new();
-    for workers in [1, 2] {
+    for workers in [1_u32, 2] {
         let flags = [format!("--limits-participants-per-room-and-worker={each}")];
-        let server = Server::start_with(&bench.program, workers, Some(&bench.all), &flags)?;
+        let server = Server::start_with(&bench.program, workers as usize, Some(&bench.all), &flags)?;
         let plan = Plan { rooms, ..room("video", vec![camera(VIDEO)], RECEIVERS) };
         let crowd = Crowd::enter(server.address, plan).await?;
         tokio::time::sleep(WARM_UP).await;
         pause(&[&crowd]).await?;
+        let crossing = Metrics::read(server.address).await?.sum("hyperion_relay_fed_locally");
+        anyhow::ensure!((crossing > 0.0) == (rooms < workers), "{crossing} streams cross between {workers} workers");
         sides.push((server, crowd));
     }
     let mut costs = [Vec::new(), Vec::new()];

@@ -65,7 +65,8 @@ impl Shared {
         let (binding, snapshot) = self.enter(&turn, ProposalKey::Session { session, n: 0 }, event).await?;
 
         let handle = self.new_handle();
-        let member = Member::new(handle, session, binding, 0, join.rtp_capabilities, join.enable_sctp);
+        let channels = join.enable_sctp;
+        let member = Member::new(handle, session, binding, 0, join.rtp_capabilities, channels);
         let creating = {
             let mut registry = self.registry();
             self.end_moved(&mut registry, &room, participant);
@@ -78,6 +79,10 @@ impl Shared {
                 }
                 if let Some(media) = registry.seat(&room, participant) {
                     self.close(&media, earlier.transports().map(Closing::Transport).collect());
+                }
+                if earlier.sctp != channels {
+                    // Those with data channels sit together.
+                    registry.give_up_seat(&room, participant);
                 }
             }
             self.create_missing(&mut registry, &turn)

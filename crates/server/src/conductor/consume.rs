@@ -20,9 +20,11 @@ use super::person::Caller;
 /// Most producers in one request.
 const PRODUCERS_MAX: usize = 100;
 
-/// How long a request waits for streams that are on their way from another node: some round trips to it. The client asks
-/// again for what was not there by then, which is what comes of nodes that died.
+/// How long a request waits for streams that are on their way from another node or worker: some round trips to it. The
+/// client asks again for what was not there by then, which is what comes of nodes that died.
 const ARRIVAL_TIMEOUT: Duration = Duration::from_millis(300);
+/// Between two tries of a request: to who comes first to a worker everything of the room comes, one after the other.
+const ARRIVAL_PAUSE: Duration = Duration::from_millis(10);
 
 type Made = Result<(MediaKind, RtpParameters), ConsumeError>;
 
@@ -72,9 +74,14 @@ impl Shared {
         let mut results = make(&media, transport, wanted.clone(), Arc::clone(&capabilities)).await;
         if let (Ok(made), Some(mut arrivals)) = (&mut results, arrivals) {
             let deadline = Instant::now() + ARRIVAL_TIMEOUT;
+            let mut is_first = true;
             while self.is_any_on_its_way(caller, &wanted, made).await
                 && timeout_at(deadline.into(), arrivals.changed()).await.is_ok_and(|changed| changed.is_ok())
             {
+                if !std::mem::take(&mut is_first) {
+                    tokio::time::sleep(ARRIVAL_PAUSE).await;
+                    arrivals.mark_unchanged();
+                }
                 let missing: Vec<usize> = (0..made.len()).filter(|at| is_not_there(&made[*at])).collect();
                 let again = missing.iter().map(|at| wanted[*at]).collect();
                 // What was made before counts, whatever becomes of the rest.
@@ -114,7 +121,7 @@ impl Shared {
         Ok(Reply::Consume { consumers })
     }
 
-    /// Whether some of what is not there comes from another node, and may be there in a moment.
+    /// Whether some of what is not there comes from elsewhere, and may be there in a moment.
     async fn is_any_on_its_way(&self, caller: &Caller, wanted: &[(ConsumerId, ProducerId)], made: &[Made]) -> bool {
         let missing =
             || wanted.iter().zip(made).filter(|(_, made)| is_not_there(made)).map(|((_, producer), _)| producer);

@@ -50,17 +50,13 @@ fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applied) {
                     outbox.close(ErrorCode::SessionExpired);
                 }
                 if let Some(media) = &departed.media {
-                    let transports = departed.transports.into_iter().map(Closing::Transport);
-                    let closings = transports.chain(departed.producers.into_iter().map(Closing::Producer));
-                    shared.close(media, closings.collect());
+                    shared.close(media, departed.transports.into_iter().map(Closing::Transport).collect());
                 }
             }
             ended(shared, &mut registry, &room, &Source::ALL.map(|source| ProducerId { participant, source }));
         }
         Change::ProducerClosed { producer } => {
-            if let Some(media) = registry.unpublish(&room, producer, seq) {
-                shared.close(&media, vec![Closing::Producer(producer)]);
-            }
+            registry.unpublish(&room, producer, seq);
             ended(shared, &mut registry, &room, &[producer]);
         }
         Change::DataProducerClosed { data_producer } => {
@@ -121,11 +117,8 @@ fn matters_elsewhere(change: &Change) -> bool {
     }
 }
 
-/// What somebody published is over: wherever it came to by a pipe it ends.
+/// What somebody published is over: it ends where it was published and wherever it came to by a pipe.
 fn ended(shared: &Arc<Shared>, registry: &mut Registry, room: &RoomId, producers: &[ProducerId]) {
-    if !shared.relays.is_on() {
-        return;
-    }
     for &producer in producers {
         shared.relays.ended(room, producer);
         registry.remove_remote(room, producer);

@@ -63,6 +63,7 @@ impl Shared {
         self.runtime.spawn(async move {
             let mut result = call.await;
             let mut closings = closings;
+            let is_late = result == Err(CallError::WorkerBusy);
             while result == Err(CallError::WorkerBusy) {
                 tokio::time::sleep(BUSY_RETRY).await;
                 let call = {
@@ -74,7 +75,20 @@ impl Shared {
                 };
                 result = call.await;
             }
+            if is_late {
+                shared.closed_late(media.router, &closings);
+            }
         });
+    }
+
+    /// What came over a pipe meanwhile under the same name was closed with it, and has to come again.
+    fn closed_late(&self, router: RouterId, closings: &[Closing]) {
+        let Some((room, _)) = self.registry().router(router) else { return };
+        for closing in closings {
+            if let Closing::Producer(producer) = closing {
+                self.relays.ended(&room, *producer);
+            }
+        }
     }
 
     fn queue_closings(

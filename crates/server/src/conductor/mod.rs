@@ -335,7 +335,8 @@ impl Shared {
 async fn tell_load(shared: Weak<Shared>) {
     while let Some(shared) = shared.upgrade() {
         // A room that makes one worker busy goes on to the others.
-        let busy: Vec<_> = shared.pool.metrics().into_iter().map(|worker| worker.busy_permille as usize).collect();
+        let living = shared.pool.metrics().into_iter().filter(|worker| worker.alive);
+        let busy: Vec<_> = living.map(|worker| worker.busy_permille as usize).collect();
         let mean = busy.iter().sum::<usize>() / busy.len().max(1);
         shared.rooms.set_busy(u16::try_from(mean).unwrap_or(u16::MAX));
         drop(shared);

@@ -120,7 +120,6 @@ impl Shared {
     /// The room refused what the media carries already. A source that was there before stays, without an origin
     /// that anybody listens to until the client publishes it again.
     fn undo(self: &Arc<Self>, caller: &Caller, id: ProducerId, earlier: Option<u64>) {
-        self.relays.changed(&caller.room);
         let mut registry = self.registry();
         let Ok((_, published, media)) = registry.member(caller) else { return };
         match earlier {
@@ -130,8 +129,10 @@ impl Shared {
             None => {
                 published.remove(&id.source);
                 self.close(media, vec![Closing::Producer(id)]);
+                self.relays.ended(&caller.room, id);
             }
         }
+        self.relays.changed(&caller.room);
     }
 }
 

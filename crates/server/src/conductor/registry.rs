@@ -29,7 +29,7 @@ struct Room {
     /// One on each worker that has or had people of it.
     routers: Vec<Router>,
     people: HashMap<ParticipantId, Person>,
-    /// What comes from other nodes.
+    /// What comes from other nodes; also what is still to come from here, of who came over.
     remote: HashSet<ProducerId>,
     /// Counts what arrived of that, or from another worker.
     arrivals: watch::Sender<u64>,
@@ -129,10 +129,21 @@ impl Registry {
         media
     }
 
-    /// How many people of a room have their seats on a worker.
-    pub(super) fn seats_on(&self, room: &RoomId, worker: WorkerIndex) -> usize {
+    /// A person's next seat may be elsewhere: their transports are closed.
+    pub(super) fn give_up_seat(&mut self, room: &RoomId, participant: ParticipantId) {
+        if let Some(person) = self.person(room, participant) {
+            person.seat = None;
+        }
+    }
+
+    /// How many people of a room have their seats on each worker that has any.
+    pub(super) fn seats(&self, room: &RoomId) -> HashMap<WorkerIndex, usize> {
+        let mut seats = HashMap::new();
         let people = self.rooms.get(room).into_iter().flat_map(|room| room.people.values());
-        people.filter(|person| person.seat.as_ref().is_some_and(|seat| seat.worker.index() == worker)).count()
+        for seat in people.filter_map(|person| person.seat.as_ref()) {
+            *seats.entry(seat.worker.index()).or_default() += 1;
+        }
+        seats
     }
 
     /// The worker of those in a room who have data channels.
@@ -236,14 +247,13 @@ impl Registry {
         let person = self.person(room, participant)?;
         let member = person.member.take();
         let left_behind = person.moved.take().map(|moved| moved.transports);
-        let published = std::mem::take(&mut person.published);
+        person.published.clear();
         let mut transports = left_behind.unwrap_or_default();
         transports.extend(member.iter().flat_map(Member::transports));
         let departed = Departed {
             media: person.seat.take(),
             outbox: member.as_ref().and_then(|member| member.outbox.clone()),
             transports,
-            producers: published.into_keys().map(|source| ProducerId { participant, source }).collect(),
         };
         for transport in &departed.transports {
             self.transports.remove(transport);
@@ -292,13 +302,11 @@ impl Registry {
         Some((media, transports))
     }
 
-    /// Forgets a source that the event `seq` closed, unless it was published again since. Returns where it was, if it is
-    /// of this node.
-    pub(super) fn unpublish(&mut self, room: &RoomId, id: ProducerId, seq: u64) -> Option<Media> {
-        let person = self.person(room, id.participant)?;
-        person.published.get(&id.source).filter(|published| **published < seq)?;
-        person.published.remove(&id.source);
-        person.seat.clone().filter(|_| person.member.is_some())
+    /// Forgets a source that the event `seq` closed, unless it was published again since.
+    pub(super) fn unpublish(&mut self, room: &RoomId, id: ProducerId, seq: u64) {
+        if let Some(person) = self.person(room, id.participant) {
+            person.published.retain(|source, published| *source != id.source || *published >= seq);
+        }
     }
 
     /// Whether a source is published on a router, or was by somebody who moved on.
@@ -364,11 +372,19 @@ impl Registry {
         }
     }
 
-    /// Whether somebody of a room is on a worker, or has left something behind there.
-    pub(super) fn has_people_on(&self, room: &RoomId, worker: WorkerIndex) -> bool {
-        let people = self.rooms.get(room).into_iter().flat_map(|room| room.people.values());
-        let mut seats = people.filter(|person| person.has_transports()).filter_map(|person| person.seat.as_ref());
-        seats.any(|seat| seat.worker.index() == worker)
+    /// Takes a room's routers on which nobody of it is any more.
+    pub(super) fn take_empty_routers(&mut self, room: &RoomId) -> Vec<Media> {
+        let Some(entry) = self.rooms.get_mut(room) else { return Vec::new() };
+        let seats: HashSet<_> = entry.people.values().filter_map(|person| Some(person.seat.as_ref()?.router)).collect();
+        let is_empty = |router: &mut Router| !seats.contains(&router.media.router);
+        let empty: Vec<_> = entry.routers.extract_if(.., is_empty).map(|router| router.media).collect();
+        for media in &empty {
+            self.routers.remove(&media.router);
+        }
+        if entry.people.is_empty() && entry.routers.is_empty() {
+            self.rooms.remove(room);
+        }
+        empty
     }
 
     /// The rooms of which anything is here.
@@ -518,7 +534,6 @@ pub(super) struct Departed {
     pub(super) media: Option<Media>,
     pub(super) outbox: Option<Outbox>,
     pub(super) transports: Vec<TransportId>,
-    pub(super) producers: Vec<ProducerId>,
 }
 
 fn superseded() -> ErrorBody {

@@ -24,7 +24,7 @@ use sfu::worker::RouterId;
 use sfu_io::{CallError, OpenLocalPipeError, WorkerHandle, WorkerIndex};
 use tokio::sync::{Notify, mpsc};
 
-use super::media::Media;
+use super::media::{Closing, Media};
 use super::{Shared, Vital};
 
 /// How long a call waits until it is tried again on a worker with too many calls waiting.
@@ -207,6 +207,9 @@ impl Task {
     /// Looks at what was said.
     async fn look(&mut self) {
         let Pending { rooms, wanted, replaced } = std::mem::take(&mut *self.shared.relays.pending());
+        for worker in replaced {
+            self.handle(Input::WorkerGone(worker.0));
+        }
         for (room, ended) in rooms {
             // Without an answer the node ends.
             let Some(published) = self.shared.rooms.publications(room.clone()).await else { return };
@@ -220,10 +223,6 @@ impl Task {
             }
             self.handle(Input::Room(room, local));
         }
-        // After the rooms, which are not on them any more.
-        for worker in replaced {
-            self.handle(Input::WorkerGone(worker.0));
-        }
         for ((router, producer), layers) in wanted {
             let place = self.shared.registry().router(router);
             if let Some((room, WorkerIndex(worker))) = place {
@@ -235,28 +234,30 @@ impl Task {
     /// What a room has on each worker.
     fn local(&self, room: &RoomId, published: &[Publication]) -> Vec<LocalRoom> {
         let me = self.shared.rooms.incarnation();
-        let mut registry = self.shared.registry();
-        let comes_over: Vec<_> = published
-            .iter()
-            .filter(|one| self.is_elsewhere(one) || !registry.publishes(room, one.producer))
-            .map(|one| one.producer)
-            .collect();
         let on_other_nodes: BTreeMap<_, _> =
             published.iter().filter(|one| self.is_elsewhere(one)).map(|one| (one.producer, one.life)).collect();
-        let awaited: BTreeSet<_> =
-            comes_over.iter().copied().filter(|producer| !on_other_nodes.contains_key(producer)).collect();
-        registry.set_remote(room, comes_over);
-        let sources: Vec<_> = registry.sources(room).collect();
-        let with_people = registry.routers_of(room).filter(|media| registry.has_people_on(room, media.worker.index()));
-        let local = with_people.map(|Media { worker, router }| {
-            let is_here = |at: WorkerIndex| at == worker.index();
-            let on_others = sources.iter().filter(|(at, ..)| !is_here(*at)).map(|(_, producer, _)| (*producer, me));
+        // Everybody's requests wait for the registry meanwhile.
+        let (awaited, sources, routers) = {
+            let mut registry = self.shared.registry();
+            let of_this_node = published.iter().map(|one| one.producer).filter(|id| !on_other_nodes.contains_key(id));
+            let awaited: BTreeSet<_> = of_this_node.filter(|id| !registry.publishes(room, *id)).collect();
+            registry.set_remote(room, on_other_nodes.keys().chain(&awaited).copied().collect());
+            for media in registry.take_empty_routers(room) {
+                self.shared.close(&media, vec![Closing::Router]);
+            }
+            let sources: Vec<_> = registry.sources(room).collect();
+            let routers: Vec<_> = registry.routers_of(room).map(|media| (media.worker.index(), media.router)).collect();
+            (awaited, sources, routers)
+        };
+        let local = routers.into_iter().map(|(worker, router)| {
+            let (here, there): (Vec<_>, Vec<_>) = sources.iter().copied().partition(|(at, ..)| *at == worker);
+            let on_other_workers = there.into_iter().map(|(_, producer, _)| (producer, me));
             LocalRoom {
-                worker: worker.index().0,
+                worker: worker.0,
                 router: router.0,
-                sources: sources.iter().filter(|(at, ..)| is_here(*at)).map(|(_, id, n)| (*id, *n)).collect(),
+                sources: here.into_iter().map(|(_, producer, number)| (producer, number)).collect(),
                 // Whoever left something behind here is elsewhere.
-                remote: on_others.chain(on_other_nodes.clone()).collect(),
+                remote: on_other_workers.chain(on_other_nodes.clone()).collect(),
                 awaited: awaited.clone(),
             }
         });
@@ -277,11 +278,8 @@ impl Task {
             let registry = self.shared.registry();
             for producer in muted.symmetric_difference(&before).copied().filter(is_published) {
                 let routers = registry.routers_of(room).cloned();
-                changes.extend(
-                    routers
-                        .filter(|media| !registry.is_published(media.router, producer))
-                        .map(|media| (media, producer)),
-                );
+                let from_elsewhere = routers.filter(|media| registry.comes_over(room, media.router, producer));
+                changes.extend(from_elsewhere.map(|media| (media, producer)));
             }
         }
         for (Media { worker, router }, producer) in changes {
@@ -315,18 +313,22 @@ impl Task {
             }
             Output::OpenLocalPipe { workers: [one, other], pipe } => {
                 let (Some(one), Some(other)) = (self.worker(one), self.worker(other)) else { return };
-                let opened = loop {
-                    match one.open_pipe(&other, pipe).await {
-                        Err(OpenLocalPipeError::Call(CallError::WorkerBusy)) => tokio::time::sleep(BUSY_RETRY).await,
-                        opened => break opened,
-                    }
+                let open = || {
+                    let opening = one.open_pipe(&other, pipe);
+                    Some(async {
+                        match opening.await {
+                            Err(OpenLocalPipeError::Call(error)) => Err(error),
+                            opened => Ok(opened),
+                        }
+                    })
                 };
-                match opened {
-                    Ok(()) => {}
-                    // It is agreed anew when another runs in its place.
-                    Err(OpenLocalPipeError::Call(CallError::WorkerGone)) => {}
-                    Err(error) => tracing::error!(%error, "a pipe between workers cannot be opened"),
-                }
+                let Some(call) = insist(open).await else { return };
+                tokio::spawn(async move {
+                    // It is agreed anew when another worker runs in place of one that is gone.
+                    if let Ok(Err(error)) = call.await {
+                        tracing::error!(%error, "a pipe between workers cannot be opened");
+                    }
+                });
             }
             Output::ClosePipe { worker, pipe } => {
                 let Some(worker) = self.worker(worker) else { return };

@@ -42,8 +42,9 @@ impl Shared {
         {
             return Some(worker.clone());
         }
+        let seats = registry.seats(room);
         let candidates = living.into_iter().map(|worker| Candidate {
-            people: registry.seats_on(room, worker.index()),
+            people: seats.get(&worker.index()).copied().unwrap_or_default(),
             is_busy: worker.metrics().busy_permille >= BUSY_MARK,
             worker,
         });
@@ -61,12 +62,22 @@ struct Candidate<W> {
     is_busy: bool,
 }
 
-/// Of workers, the least loaded first: the one with most of the room that has room for more, else the first that has, else
+/// Of workers, the least loaded first: the one with most of the room that has room for more, else the first that has. Where
+/// none has it is the one with most of the room that is only busy, so that meetings are not scattered when all are; else
 /// the first.
 fn choose<W>(candidates: &[Candidate<W>], mark: usize) -> Option<&Candidate<W>> {
-    let with_room = || candidates.iter().filter(|candidate| candidate.people < mark && !candidate.is_busy);
-    let together = with_room().filter(|candidate| candidate.people > 0).max_by_key(|candidate| candidate.people);
-    together.or_else(|| with_room().next()).or_else(|| candidates.first())
+    let not_full = || candidates.iter().filter(|candidate| candidate.people < mark);
+    let with_room = || not_full().filter(|candidate| !candidate.is_busy);
+    with_most(with_room())
+        .or_else(|| with_room().next())
+        .or_else(|| with_most(not_full()))
+        .or_else(|| candidates.first())
+}
+
+/// The one with most of the room, if any has some of it; of equals the first.
+fn with_most<'a, W>(candidates: impl Iterator<Item = &'a Candidate<W>>) -> Option<&'a Candidate<W>> {
+    let hosting = candidates.filter(|candidate| candidate.people > 0);
+    hosting.reduce(|most, next| if next.people > most.people { next } else { most })
 }
 
 #[cfg(test)]

@@ -51,7 +51,18 @@ interface AudioSinkProps {
   onBlocked: () => void;
 }
 
-function AudioSink({ participantId, track, speaker, onBlocked }: AudioSinkProps) {
+/** Plays a sound; what its track was before goes on until the next one plays. */
+function AudioSink({ track, ...rest }: AudioSinkProps) {
+  const [playing, setPlaying] = useState<MediaStreamTrack>();
+  const before = playing !== track && playing?.readyState === 'live' ? [playing] : [];
+  return [...before, track].map((one) => <TrackSink key={one.id} track={one} onPlaying={setPlaying} {...rest} />);
+}
+
+interface TrackSinkProps extends AudioSinkProps {
+  onPlaying: (track: MediaStreamTrack) => void;
+}
+
+function TrackSink({ participantId, track, speaker, onBlocked, onPlaying }: TrackSinkProps) {
   const element = useRef<HTMLAudioElement>(null);
 
   useEffect(() => {
@@ -70,6 +81,14 @@ function AudioSink({ participantId, track, speaker, onBlocked }: AudioSinkProps)
     if (element.current) void playThrough(element.current, speaker);
   }, [speaker]);
 
-  // biome-ignore lint/a11y/useMediaCaption: live speech has no caption track.
-  return <audio ref={element} autoPlay data-testid="participant-audio" data-participant-id={participantId} />;
+  return (
+    // biome-ignore lint/a11y/useMediaCaption: live speech has no caption track.
+    <audio
+      ref={element}
+      autoPlay
+      data-testid="participant-audio"
+      data-participant-id={participantId}
+      onPlaying={() => onPlaying(track)}
+    />
+  );
 }

@@ -67,12 +67,21 @@ impl Workers {
 
     /// Who publishes on which worker; everybody gets everybody, and `remote` from the other node.
     fn room(&mut self, publishing: &[(Worker, &[u64])], remote: &[u64]) {
+        self.look(|_| 1, publishing, remote);
+    }
+
+    /// The same with another router on one worker.
+    fn room_on(&mut self, worker: Worker, router: u64, publishing: &[(Worker, &[u64])]) {
+        self.look(|at| if at == worker { router } else { 1 }, publishing, &[]);
+    }
+
+    fn look(&mut self, router: impl Fn(Worker) -> u64, publishing: &[(Worker, &[u64])], remote: &[u64]) {
         let there = |worker: Worker, people: &[u64]| {
             let others = publishing.iter().filter(|(other, _)| *other != worker).flat_map(|(_, people)| people.iter());
             let others = others.map(|id| (mic(*id), ME)).chain(remote.iter().map(|id| (mic(*id), OTHER)));
             LocalRoom {
                 worker,
-                router: u64::from(worker),
+                router: router(worker),
                 sources: people.iter().map(|id| (mic(*id), *id)).collect(),
                 remote: others.collect(),
                 awaited: BTreeSet::new(),
@@ -150,14 +159,24 @@ fn a_worker_that_was_replaced_gets_pipes_of_its_own_and_the_others_theirs_again(
     let mut node = Workers::new();
     node.room(&[(0, &[1]), (1, &[2]), (2, &[3])], &[]);
     let before = node.pipes.clone();
-    // Its people are gone with it, and those of the others stay.
-    node.room(&[(0, &[1]), (2, &[3])], &[]);
     node.received.clear();
     node.handle(Input::WorkerGone(1));
-    assert_eq!((node.receives(0), node.receives(2)), (vec![mic(3)], vec![mic(1)]));
-    node.room(&[(0, &[1]), (1, &[2]), (2, &[3])], &[]);
-    assert_eq!(node.receives(1), [mic(1), mic(3)]);
-    assert!(node.pipes.is_disjoint(&before) && node.pipes.len() == 6);
+    let untouched = node.pipes.clone();
+    assert_eq!(untouched.iter().map(|(worker, _)| *worker).collect::<Vec<_>>(), [0, 2]);
+    // Its people are gone with it, and those of the others stay, whether one looks before they are back or after.
+    for looked in [true, false] {
+        if looked {
+            node.room(&[(0, &[1]), (2, &[3])], &[]);
+            assert!(node.received.is_empty(), "nothing of the others' is agreed again");
+        }
+        node.room_on(1, 11 + u64::from(looked), &[(0, &[1]), (1, &[2]), (2, &[3])]);
+        assert_eq!(node.receives(1), [mic(1), mic(3)]);
+        assert_eq!((node.receives(0), node.receives(2)), (vec![mic(2)], vec![mic(2)]));
+        assert!(untouched.is_subset(&node.pipes) && node.pipes.len() == 6);
+        assert_eq!(node.pipes.intersection(&before).count(), 2);
+        node.received.clear();
+        node.handle(Input::WorkerGone(1));
+    }
 }
 
 #[test]

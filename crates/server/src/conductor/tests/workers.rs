@@ -128,13 +128,52 @@ async fn a_worker_that_dies_takes_only_its_own_people_along_and_they_come_back()
     let fault = seat(&conductor, &ben).worker.call::<(), _>(|_, _| panic!("a fault, for this test")).await;
     assert!(fault.is_err());
     while ben.next().await != Outgoing::Close(ErrorCode::Internal) {}
+    assert!(conductor.0.registry().caller(anna.handle).is_ok(), "nothing happened to her");
+    // His is still subscribed for her, for when he is back.
+    crosses(&conductor, 0, 1).await;
     let n = ben.n;
     let mut ben = Page::resume(&conductor, &ben.vanish().0).await.expect("resumed");
     ben.n = n;
-    assert!(conductor.0.registry().caller(anna.handle).is_ok(), "nothing happened to her");
     ben.produce(Source::Mic).await;
     ben.consume(mic).await.expect("made");
     crosses(&conductor, 1, 2).await;
+    assert_eq!(producers(&conductor).await, [2, 2]);
+    assert_eq!(worker_of(&anna).await.consumers, 2, "hers goes on with what he publishes now, and that of the pipe");
+}
+
+/// What the worker of a page holds.
+async fn worker_of(page: &Page) -> sfu::WorkerStats {
+    let worker = seat(&page.conductor, page).worker;
+    worker.call(|worker, _| worker.stats()).await.expect("an answer")
+}
+
+#[tokio::test]
+async fn a_router_on_which_nobody_is_any_more_is_closed() {
+    let conductor = conductor_of(2, 1).await;
+    let mut anna = join(&conductor, "Anna").await;
+    let mut ben = join(&conductor, "Ben").await;
+    anna.produce(Source::Mic).await;
+    crosses(&conductor, 1, 1).await;
+    let worker = seat(&conductor, &ben).worker;
+    ben.request(Request::Leave {}).await.expect("gone");
+    let gone = async {
+        while worker.call(|worker, _| worker.stats().routers).await != Ok(0) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone).await.expect("closed");
+}
+
+#[tokio::test]
+async fn who_comes_back_with_data_channels_sits_with_those_who_have_them() {
+    let conductor = conductor_of(2, 1).await;
+    let ben = Page::join(&conductor, "daily", "Ben").await;
+    let anna = join(&conductor, "Anna").await;
+    assert_ne!(seat(&conductor, &anna).router, seat(&conductor, &ben).router);
+    let token = anna.welcome.session_token.clone();
+    let again = Page::try_join(&conductor, "daily", "Anna", Some(token)).await.expect("joined");
+    assert_eq!(again.id(), anna.id());
+    assert_eq!(seat(&conductor, &again).router, seat(&conductor, &ben).router);
 }
 
 #[tokio::test]

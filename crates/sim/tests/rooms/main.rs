@@ -9,6 +9,8 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use room::{Accepted, Change, Outcome, RULES, RULES_OLDEST, Room, apply};
 
+mod recordings;
+
 const SEEDS: u64 = 2000;
 const RECORDS: usize = 250;
 const PARTICIPANTS_MAX: u32 = 4;
