@@ -6,6 +6,8 @@ mod broker;
 mod contract;
 #[path = "kafka/crashes.rs"]
 mod crashes;
+#[path = "kafka/losses.rs"]
+mod losses;
 #[path = "support/script.rs"]
 mod script;
 #[path = "kafka/topic.rs"]

@@ -32,12 +32,13 @@ impl Node {
         let (ours, offset) = (hosted.room.created(), hosted.room.offset());
         match &record.event {
             RoomEvent::HostAdded { creation: Some(Creation::At { offset: theirs, as_of }), .. }
-                if is_elder(Some(*theirs), ours, *as_of) =>
+                if *as_of < entry.offset && is_elder(Some(*theirs), ours, *as_of) =>
             {
                 self.give_up_room(now, entry);
                 self.keep(now, entry, record)
             }
-            RoomEvent::Snapshot { as_of, state } => {
+            // Another one was written before the log lost its newest records.
+            RoomEvent::Snapshot { as_of, state } if *as_of < entry.offset => {
                 let Some(room) = unpack(&entry.room, state).filter(|room| room.is_host(record.origin)) else {
                     return true;
                 };

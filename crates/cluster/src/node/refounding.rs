@@ -54,7 +54,8 @@ impl Node {
             }
         }
         let mut lost = Vec::new();
-        for (id, hosted) in self.rooms.iter_mut().filter(|(id, hosted)| cut.concerns(id) && hosted.next_offset > cut.end)
+        for (id, hosted) in
+            self.rooms.iter_mut().filter(|(id, hosted)| cut.concerns(id) && hosted.next_offset > cut.end)
         {
             let known = Salvaged { time_ms: hosted.room.time_ms(), offset: hosted.room.offset() };
             hosted.lost.get_or_insert(Lost { known, seq: hosted.room.seq() });
@@ -171,7 +172,9 @@ impl Node {
     /// People who are bound to this node under bindings that it did not know have no socket here.
     fn hold_strangers(&mut self, now: Instant, id: &RoomId, before: Option<&Room>) {
         let known = |binding: Binding| {
-            before.and_then(|room| room.participant(binding.participant)).is_some_and(|known| known.binding() == binding)
+            before
+                .and_then(|room| room.participant(binding.participant))
+                .is_some_and(|known| known.binding() == binding)
         };
         let people = self.room(id).into_iter().flat_map(Room::participants).map(Participant::binding);
         let strangers: Vec<Binding> =

@@ -83,8 +83,8 @@ impl Node {
                 }
                 // Written before the log lost its newest records, it is of other ones than are there now.
                 let is_of_this_log = |room: &Room| {
-                    let as_of = entries.and_then(|entries| entries.iter().find(|entry| entry.offset == *as_of));
-                    as_of.is_none_or(|entry| entry.time_ms <= room.time_ms())
+                    let newest = entries.and_then(|entries| entries.iter().find(|entry| entry.offset == *as_of));
+                    *as_of < entry.offset && newest.is_none_or(|newest| newest.time_ms <= room.time_ms())
                 };
                 let room = room.filter(|room| room.is_host(record.origin) && is_of_this_log(room));
                 if read_it && let Some(room) = room {

@@ -377,6 +377,13 @@ impl World {
         self.history.split_off(&(end as u64));
         self.outage_until = self.now + Duration::from_millis(self.rng.random_range(0..3000));
         self.cuts += 1;
+        if std::env::var("DBG").is_ok() {
+            eprintln!(
+                "DBG cut to {end} at {} reads {:?}",
+                self.time_ms(),
+                self.nodes.iter().map(|n| (n.node.incarnation().0, n.read, n.crashed)).collect::<Vec<_>>()
+            );
+        } //DBG
         for Site { read, cut, .. } in &mut self.nodes {
             if *read > end {
                 let at = self.outage_until + Duration::from_millis(self.rng.random_range(0..1000));
@@ -533,8 +540,24 @@ impl World {
                 let created = self.nodes[site].node.room(&room).and_then(room::Room::created);
                 let rooms = self.history.entry(offset).or_default();
                 let first = rooms.entry(created).or_insert_with(|| snapshot.clone());
+                let n = rooms.len();
+                if *first != snapshot || n != 1 {
+                    //DBG
+                    eprintln!(
+                        "DBG site {site} life {} began {} offset {offset} catches {:?}",
+                        self.nodes[site].node.incarnation().0,
+                        self.nodes[site].began,
+                        self.nodes[site].catches_up_at
+                    ); //DBG
+                    for e in &self.log[..=offset as usize] {
+                        let r: Record = serde_json::from_slice(&e.value).unwrap();
+                        let mut t = format!("{:?}", r.event);
+                        t.truncate(150);
+                        eprintln!("DBG {} t{} o{} {}", e.offset, e.time_ms, r.origin.0, t);
+                    } //DBG
+                } //DBG
                 assert_eq!(*first, snapshot, "nodes agree on what offset {offset} led to");
-                assert!(self.clocks_are_wrong || rooms.len() == 1, "and on which room it is");
+                assert!(self.clocks_are_wrong || n == 1, "and on which room it is");
             }
             self.drain(site);
             if self.nodes[site].crashed {

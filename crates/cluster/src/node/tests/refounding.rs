@@ -144,7 +144,8 @@ impl Cluster {
     }
 
     fn foundings(&self) -> usize {
-        let records = self.entries.iter().map(|entry| serde_json::from_slice::<Record>(&entry.value).expect("a record"));
+        let records =
+            self.entries.iter().map(|entry| serde_json::from_slice::<Record>(&entry.value).expect("a record"));
         records.filter(|record| matches!(record.event, RoomEvent::Refounded { .. })).count()
     }
 
