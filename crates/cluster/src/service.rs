@@ -233,7 +233,7 @@ impl RoomService {
         self.peers.clone()
     }
 
-    /// Notes how busy this node's busiest media worker is, for all who send people to nodes.
+    /// Notes how busy this node's media workers are in the mean, in thousandths, for all who send people to nodes.
     pub fn set_busy(&self, permille: u16) {
         self.gauges.busy_permille.store(permille, Ordering::Relaxed);
     }

@@ -20,6 +20,9 @@ pub struct Limits {
     /// People of one room on one node before those who come next go to another. No limit: where all nodes have as many,
     /// they are taken all the same.
     pub participants_per_room_and_node: usize,
+    /// People of one room on one media worker (a thread) of a node before those who come next go to another. No limit, as
+    /// before.
+    pub participants_per_room_and_worker: usize,
     /// Rooms on a node.
     pub rooms_per_node_max: usize,
     /// Consumers of a participant.
@@ -45,6 +48,7 @@ impl Default for Limits {
             sockets_per_address_max: 1000,
             participants_per_room_max: 1000,
             participants_per_room_and_node: 150,
+            participants_per_room_and_worker: 50,
             rooms_per_node_max: 10_000,
             consumers_per_participant_max: 4000,
             data_producers_per_participant_max: 16,

@@ -210,7 +210,7 @@ pub struct WorkerMetrics {
     pub alive: bool,
     /// How often its thread ended by a fault. Unlike this, the counters below begin again with each new thread.
     pub deaths: u64,
-    /// What [`WorkerPool::least_loaded`](crate::WorkerPool::least_loaded) compares: transports plus busy thousandths.
+    /// What [`WorkerPool::living`](crate::WorkerPool::living) compares: transports plus busy thousandths.
     pub load: u32,
     /// Thousandths of the last second that the thread did not sleep.
     pub busy_permille: u32,

@@ -142,13 +142,14 @@ impl WorkerPool {
         self.running().workers.clone()
     }
 
-    /// The living worker with the fewest transports and the most idle time; `None` when all died.
-    pub fn least_loaded(&self) -> Option<WorkerHandle> {
+    /// The living workers, those with the fewest transports and the most idle time first; equals take turns.
+    pub fn living(&self) -> Vec<WorkerHandle> {
         let running = self.running();
         let start = self.next.fetch_add(1, Ordering::Relaxed) % running.workers.len().max(1);
         let (before, after) = running.workers.split_at(start);
-        let alive = after.iter().chain(before).filter(|worker| worker.is_alive());
-        alive.min_by_key(|worker| worker.counters.load()).cloned()
+        let mut living: Vec<_> = after.iter().chain(before).filter(|worker| worker.is_alive()).cloned().collect();
+        living.sort_by_cached_key(|worker| worker.counters.load());
+        living
     }
 
     /// Whether any worker lives.
@@ -523,7 +524,7 @@ mod tests {
         assert_eq!(wait(queued), Ok("done"));
         assert_eq!(wait(pool.workers()[0].call(|_, _| ())), Err(CallError::WorkerGone));
         assert_eq!(wait(events.next()), None);
-        assert!(pool.least_loaded().is_none());
+        assert!(pool.living().is_empty());
         pool.stop();
     }
 
@@ -541,7 +542,7 @@ mod tests {
         assert_eq!(wait(second.call(|_, _| ())), Ok(()));
         assert_eq!(pool.metrics().iter().map(|worker| worker.alive).collect::<Vec<_>>(), [false, true]);
         for _ in 0..3 {
-            assert_eq!(pool.least_loaded().map(|worker| worker.index()), Some(WorkerIndex(1)));
+            assert_eq!(pool.living().first().map(|worker| worker.index()), Some(WorkerIndex(1)));
         }
     }
 
@@ -583,7 +584,7 @@ mod tests {
     #[test]
     fn equally_loaded_workers_take_turns() {
         let (pool, _events) = start(3);
-        let chosen: Vec<u16> = (0..6).filter_map(|_| pool.least_loaded()).map(|worker| worker.index().0).collect();
+        let chosen: Vec<u16> = (0..6).filter_map(|_| pool.living().first().map(|worker| worker.index().0)).collect();
         assert_eq!(chosen, [0, 1, 2, 0, 1, 2]);
     }
 

@@ -14,7 +14,7 @@ use super::Node;
 use crate::hash::fnv1a;
 use crate::store::{NodeEntry, NodeState};
 
-/// A node whose busiest media worker is busier than this is chosen only where all are, in thousandths.
+/// A node whose media workers are busier than this in the mean is chosen only where all are, in thousandths.
 const BUSY_MARK: u16 = 700;
 
 impl Node {

@@ -1,9 +1,12 @@
-//! Which streams cross between nodes, sans-IO.
+//! Which streams cross between nodes, and between the workers of one, sans-IO.
 //!
-//! A room has people on several nodes; each node sends what its people publish to the nodes that ask for it. Who wants
-//! a producer subscribes at the node that its participant is bound to, by the room's log. That one opens a pipe from its
-//! worker to the subscriber's (once for all rooms that the two have in common), has it carry the producer, and says how it
-//! comes. Then the subscriber asks for as many layers as its people watch.
+//! A room has people on several nodes, and on several workers of each; each node sends what its people publish to the
+//! nodes that ask for it. Who wants a producer subscribes at the node that its participant is bound to, by the room's log,
+//! for each of its workers that has people of the room. That one opens a pipe from its worker to the subscriber's (once
+//! for all rooms that the two have in common), has it carry the producer, and says how it comes. Then the subscriber asks
+//! for as many layers as its people watch.
+//!
+//! Between its own workers a node does the same with itself: it is its own peer, whose link is always there.
 //!
 //! Feed it with [`Relays::handle`], do what [`Relays::poll_output`] wants, in its order, and call
 //! [`Relays::handle_timeout`] at [`Relays::poll_timeout`]. Everything it is told is a state and not a step ([`Input::Room`]
@@ -37,16 +40,16 @@ const WORKERS_MAX: Worker = 256;
 /// Producers that one node may subscribe at another at a time.
 pub const SUBSCRIPTIONS_MAX: usize = 50_000;
 
-/// A room's media on this node.
+/// What a room has on a worker of this node, where people of it are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalRoom {
-    /// The worker that has it.
+    /// Which.
     pub worker: Worker,
-    /// Its router; another number where it began anew.
+    /// Its router there; another number where it began anew.
     pub router: u64,
-    /// What people of this node publish, each with a number that changes when it is published anew.
+    /// What people on this worker publish, each with a number that changes when it is published anew.
     pub sources: BTreeMap<ProducerId, u64>,
-    /// What people of other nodes publish, and on which life of which node they are.
+    /// What people elsewhere publish, and on which life of which node they are; this one's for its other workers.
     pub remote: BTreeMap<ProducerId, Incarnation>,
     /// What people publish who came from another node, and have not published here yet: it still comes from there.
     pub awaited: BTreeSet<ProducerId>,
@@ -61,8 +64,8 @@ pub enum Input {
     Down(Incarnation),
     /// Something came over it.
     Message(Incarnation, Message),
-    /// What a room has here now; `None`: nothing any more.
-    Room(RoomId, Option<LocalRoom>),
+    /// What a room has here now, worker by worker.
+    Room(RoomId, Vec<LocalRoom>),
     /// What somebody publishes ended. Another of the same name may be there by now, which the next [`Input::Room`] says.
     Ended(RoomId, ProducerId),
     /// What came of an [`Output::Feed`]; nothing if there is no such producer (yet).
@@ -72,10 +75,12 @@ pub enum Input {
         /// Its streams on the pipe.
         described: Option<(MediaKind, Box<RtpParameters>)>,
     },
-    /// So many layers of another node's producer are wanted here.
+    /// So many layers of a producer that comes over a pipe are wanted on a worker.
     Wanted {
         /// Its room.
         room: RoomId,
+        /// The worker.
+        worker: Worker,
         /// Which.
         producer: ProducerId,
         /// How many.
@@ -85,7 +90,7 @@ pub enum Input {
     WorkerGone(Worker),
 }
 
-/// A producer of this node on its way to another.
+/// A producer of this node on its way to another, or to another worker of this one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Feeding {
     /// The other node's life.
@@ -122,7 +127,14 @@ pub enum Output {
         /// What the other does.
         theirs: PipeKey,
     },
-    /// Close it.
+    /// Open a pipe between two workers of this node, in place of one between the two.
+    OpenLocalPipe {
+        /// Which.
+        workers: [Worker; 2],
+        /// Its name at both, never used before.
+        pipe: TransportId,
+    },
+    /// Close a worker's end of a pipe.
     ClosePipe {
         /// Which worker's.
         worker: Worker,
@@ -157,26 +169,35 @@ pub enum Output {
 pub struct RelayCounts {
     /// Nodes to which there is a link.
     pub peers: usize,
-    /// Pipes that are open.
+    /// Pipes to their workers that are open.
     pub pipes: usize,
-    /// Producers of other nodes that are subscribed.
+    /// Pipes between workers of this node.
+    pub local_pipes: usize,
+    /// Producers of other nodes that are subscribed, once for each worker.
     pub subscriptions: usize,
-    /// Producers of this node that others subscribed.
+    /// Those of this node that others subscribed.
     pub fed: usize,
+    /// Those that its own workers did.
+    pub fed_locally: usize,
     /// Subscriptions that were refused because a node has too many.
     pub refused: u64,
 }
 
 /// The streams that this node gives and takes.
 pub struct Relays {
+    /// This node's life.
+    me: Incarnation,
     /// Where each worker sends from and is reached by others.
     addresses: Vec<SocketAddr>,
     rng: ChaCha12Rng,
-    rooms: BTreeMap<RoomId, LocalRoom>,
-    subscriptions: BTreeMap<RoomId, BTreeMap<ProducerId, Subscription>>,
+    rooms: BTreeMap<RoomId, BTreeMap<Worker, LocalRoom>>,
+    /// By room and worker.
+    subscriptions: BTreeMap<(RoomId, Worker), BTreeMap<ProducerId, Subscription>>,
     peers: BTreeMap<Incarnation, Peer>,
     lingering: Lingering,
     outputs: VecDeque<Output>,
+    /// What this node says to itself.
+    loopback: VecDeque<Message>,
     last_feeding: u64,
     /// How many subscriptions there are.
     subscribed: usize,
@@ -184,16 +205,19 @@ pub struct Relays {
 }
 
 impl Relays {
-    /// Without any link. `addresses` are the workers', in their order; `seed` comes from a source that cannot be guessed.
-    pub fn new(addresses: Vec<SocketAddr>, seed: [u8; 32]) -> Self {
+    /// Of the node's life `me`, without any link. `addresses` are the workers', in their order; `seed` comes from a source
+    /// that cannot be guessed.
+    pub fn new(me: Incarnation, addresses: Vec<SocketAddr>, seed: [u8; 32]) -> Self {
         Self {
+            me,
             addresses,
             rng: ChaCha12Rng::from_seed(seed),
             rooms: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
-            peers: BTreeMap::new(),
+            peers: BTreeMap::from([(me, Peer::default())]),
             lingering: Lingering::default(),
             outputs: VecDeque::new(),
+            loopback: VecDeque::new(),
             last_feeding: 0,
             subscribed: 0,
             refused: 0,
@@ -203,24 +227,34 @@ impl Relays {
     /// Takes one input.
     pub fn handle(&mut self, now: Instant, input: Input) {
         match input {
-            Input::Up(life) => self.up(life),
+            // Nobody else has this life.
+            Input::Up(life) | Input::Down(life) | Input::Message(life, _) if life == self.me => {}
+            // Both sides begin anew: what was agreed over the last link may have been lost with it.
+            Input::Up(life) => self.begin(life, None),
             Input::Down(life) => {
                 if let Some(peer) = self.peers.get_mut(&life) {
                     peer.down_until = Some(now + KEPT_WITHOUT_LINK);
                 }
             }
             Input::Message(life, message) => self.message(now, life, message),
-            Input::Room(room, Some(local)) => self.room(now, &room, local),
-            Input::Room(room, None) => self.forget_room(&room),
+            Input::Room(room, local) => self.room(now, &room, local),
             Input::Ended(room, producer) => self.unsubscribe(&room, producer),
             Input::Described { feeding, described } => self.described(feeding, described),
-            Input::Wanted { room, producer, layers } => {
-                let subscription = self.subscriptions.get(&room).and_then(|of_room| of_room.get(&producer));
-                if let Some((life, mine)) = subscription.and_then(Subscription::source) {
-                    self.send(life, Message::Layers { room, producer, mine, layers });
+            Input::Wanted { room, worker, producer, layers } => {
+                let at = (room, worker);
+                let subscription = self.subscriptions.get(&at).and_then(|there| there.get(&producer));
+                if let Some(life) = subscription.and_then(Subscription::source) {
+                    self.send(life, Message::Layers { room: at.0, producer, mine: worker, layers });
                 }
             }
             Input::WorkerGone(worker) => self.worker_gone(worker),
+        }
+        self.listen_to_itself(now);
+    }
+
+    fn listen_to_itself(&mut self, now: Instant) {
+        while let Some(message) = self.loopback.pop_front() {
+            self.message(now, self.me, message);
         }
     }
 
@@ -244,23 +278,24 @@ impl Relays {
             self.forget_formers(life);
         }
         self.end_lingering(now);
+        self.listen_to_itself(now);
     }
 
     /// How much there is.
     pub fn counts(&self) -> RelayCounts {
-        let peers = self.peers.values();
+        let others = self.peers.iter().filter(|(life, _)| **life != self.me).map(|(_, peer)| peer);
+        let me = self.peers.get(&self.me);
+        let fed_locally = me.map_or(0, |me| me.subscriptions);
         RelayCounts {
-            peers: peers.clone().filter(|peer| peer.is_up()).count(),
-            pipes: peers.clone().flat_map(|peer| peer.ends.values()).filter(|end| end.pipe.is_some()).count(),
-            subscriptions: self.subscribed,
-            fed: peers.map(|peer| peer.subscriptions).sum(),
+            peers: others.clone().filter(|peer| peer.is_up()).count(),
+            pipes: others.clone().map(Peer::open_ends).sum(),
+            local_pipes: me.map_or(0, Peer::open_ends) / 2,
+            // Each of this node's own is fed by it.
+            subscriptions: self.subscribed.saturating_sub(fed_locally),
+            fed: others.map(|peer| peer.subscriptions).sum(),
+            fed_locally,
             refused: self.refused,
         }
-    }
-
-    /// Both sides begin anew: what was agreed over the last link may have been lost with it.
-    fn up(&mut self, life: Incarnation) {
-        self.begin(life, None);
     }
 
     /// Forgets what was agreed with a node. Agrees on everything again, once it has answered if an answer is awaited.
@@ -273,11 +308,13 @@ impl Relays {
         if awaited.is_some() {
             return;
         }
-        for (room, subscriptions) in &self.subscriptions {
-            for (&producer, subscription) in subscriptions.iter().filter(|(_, at)| at.life == Some(life)) {
-                let subscribe = Message::Subscribe { room: room.clone(), producer, mine: subscription.worker };
-                self.outputs.push_back(Output::Send(life, subscribe));
-            }
+        let mut said = Vec::new();
+        for ((room, worker), there) in &self.subscriptions {
+            let at_life = there.iter().filter(|(_, subscription)| subscription.life == Some(life));
+            said.extend(at_life.map(|(&producer, _)| (room.clone(), producer, *worker)));
+        }
+        for (room, producer, mine) in said {
+            self.send(life, Message::Subscribe { room, producer, mine });
         }
     }
 
@@ -328,14 +365,15 @@ impl Relays {
             }
             Message::Stream { room, producer, mine: theirs, yours: worker, kind, parameters } => {
                 let Some(pipe) = peer.pipe(worker, theirs) else { return };
-                let of_room = self.subscriptions.get_mut(&room);
-                let subscription = of_room.and_then(|of_room| of_room.get_mut(&producer));
-                let Some(subscription) = subscription.filter(|subscription| subscription.is_at(life, worker)) else {
+                let at = (room, worker);
+                let subscription = self.subscriptions.get_mut(&at).and_then(|there| there.get_mut(&producer));
+                let Some(subscription) = subscription.filter(|subscription| subscription.life == Some(life)) else {
                     return;
                 };
                 if subscription.let_former_go(now) {
-                    self.lingering.push(now, room.clone(), producer);
+                    self.lingering.push(now, at.clone(), producer);
                 }
+                let (room, worker) = at;
                 self.outputs.push_back(Output::Receive { worker, pipe, room, producer, kind, parameters });
             }
             Message::Anew { .. } | Message::Begun { .. } | Message::Unknown => {}
@@ -361,8 +399,8 @@ impl Relays {
         let Some(peer) = self.peers.get_mut(&life) else { return };
         // No key is used for two pipes.
         let Some(end) = peer.ends.get_mut(&at).filter(|end| end.pipe.is_none()) else { return };
+        let Some(ours) = end.key.clone() else { return };
         end.pipe = Some(pipe);
-        let ours = end.key.clone();
         self.outputs.push_back(Output::OpenPipe { worker, pipe, remote: address, ours, theirs });
         let waiting = peer.fed.iter().flat_map(|(room, of_room)| of_room.keys().map(move |key| (room.clone(), *key)));
         let waiting: Vec<_> = waiting.filter(|(_, (_, theirs))| *theirs == to).collect();
@@ -373,6 +411,9 @@ impl Relays {
 
     /// Tells the other node of this end of a pipe, if it does not know it yet.
     fn offer_end(&mut self, life: Incarnation, at: (Worker, Worker)) {
+        if life == self.me {
+            return self.open_local_pipe(at);
+        }
         let (mine, yours) = at;
         let Some(peer) = self.peers.get_mut(&life).filter(|peer| peer.listens()) else { return };
         let Some(&address) = self.addresses.get(usize::from(mine)) else { return };
@@ -381,14 +422,32 @@ impl Relays {
             self.rng.fill(&mut key.0);
             let pipe = Message::Pipe { mine, yours, address, key: key.clone() };
             self.outputs.push_back(Output::Send(life, pipe));
-            End { key, pipe: None }
+            End { key: Some(key), pipe: None }
         });
+    }
+
+    /// Opens the pipe between two workers of this node, if there is none yet.
+    fn open_local_pipe(&mut self, (one, other): (Worker, Worker)) {
+        let Some(me) = self.peers.get_mut(&self.me) else { return };
+        if me.pipe(one, other).is_some() {
+            return;
+        }
+        let pipe = TransportId(self.rng.random());
+        for at in [(one, other), (other, one)] {
+            me.ends.insert(at, End { key: None, pipe: Some(pipe) });
+        }
+        self.outputs.push_back(Output::OpenLocalPipe { workers: [one, other], pipe });
     }
 
     /// Has a producer carried to who subscribed it, as soon as it is here and there is a pipe.
     fn feed(&mut self, life: Incarnation, room: &RoomId, producer: ProducerId, theirs: Worker) {
-        let local = self.rooms.get(room).filter(|local| local.sources.contains_key(&producer));
-        let Some(worker) = local.map(|local| local.worker) else { return };
+        let workers = self.rooms.get(room).into_iter().flatten();
+        let mut publishing = workers.filter(|(_, local)| local.sources.contains_key(&producer));
+        let Some((&worker, _)) = publishing.next() else { return };
+        if life == self.me && worker == theirs {
+            // It came over to the worker that had it from another. What it had ends in a moment.
+            return;
+        }
         self.offer_end(life, (worker, theirs));
         let Some(peer) = self.peers.get_mut(&life) else { return };
         let Some(pipe) = peer.pipe(worker, theirs) else { return };
@@ -417,21 +476,32 @@ impl Relays {
             fed.told = None;
             return;
         };
-        fed.worker = Some(worker);
+        let before = fed.worker.replace(worker).filter(|before| *before != worker);
         let told = Some((pipe, parameters.clone()));
         if fed.told != told {
             fed.told = told;
-            self.send(life, Message::Stream { room, producer, mine: worker, yours: theirs, kind, parameters });
+            let stream =
+                Message::Stream { room: room.clone(), producer, mine: worker, yours: theirs, kind, parameters };
+            self.send(life, stream);
+        }
+        // It is published on another worker now.
+        let pipe_before = before.and_then(|before| Some((before, self.peers.get(&life)?.pipe(before, theirs)?)));
+        if let Some((worker, pipe)) = pipe_before {
+            let feeding = Feeding { life, room, producer, worker, theirs, pipe, number: 0 };
+            self.outputs.push_back(Output::StopFeeding(feeding));
         }
     }
 
-    fn room(&mut self, now: Instant, room: &RoomId, local: LocalRoom) {
-        let earlier = self.rooms.get(room);
-        if earlier.is_some_and(|earlier| (earlier.worker, earlier.router) != (local.worker, local.router)) {
-            // Nothing of what was here is on the new one.
-            self.forget_room(room);
+    fn room(&mut self, now: Instant, room: &RoomId, local: Vec<LocalRoom>) {
+        let mut before = self.rooms.remove(room).unwrap_or_default();
+        let now_here: BTreeMap<_, _> = local.into_iter().map(|local| (local.worker, local)).collect();
+        // Nothing of what was on a router is on another.
+        let goes_on =
+            |earlier: &LocalRoom| now_here.get(&earlier.worker).is_some_and(|now| now.router == earlier.router);
+        for (worker, _) in before.extract_if(.., |_, earlier| !goes_on(earlier)) {
+            self.forget(room, worker);
         }
-        let known = self.rooms.remove(room).map(|earlier| earlier.sources).unwrap_or_default();
+        let (known, sources) = (published(&before), published(&now_here));
         let mut feed = Vec::new();
         for (&life, peer) in &mut self.peers {
             for (&(producer, theirs), fed) in peer.fed.get_mut(room).into_iter().flatten() {
@@ -439,27 +509,30 @@ impl Relays {
                     // If it was here before, it ended meanwhile, and with it what was told of it.
                     fed.told = None;
                 }
-                if local.sources.get(&producer) != known.get(&producer) {
+                if sources.get(&producer) != known.get(&producer) {
                     feed.push((life, producer, theirs));
                 }
             }
         }
-        self.subscribe(now, room, &local);
-        self.rooms.insert(room.clone(), local);
+        now_here.values().for_each(|local| self.subscribe(now, room, local));
+        if !now_here.is_empty() {
+            self.rooms.insert(room.clone(), now_here);
+        }
         feed.into_iter().for_each(|(life, producer, theirs)| self.feed(life, room, producer, theirs));
     }
 
-    fn forget_room(&mut self, room: &RoomId) {
-        self.rooms.remove(room);
-        self.unsubscribe_all(room);
+    /// A room is not on a worker any more, or on another router of it.
+    fn forget(&mut self, room: &RoomId, worker: Worker) {
+        self.unsubscribe_all(room, worker);
+        let mut stopped = Vec::new();
         for (&life, peer) in &mut self.peers {
-            let of_room = peer.fed.get_mut(room).map(std::mem::take).unwrap_or_default();
-            for (at, fed) in &of_room {
-                self.outputs.extend(peer.stop_feeding(life, room, *at, fed));
-            }
-            if let Some(fed) = peer.fed.get_mut(room) {
-                fed.extend(of_room.into_keys().map(|at| (at, Fed::default())));
-            }
+            let of_room = peer.fed.get_mut(room).into_iter().flatten();
+            let there = of_room.filter(|(_, fed)| fed.worker == Some(worker));
+            stopped.extend(there.map(|(at, fed)| (life, *at, std::mem::take(fed))));
+        }
+        for (life, at, fed) in stopped {
+            let stop = self.peers.get(&life).and_then(|peer| peer.stop_feeding(life, room, at, &fed));
+            self.outputs.extend(stop);
         }
     }
 
@@ -468,6 +541,10 @@ impl Relays {
         let concerned = |peer: &Peer| peer.is_up() && peer.ends.keys().any(|(mine, _)| *mine == worker);
         let lives: Vec<_> = self.peers.iter().filter(|(_, peer)| concerned(peer)).map(|(life, _)| *life).collect();
         for life in lives {
+            if life == self.me {
+                self.begin(life, None);
+                continue;
+            }
             let n = self.rng.random();
             self.begin(life, Some(n));
             self.outputs.push_back(Output::Send(life, Message::Anew { n }));
@@ -476,8 +553,16 @@ impl Relays {
 
     /// What nobody listens to is said when both begin anew.
     fn send(&mut self, life: Incarnation, message: Message) {
-        if self.peers.get(&life).is_some_and(Peer::listens) {
+        if life == self.me {
+            self.loopback.push_back(message);
+        } else if self.peers.get(&life).is_some_and(Peer::listens) {
             self.outputs.push_back(Output::Send(life, message));
         }
     }
+}
+
+/// What is published on which worker, and its number.
+fn published(here: &BTreeMap<Worker, LocalRoom>) -> BTreeMap<ProducerId, (Worker, u64)> {
+    let sources = |local: &LocalRoom| local.sources.iter().map(|(id, n)| (*id, *n)).collect::<Vec<_>>();
+    here.iter().flat_map(|(worker, local)| sources(local).into_iter().map(|(id, n)| (id, (*worker, n)))).collect()
 }

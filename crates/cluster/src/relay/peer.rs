@@ -7,7 +7,7 @@ use protocol::{Incarnation, ProducerId, RoomId, RtpParameters, TransportId};
 
 use super::{Feeding, Output, PipeKey, Worker};
 
-/// Another node to which there is a link, or was a moment ago.
+/// Another node to which there is a link, or was a moment ago; or this one.
 #[derive(Debug, Default)]
 pub(super) struct Peer {
     /// The link is down; when to give up.
@@ -25,8 +25,8 @@ pub(super) struct Peer {
 /// This node's end of a pipe.
 #[derive(Debug)]
 pub(super) struct End {
-    /// What it seals with.
-    pub(super) key: PipeKey,
+    /// What it seals with; nothing within a node.
+    pub(super) key: Option<PipeKey>,
     /// Once the other end is known.
     pub(super) pipe: Option<TransportId>,
 }
@@ -50,6 +50,11 @@ impl Peer {
     /// Whether something can be agreed with it now.
     pub(super) fn listens(&self) -> bool {
         self.is_up() && self.awaited.is_none()
+    }
+
+    /// How many ends of pipes are open.
+    pub(super) fn open_ends(&self) -> usize {
+        self.ends.values().filter(|end| end.pipe.is_some()).count()
     }
 
     /// The open pipe between a worker of this node and one of its.

@@ -1,4 +1,4 @@
-//! What this node subscribed at others, and from whom it still gets what moves.
+//! What each worker of this node subscribed, at other nodes and at this one, and from whom it still gets what moves.
 //!
 //! Who moves publishes at the new node before they leave the old one. So a stream is subscribed at the new node as soon as
 //! the log says that its participant is there, and kept from the old one until the new one brings it, and a moment longer:
@@ -14,11 +14,10 @@ use super::{LocalRoom, Message, Relays, Worker};
 /// How long a stream is kept from its node before, once the new one said how it comes.
 pub(super) const KEPT_BESIDE_THE_NEXT: Duration = Duration::from_secs(8);
 
-/// A producer of other nodes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A producer that comes to a worker from elsewhere.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Subscription {
-    pub(super) worker: Worker,
-    /// Where it is subscribed: where its participant is. `None` while that is this node.
+    /// Where it is subscribed: where its participant is. `None` while that is the worker itself.
     pub(super) life: Option<Incarnation>,
     /// Where it was before, and still is.
     former: Option<Former>,
@@ -32,14 +31,9 @@ struct Former {
 }
 
 impl Subscription {
-    /// Whether it is what a node has for a worker.
-    pub(super) fn is_at(&self, life: Incarnation, worker: Worker) -> bool {
-        self.life == Some(life) && self.worker == worker
-    }
-
-    /// Whom to tell what is wanted of it, and for which worker.
-    pub(super) fn source(&self) -> Option<(Incarnation, Worker)> {
-        Some((self.life.or(self.former.map(|former| former.life))?, self.worker))
+    /// Whom to tell what is wanted of it.
+    pub(super) fn source(&self) -> Option<Incarnation> {
+        self.life.or(self.former.map(|former| former.life))
     }
 
     /// The next node said how it comes: the one before has its time. Says whether that begins now.
@@ -75,11 +69,11 @@ impl Subscription {
 
 /// The ends of subscriptions at nodes before, in their order: each lasts as long as the others.
 #[derive(Debug, Default)]
-pub(super) struct Lingering(VecDeque<(Instant, RoomId, ProducerId)>);
+pub(super) struct Lingering(VecDeque<(Instant, (RoomId, Worker), ProducerId)>);
 
 impl Lingering {
-    pub(super) fn push(&mut self, now: Instant, room: RoomId, producer: ProducerId) {
-        self.0.push_back((now + KEPT_BESIDE_THE_NEXT, room, producer));
+    pub(super) fn push(&mut self, now: Instant, at: (RoomId, Worker), producer: ProducerId) {
+        self.0.push_back((now + KEPT_BESIDE_THE_NEXT, at, producer));
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
@@ -88,24 +82,25 @@ impl Lingering {
 }
 
 impl Relays {
-    /// Subscribes what is wanted of a room and nothing else.
+    /// Subscribes what is wanted of a room on a worker and nothing else.
     pub(super) fn subscribe(&mut self, now: Instant, room: &RoomId, local: &LocalRoom) {
-        let of_room = self.subscriptions.entry(room.clone()).or_default();
+        let at = (room.clone(), local.worker);
+        let there = self.subscriptions.entry(at.clone()).or_default();
         let mut said = Vec::new();
         let is_there = |producer: &ProducerId| {
             let LocalRoom { remote, awaited, sources, .. } = local;
             remote.contains_key(producer) || awaited.contains(producer) || sources.contains_key(producer)
         };
-        for (producer, gone) in of_room.extract_if(.., |producer, _| !is_there(producer)) {
+        for (producer, gone) in there.extract_if(.., |producer, _| !is_there(producer)) {
             self.subscribed -= 1;
             said.extend(gone.nodes().map(|life| (life, producer, false)));
         }
-        let known: BTreeSet<ProducerId> = of_room.keys().chain(local.remote.keys()).copied().collect();
+        let known: BTreeSet<ProducerId> = there.keys().chain(local.remote.keys()).copied().collect();
         for producer in known {
             let life = local.remote.get(&producer).copied();
-            let subscription = of_room.entry(producer).or_insert_with(|| {
+            let subscription = there.entry(producer).or_insert_with(|| {
                 self.subscribed += 1;
-                Subscription { worker: local.worker, life: None, former: None }
+                Subscription::default()
             });
             if subscription.life != life {
                 said.extend(subscription.go_over(life).map(|life| (life, producer, false)));
@@ -114,18 +109,18 @@ impl Relays {
                 subscription.former = subscription.former.filter(|former| Some(former.life) != life);
             }
             if local.sources.contains_key(&producer) && subscription.let_former_go(now) {
-                self.lingering.push(now, room.clone(), producer);
+                self.lingering.push(now, at.clone(), producer);
             }
             if subscription.source().is_none() {
-                of_room.remove(&producer);
+                there.remove(&producer);
                 self.subscribed -= 1;
             }
         }
-        if of_room.is_empty() {
-            self.subscriptions.remove(room);
+        if there.is_empty() {
+            self.subscriptions.remove(&at);
         }
         for (life, producer, wanted) in said {
-            let (room, mine) = (room.clone(), local.worker);
+            let (room, mine) = at.clone();
             let message = match wanted {
                 true => Message::Subscribe { room, producer, mine },
                 false => Message::Unsubscribe { room, producer, mine },
@@ -134,57 +129,65 @@ impl Relays {
         }
     }
 
+    /// A producer ended: no worker has it from elsewhere any more.
     pub(super) fn unsubscribe(&mut self, room: &RoomId, producer: ProducerId) {
-        let ended = self.subscriptions.get_mut(room).and_then(|of_room| of_room.remove(&producer));
-        if let Some(subscription) = ended {
+        let workers = (room.clone(), Worker::MIN)..=(room.clone(), Worker::MAX);
+        let workers: Vec<_> = self.subscriptions.range(workers).map(|((_, worker), _)| *worker).collect();
+        for worker in workers {
+            let at = (room.clone(), worker);
+            let Some(there) = self.subscriptions.get_mut(&at) else { continue };
+            let Some(subscription) = there.remove(&producer) else { continue };
+            if there.is_empty() {
+                self.subscriptions.remove(&at);
+            }
             self.subscribed -= 1;
-            self.end_subscription(room, producer, &subscription);
+            self.end_subscription(room, worker, producer, &subscription);
         }
     }
 
-    pub(super) fn unsubscribe_all(&mut self, room: &RoomId) {
-        for (producer, subscription) in self.subscriptions.remove(room).unwrap_or_default() {
+    pub(super) fn unsubscribe_all(&mut self, room: &RoomId, worker: Worker) {
+        for (producer, subscription) in self.subscriptions.remove(&(room.clone(), worker)).unwrap_or_default() {
             self.subscribed -= 1;
-            self.end_subscription(room, producer, &subscription);
+            self.end_subscription(room, worker, producer, &subscription);
         }
     }
 
-    fn end_subscription(&mut self, room: &RoomId, producer: ProducerId, subscription: &Subscription) {
+    fn end_subscription(&mut self, room: &RoomId, mine: Worker, producer: ProducerId, subscription: &Subscription) {
         for life in subscription.nodes() {
-            self.send(life, Message::Unsubscribe { room: room.clone(), producer, mine: subscription.worker });
+            self.send(life, Message::Unsubscribe { room: room.clone(), producer, mine });
         }
     }
 
     /// Ends what others have taken over.
     pub(super) fn end_lingering(&mut self, now: Instant) {
         while self.lingering.next().is_some_and(|until| until <= now) {
-            let Some((_, room, producer)) = self.lingering.0.pop_front() else { return };
-            let Some(of_room) = self.subscriptions.get_mut(&room) else { continue };
-            let Some(subscription) = of_room.get_mut(&producer) else { continue };
+            let Some((_, at, producer)) = self.lingering.0.pop_front() else { return };
+            let Some(there) = self.subscriptions.get_mut(&at) else { continue };
+            let Some(subscription) = there.get_mut(&producer) else { continue };
             let is_over = |former: &mut Former| former.until.is_some_and(|until| until <= now);
             let Some(former) = subscription.former.take_if(is_over) else { continue };
-            let mine = subscription.worker;
             if subscription.life.is_none() {
-                of_room.remove(&producer);
+                there.remove(&producer);
                 self.subscribed -= 1;
             }
-            if of_room.is_empty() {
-                self.subscriptions.remove(&room);
+            if there.is_empty() {
+                self.subscriptions.remove(&at);
             }
+            let (room, mine) = at;
             self.send(former.life, Message::Unsubscribe { room, producer, mine });
         }
     }
 
     /// What came from a node with which everything begins anew does not come any more.
     pub(super) fn forget_formers(&mut self, life: Incarnation) {
-        for of_room in self.subscriptions.values_mut() {
-            let before = of_room.len();
-            of_room.retain(|_, subscription| {
+        for there in self.subscriptions.values_mut() {
+            let before = there.len();
+            there.retain(|_, subscription| {
                 subscription.former = subscription.former.filter(|former| former.life != life);
                 subscription.source().is_some()
             });
-            self.subscribed -= before - of_room.len();
+            self.subscribed -= before - there.len();
         }
-        self.subscriptions.retain(|_, of_room| !of_room.is_empty());
+        self.subscriptions.retain(|_, there| !there.is_empty());
     }
 }

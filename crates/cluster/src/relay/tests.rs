@@ -8,6 +8,7 @@ use super::subscriptions::KEPT_BESIDE_THE_NEXT;
 use super::*;
 
 mod moves;
+mod workers;
 
 const LIVES: [Incarnation; 2] = [Incarnation(1), Incarnation(2)];
 
@@ -43,6 +44,7 @@ impl Two {
     fn new() -> Self {
         let side = |at: u8| Side {
             relays: Relays::new(
+                LIVES[usize::from(at) - 1],
                 (0..2).map(|worker| ([127, 0, 0, 1], u16::from(at) * 10 + worker).into()).collect(),
                 [at; 32],
             ),
@@ -95,6 +97,7 @@ impl Two {
                     self.keys.push(ours.clone());
                     side.pipes.insert((worker, pipe), (ours, theirs));
                 }
+                Output::OpenLocalPipe { .. } => panic!("a room is on one worker of each"),
                 Output::ClosePipe { worker, pipe } => {
                     // Its worker may be gone.
                     side.pipes.remove(&(worker, pipe));
@@ -153,7 +156,7 @@ impl Two {
         let remote = remote.iter().map(|producer| (*producer, LIVES[1 - at])).collect();
         let sources = sources.iter().copied().collect();
         let local = LocalRoom { worker, router, sources, remote, awaited: BTreeSet::new() };
-        self.handle(at, Input::Room(room(), Some(local)));
+        self.handle(at, Input::Room(room(), vec![local]));
         if self.up {
             self.settle();
         }
@@ -184,7 +187,7 @@ fn what_the_people_of_one_node_publish_comes_to_the_other_over_one_pipe_both_way
     assert_eq!(two.received(0), [(mic(3), 12)]);
     assert_eq!(two.received(1), [(mic(1), 10), (mic(2), 11)]);
     two.check_pipes(1);
-    two.handle(1, Input::Wanted { room: room(), producer: mic(2), layers: 1 });
+    two.handle(1, Input::Wanted { room: room(), worker: 0, producer: mic(2), layers: 1 });
     two.settle();
     assert_eq!(two.sides[0].layers, BTreeMap::from([(mic(2), 1)]));
 }
@@ -211,7 +214,7 @@ fn who_is_not_wanted_any_more_is_not_carried() {
     assert!(two.sides[0].fed.is_empty(), "it is published there now");
     two.room(0, &[], &[mic(1)]);
     assert_eq!(two.received(0), [(mic(1), 30)]);
-    two.handle(0, Input::Room(room(), None));
+    two.handle(0, Input::Room(room(), Vec::new()));
     two.settle();
     assert!(two.sides[1].fed.is_empty(), "nobody is here any more");
     assert_eq!(two.sides[0].relays.counts().subscriptions + two.sides[1].relays.counts().fed, 0);
@@ -265,7 +268,7 @@ fn a_worker_that_was_replaced_gets_pipes_and_streams_of_its_own() {
                 two.sides[at].fed.clear();
                 two.sides[at].received.clear();
                 two.handle(at, Input::WorkerGone(0));
-                two.handle(at, Input::Room(room(), None));
+                two.handle(at, Input::Room(room(), Vec::new()));
             }
             two.settle();
             two.room_on(0, (0, 20 + u64::from(both)), &[(mic(1), 40)], &[mic(3)]);
@@ -335,7 +338,7 @@ fn of_two_descriptions_that_overtake_each_other_the_newer_counts() {
     for number in [20, 30] {
         let sources = BTreeMap::from([(mic(1), number)]);
         let local = LocalRoom { worker: 0, router: 1, sources, remote: BTreeMap::new(), awaited: BTreeSet::new() };
-        two.sides[0].relays.handle(two.now, Input::Room(room(), Some(local)));
+        two.sides[0].relays.handle(two.now, Input::Room(room(), vec![local]));
         while let Some(output) = two.sides[0].relays.poll_output() {
             if let Output::Feed(feeding) = output {
                 feedings.push((feeding, number as u32));
@@ -355,7 +358,7 @@ fn who_has_nobody_left_in_a_room_carries_nothing_of_it() {
     let mut two = Two::linked();
     two.room(0, &[(mic(1), 10)], &[]);
     two.room(1, &[], &[mic(1)]);
-    two.handle(0, Input::Room(room(), None));
+    two.handle(0, Input::Room(room(), Vec::new()));
     assert!(two.sides[0].fed.is_empty());
     two.room(0, &[(mic(1), 10)], &[]);
     assert_eq!(two.sides[0].fed.len(), 1, "they are back, and still subscribed");

@@ -102,7 +102,7 @@ pub struct NodeEntry {
     pub state: NodeState,
     /// People connected to it.
     pub participants: u32,
-    /// How busy its busiest media worker is, in thousandths.
+    /// How busy its media workers are in the mean, in thousandths.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub busy_permille: u16,
     /// Where its link to the other nodes listens (UDP); `None` if it has none, or is of a version without.

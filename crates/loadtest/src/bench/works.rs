@@ -40,6 +40,7 @@ pub(super) enum Work {
     Memory,
     Joins,
     Workers,
+    RoomOnTwoWorkers,
 }
 
 impl Work {
@@ -57,6 +58,7 @@ impl Work {
         Self::Memory,
         Self::Joins,
         Self::Workers,
+        Self::RoomOnTwoWorkers,
     ];
 
     pub(super) async fn measure(self, bench: &Bench) -> anyhow::Result<Row> {
@@ -79,6 +81,7 @@ impl Work {
             Self::Memory => memory::measure(bench, &name).await,
             Self::Joins => joins::measure(bench, &name).await,
             Self::Workers => workers::measure(bench, &name).await,
+            Self::RoomOnTwoWorkers => workers::measure_room(bench, &name).await,
         }
     }
 }

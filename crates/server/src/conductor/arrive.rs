@@ -76,7 +76,7 @@ impl Shared {
                 for transport in earlier.transports() {
                     registry.take_transport(transport);
                 }
-                if let Some(media) = registry.media(&room, || None) {
+                if let Some(media) = registry.seat(&room, participant) {
                     self.close(&media, earlier.transports().map(Closing::Transport).collect());
                 }
             }
@@ -193,10 +193,11 @@ impl Shared {
         registry: &mut Registry,
         turn: &Turn,
     ) -> impl Future<Output = Result<Transports, ErrorBody>> + Send + use<> {
-        let media = registry.media(turn.room(), || self.place());
         let mut wanted = [Direction::Send, Direction::Recv].map(|_| None);
+        let member = registry.person(turn.room(), turn.participant()).and_then(|person| person.member.as_ref());
+        let sctp = member.is_some_and(|member| member.sctp);
+        let media = self.seat(registry, turn.room(), turn.participant(), sctp);
         let member = registry.person(turn.room(), turn.participant()).and_then(|person| person.member.as_mut());
-        let sctp = member.as_ref().is_some_and(|member| member.sctp);
         if let Some(member) = member {
             for (slot, direction) in wanted.iter_mut().zip([Direction::Send, Direction::Recv]) {
                 let transport = member.transport(direction);
@@ -258,7 +259,8 @@ impl Shared {
         transports: Transports,
     ) -> Arrived {
         let mut registry = self.registry();
-        let speaker = registry.speaker(turn.room());
+        let seat = registry.seat(turn.room(), turn.participant());
+        let speaker = seat.as_ref().and_then(|seat| registry.speaker(turn.room(), seat.router));
         let person = registry.person(turn.room(), turn.participant()).ok_or_else(session_expired)?;
         let waiting = person.arrival.take().map(|arrival| arrival.waiting).unwrap_or_default();
         let member = person.member.as_mut().ok_or_else(session_expired)?;
@@ -287,10 +289,10 @@ impl Shared {
         self.relays.changed(turn.room());
         // What a broken socket swallowed: a publisher that was not told would keep a wanted layer switched off.
         if !kept.is_empty()
-            && let Some(media) = registry.media(turn.room(), || self.place())
+            && let Some(seat) = seat
         {
             let tell = move |worker: &mut Worker| kept.into_iter().for_each(|transport| worker.tell_layers(transport));
-            drop(media.worker.call(move |worker, _| tell(worker)));
+            drop(seat.worker.call(move |worker, _| tell(worker)));
         }
         drop(registry);
         let welcome = Welcome {

@@ -184,7 +184,7 @@ impl Shared {
     pub(super) fn pass_on_data_producer_closed(self: &Arc<Self>, router: RouterId, id: DataProducerId) {
         let room = {
             let mut registry = self.registry();
-            let Some(room) = registry.room_of(router) else { return };
+            let Some((room, _)) = registry.router(router) else { return };
             let member = registry.person(&room, id.participant).and_then(|person| person.member.as_mut());
             if !member.is_some_and(|member| member.data_producers.remove(&id.number)) {
                 return;

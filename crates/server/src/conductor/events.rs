@@ -63,8 +63,8 @@ fn try_restart(shared: &Shared, worker: WorkerIndex) -> bool {
     match shared.pool.restart(worker) {
         Ok(()) => {
             tracing::info!(%worker, "a new media worker runs in place of the dead one");
-            shared.relays.replaced(worker);
             shared.registry().rooms().for_each(|room| shared.relays.changed(room));
+            shared.relays.replaced(worker);
             true
         }
         Err(error) => {

@@ -44,33 +44,33 @@ fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applied) {
         }
         Change::Left { participant, reason } => {
             tracing::info!(%room, %participant, ?reason, "left");
-            let departed = registry.take_member(&room, participant);
-            for producer in Source::ALL.map(|source| ProducerId { participant, source }) {
-                if departed.as_ref().is_none_or(|departed| !departed.producers.contains(&producer)) {
-                    ended_elsewhere(shared, &mut registry, &room, producer);
+            if let Some(departed) = registry.take_member(&room, participant) {
+                // Who asked to leave gets the answer first, and is closed by signalling then.
+                if let (LeaveReason::GraceExpired, Some(outbox)) = (reason, &departed.outbox) {
+                    outbox.close(ErrorCode::SessionExpired);
+                }
+                if let Some(media) = &departed.media {
+                    let transports = departed.transports.into_iter().map(Closing::Transport);
+                    let closings = transports.chain(departed.producers.into_iter().map(Closing::Producer));
+                    shared.close(media, closings.collect());
                 }
             }
-            let Some(departed) = departed else { return };
-            // Who asked to leave gets the answer first, and is closed by signalling then.
-            if let (LeaveReason::GraceExpired, Some(outbox)) = (reason, &departed.outbox) {
-                outbox.close(ErrorCode::SessionExpired);
-            }
-            if let Some(media) = &departed.media {
-                let transports = departed.transports.into_iter().map(Closing::Transport);
-                shared.close(media, transports.chain(departed.producers.into_iter().map(Closing::Producer)).collect());
-            }
+            ended(shared, &mut registry, &room, &Source::ALL.map(|source| ProducerId { participant, source }));
         }
-        Change::ProducerClosed { producer } => match registry.unpublish(&room, producer, seq) {
-            Some(media) => shared.close(&media, vec![Closing::Producer(producer)]),
-            None => ended_elsewhere(shared, &mut registry, &room, producer),
-        },
+        Change::ProducerClosed { producer } => {
+            if let Some(media) = registry.unpublish(&room, producer, seq) {
+                shared.close(&media, vec![Closing::Producer(producer)]);
+            }
+            ended(shared, &mut registry, &room, &[producer]);
+        }
         Change::DataProducerClosed { data_producer } => {
             let person = registry.person(&room, data_producer.participant);
             if let Some(member) = person.and_then(|person| person.member.as_mut()) {
                 member.data_producers.remove(&data_producer.number);
             }
-            let Some(media) = registry.media(&room, || None) else { return };
-            shared.close(&media, vec![Closing::DataProducer(data_producer)]);
+            for media in registry.routers_of(&room) {
+                shared.close(media, vec![Closing::DataProducer(data_producer)]);
+            }
         }
         // Who is here has to look again: a resume brings the room as it is, or says that they are not in it.
         Change::Replaced => {
@@ -81,9 +81,13 @@ fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applied) {
             );
         }
         Change::Ended => {
-            let Some(media) = registry.take_media(&room) else { return };
-            tracing::info!(%room, "ended");
-            shared.close(&media, vec![Closing::Router]);
+            let routers = registry.take_routers(&room);
+            if !routers.is_empty() {
+                tracing::info!(%room, "ended");
+            }
+            for media in &routers {
+                shared.close(media, vec![Closing::Router]);
+            }
         }
         Change::Held { .. }
         | Change::ProducerAdded { .. }
@@ -117,16 +121,19 @@ fn matters_elsewhere(change: &Change) -> bool {
     }
 }
 
-/// What somebody on another node published is over.
-fn ended_elsewhere(shared: &Arc<Shared>, registry: &mut Registry, room: &RoomId, producer: ProducerId) {
+/// What somebody published is over: wherever it came to by a pipe it ends.
+fn ended(shared: &Arc<Shared>, registry: &mut Registry, room: &RoomId, producers: &[ProducerId]) {
     if !shared.relays.is_on() {
         return;
     }
-    shared.relays.ended(room, producer);
-    registry.remove_remote(room, producer);
-    let Some(media) = registry.media(room, || None) else { return };
-    if !registry.is_published(media.router, producer) {
-        shared.close(&media, vec![Closing::Producer(producer)]);
+    for &producer in producers {
+        shared.relays.ended(room, producer);
+        registry.remove_remote(room, producer);
+    }
+    for media in registry.routers_of(room) {
+        // Not what was published again since.
+        let over = producers.iter().copied().filter(|producer| !registry.is_published(media.router, *producer));
+        shared.close(media, over.map(Closing::Producer).collect());
     }
 }
 

@@ -1,4 +1,4 @@
-//! A room's place on the media workers, and what is asked of it.
+//! A room's routers on the media workers, and what is asked of them.
 //!
 //! Calls run in the order in which they are queued. Everything that makes or closes something is queued while the
 //! registry is locked, so what the worker holds always follows what the registry says.
@@ -17,7 +17,7 @@ use super::Shared;
 /// How long a close waits until it is tried again on a worker with too many calls waiting.
 const BUSY_RETRY: Duration = Duration::from_millis(50);
 
-/// A room's router and the worker that carries it.
+/// A router of a room and the worker that carries it.
 #[derive(Debug, Clone)]
 pub(super) struct Media {
     pub(super) worker: WorkerHandle,

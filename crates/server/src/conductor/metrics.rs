@@ -127,10 +127,21 @@ impl Shared {
         self.write_relays(text);
     }
 
-    /// The ways to other nodes, if there are any.
+    /// The ways between workers, and to other nodes if there are any.
     fn write_relays(&self, text: &mut Exposition) {
+        let relays = self.relays.counts();
+        let rows = [
+            ("local_pipes", Kind::Gauge, relays.local_pipes as u64, "Pipes between media workers of this node."),
+            (
+                "fed_locally",
+                Kind::Gauge,
+                relays.fed_locally as u64,
+                "Producers that go from one media worker of this node to another.",
+            ),
+        ];
+        write_figures(text, "hyperion_relay", &rows);
         let Some(links) = &self.links else { return };
-        let (links, relays) = (links.stats(), self.relays.counts());
+        let links = links.stats();
         let rows = [
             ("pipes", Kind::Gauge, relays.pipes as u64, "Pipes between media workers of this node and others."),
             (

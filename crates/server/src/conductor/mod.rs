@@ -2,7 +2,7 @@
 //!
 //! One registry behind one lock, which is never held over an await. Some tasks and any number of sockets use it:
 //! `arrive` (joins and resumes), `requests`, `follow` (the room's log), `events` (the media workers), `relays` (streams
-//! from and to other nodes).
+//! between nodes, and between the workers of this one).
 //!
 //! **Order.** A person's arrivals and requests take turns, whichever socket they come by. The log is followed by one
 //! task, which delivers each change to all sockets of its room, so they all see the log's order. An arrival collects
@@ -25,6 +25,7 @@ mod produce;
 mod registry;
 mod relays;
 mod requests;
+mod seats;
 mod transports;
 mod turn;
 
@@ -41,7 +42,6 @@ use protocol::event::{Binding, RoomEvent};
 use protocol::limits::Limits;
 use protocol::request::{ConnectAuth, JoinPlace, JoinPlaceReply, ResumePlace, ResumePlaceReply, Welcome};
 use protocol::{ErrorBody, ErrorCode, NodeId, ParticipantId, Reply, Request, RoomId, RtpCapabilities};
-use sfu::worker::RouterId;
 use sfu_io::{EventReceiver, WorkerPool};
 use signaling::{Handler, Outbox, SessionHandle, SignalingMetrics};
 use tokio::runtime;
@@ -52,7 +52,6 @@ use crate::http::Condition;
 use crate::ice_servers::IceServers;
 use crate::phase::{Phase, PhaseCell};
 use crate::tokens::{PlaceToken, TokenError, Tokens, unix_time};
-use media::Media;
 use metrics::Results;
 use registry::Registry;
 
@@ -128,7 +127,8 @@ impl Conductor {
     pub fn start(parts: Parts) -> Self {
         let Parts { rooms, changes, pool, events, tokens, ice_servers, clustered, relaying, limits, phase, signaling } =
             parts;
-        let (relays, answers) = relays::door(relaying.is_some());
+        let has_streams_that_cross = relaying.is_some() || pool.workers().len() > 1;
+        let (relays, answers) = relays::door(has_streams_that_cross);
         let links = relaying.as_ref().map(|relaying| relaying.links.clone());
         let shared = Arc::new(Shared {
             relays,
@@ -155,7 +155,7 @@ impl Conductor {
         tokio::spawn(follow::run(Arc::clone(&shared), changes));
         tokio::spawn(events::run(Arc::clone(&shared), events));
         tokio::spawn(tell_load(Arc::downgrade(&shared)));
-        if let Some(relaying) = relaying {
+        if has_streams_that_cross {
             tokio::spawn(relays::run(Arc::clone(&shared), relaying, answers));
         }
         Self(shared)
@@ -305,13 +305,6 @@ impl Shared {
         Ok((node, path))
     }
 
-    /// A new router's place: the worker with the least to do. `None` if all workers died.
-    fn place(&self) -> Option<Media> {
-        let worker = self.pool.least_loaded()?;
-        let router = RouterId(self.last_router.fetch_add(1, Ordering::Relaxed) + 1);
-        Some(Media { worker, router })
-    }
-
     /// Has the node say something of a participant, again and again until the rules have judged it.
     fn insist(self: &Arc<Self>, room: RoomId, binding: Binding, event: RoomEvent) {
         let shared = Arc::clone(self);
@@ -330,8 +323,10 @@ impl Shared {
 /// Notes for the other nodes how busy this one is, as long as it is there.
 async fn tell_load(shared: Weak<Shared>) {
     while let Some(shared) = shared.upgrade() {
-        let busiest = shared.pool.metrics().into_iter().map(|worker| worker.busy_permille).max();
-        shared.rooms.set_busy(u16::try_from(busiest.unwrap_or_default()).unwrap_or(u16::MAX));
+        // A room that makes one worker busy goes on to the others.
+        let busy: Vec<_> = shared.pool.metrics().into_iter().map(|worker| worker.busy_permille as usize).collect();
+        let mean = busy.iter().sum::<usize>() / busy.len().max(1);
+        shared.rooms.set_busy(u16::try_from(mean).unwrap_or(u16::MAX));
         drop(shared);
         tokio::time::sleep(LOAD_INTERVAL).await;
     }

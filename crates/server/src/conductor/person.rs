@@ -11,9 +11,11 @@ use protocol::{
     ConsumerId, DataConsumerId, Notification, ParticipantId, ProducerId, RoomId, RtpCapabilities, SessionId, Source,
     TransportId,
 };
+use sfu::worker::RouterId;
 use signaling::{News, Outbox, SessionHandle};
 use tokio::sync::Notify;
 
+use super::media::Media;
 use super::outcomes::Outcomes;
 
 /// How many ended consumers are kept: a room of 250 people that breaks up.
@@ -32,6 +34,8 @@ pub(super) struct Person {
     pub(super) visitors: usize,
     /// While a join or resume is under way.
     pub(super) arrival: Option<Arrival>,
+    /// Where their transports are: the same as long as they have any.
+    pub(super) seat: Option<Media>,
     pub(super) member: Option<Member>,
     /// Their session goes on at another node; what it had here stays until it has all of it there.
     pub(super) moved: Option<Moved>,
@@ -216,6 +220,11 @@ impl Person {
     /// Whether they are here, or have left something behind.
     pub(super) fn has_transports(&self) -> bool {
         self.member.is_some() || self.moved.is_some()
+    }
+
+    /// Whether a source of theirs is on a router because they published it there.
+    pub(super) fn publishes_on(&self, router: RouterId, id: ProducerId) -> bool {
+        self.seat.as_ref().is_some_and(|seat| seat.router == router) && self.published.contains_key(&id.source)
     }
 
     /// Passes on what happened in the room by the event `seq`.

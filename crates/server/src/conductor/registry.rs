@@ -6,7 +6,7 @@ use std::sync::Arc;
 use protocol::event::Binding;
 use protocol::{DataProducerId, ErrorBody, ErrorCode, ParticipantId, ProducerId, RoomId, Source, TransportId};
 use sfu::worker::RouterId;
-use sfu_io::WorkerIndex;
+use sfu_io::{WorkerHandle, WorkerIndex};
 use signaling::{Outbox, SessionHandle};
 use tokio::sync::watch;
 
@@ -26,14 +26,20 @@ pub(super) struct Registry {
 /// A room with somebody in it, or on the way in or out.
 #[derive(Default)]
 struct Room {
-    media: Option<Media>,
-    /// Who spoke most when that changed last.
-    speaker: Option<ProducerId>,
+    /// One on each worker that has or had people of it.
+    routers: Vec<Router>,
     people: HashMap<ParticipantId, Person>,
     /// What comes from other nodes.
     remote: HashSet<ProducerId>,
-    /// Counts what arrived of that.
+    /// Counts what arrived of that, or from another worker.
     arrivals: watch::Sender<u64>,
+}
+
+/// A router of a room.
+struct Router {
+    media: Media,
+    /// Who spoke most there when that changed last.
+    speaker: Option<ProducerId>,
 }
 
 /// How many there are, for metrics.
@@ -87,27 +93,65 @@ impl Registry {
         Ok(Caller { handle, room: room.clone(), session: member.session, binding: member.binding })
     }
 
-    /// The caller's session, their sources and their room's media.
+    /// The caller's session, their sources and where their transports are.
     pub(super) fn member(
         &mut self,
         caller: &Caller,
     ) -> Result<(&mut Member, &mut HashMap<Source, u64>, &Media), ErrorBody> {
-        let Room { media, people, .. } = self.rooms.get_mut(&caller.room).ok_or_else(superseded)?;
-        let person = people.get_mut(&caller.participant()).ok_or_else(superseded)?;
+        let person = self.person(&caller.room, caller.participant()).ok_or_else(superseded)?;
         let member = person.member.as_mut().filter(|member| member.handle == caller.handle).ok_or_else(superseded)?;
-        let media = media.as_ref().ok_or_else(|| ErrorBody::new(ErrorCode::Internal, "the media worker is gone"))?;
+        let media =
+            person.seat.as_ref().ok_or_else(|| ErrorBody::new(ErrorCode::Internal, "the media worker is gone"))?;
         Ok((member, &mut person.published, media))
     }
 
-    /// The room's media, which `make` begins if there is none.
-    pub(super) fn media(&mut self, room: &RoomId, make: impl FnOnce() -> Option<Media>) -> Option<Media> {
-        if let Some(media) = self.rooms.get(room).and_then(|entry| entry.media.clone()) {
-            return Some(media);
-        }
-        let media = make()?;
-        self.routers.insert(media.router, room.clone());
-        self.rooms.entry(room.clone()).or_default().media = Some(media.clone());
-        Some(media)
+    /// Where a person's transports are.
+    pub(super) fn seat(&self, room: &RoomId, participant: ParticipantId) -> Option<Media> {
+        self.rooms.get(room)?.people.get(&participant)?.seat.clone()
+    }
+
+    /// Gives a person a seat on a worker: at the room's router there, which is `fresh` if there is none yet.
+    pub(super) fn take_seat(
+        &mut self,
+        room: &RoomId,
+        participant: ParticipantId,
+        worker: WorkerHandle,
+        fresh: impl FnOnce() -> RouterId,
+    ) -> Media {
+        let entry = self.rooms.entry(room.clone()).or_default();
+        let media = entry.router_on(worker.index()).map(|router| router.media.clone()).unwrap_or_else(|| {
+            let media = Media { worker, router: fresh() };
+            self.routers.insert(media.router, room.clone());
+            entry.routers.push(Router { media: media.clone(), speaker: None });
+            media
+        });
+        entry.people.entry(participant).or_default().seat = Some(media.clone());
+        media
+    }
+
+    /// How many people of a room have their seats on a worker.
+    pub(super) fn seats_on(&self, room: &RoomId, worker: WorkerIndex) -> usize {
+        let people = self.rooms.get(room).into_iter().flat_map(|room| room.people.values());
+        people.filter(|person| person.seat.as_ref().is_some_and(|seat| seat.worker.index() == worker)).count()
+    }
+
+    /// The worker of those in a room who have data channels.
+    pub(super) fn worker_with_channels(&self, room: &RoomId) -> Option<WorkerIndex> {
+        let mut people = self.rooms.get(room)?.people.values();
+        people.find_map(|person| {
+            let seat = person.member.as_ref().filter(|member| member.sctp).and(person.seat.as_ref())?;
+            Some(seat.worker.index())
+        })
+    }
+
+    /// A room's routers.
+    pub(super) fn routers_of(&self, room: &RoomId) -> impl Iterator<Item = &Media> {
+        self.rooms.get(room).into_iter().flat_map(|room| &room.routers).map(|router| &router.media)
+    }
+
+    /// A room's router on a worker.
+    pub(super) fn router_on(&self, room: &RoomId, worker: WorkerIndex) -> Option<Media> {
+        Some(self.rooms.get(room)?.router_on(worker)?.media.clone())
     }
 
     /// Puts a session in force. Returns the one that it replaces, whose socket no longer counts.
@@ -189,15 +233,14 @@ impl Registry {
 
     /// Takes a participant out of their room; what they held on the worker is in the result.
     pub(super) fn take_member(&mut self, room: &RoomId, participant: ParticipantId) -> Option<Departed> {
-        let left_behind = self.take_moved(room, participant).map(|(_, transports)| transports);
-        let entry = self.rooms.get_mut(room)?;
-        let person = entry.people.get_mut(&participant)?;
+        let person = self.person(room, participant)?;
         let member = person.member.take();
+        let left_behind = person.moved.take().map(|moved| moved.transports);
         let published = std::mem::take(&mut person.published);
         let mut transports = left_behind.unwrap_or_default();
         transports.extend(member.iter().flat_map(Member::transports));
         let departed = Departed {
-            media: entry.media.clone(),
+            media: person.seat.take(),
             outbox: member.as_ref().and_then(|member| member.outbox.clone()),
             transports,
             producers: published.into_keys().map(|source| ProducerId { participant, source }).collect(),
@@ -238,11 +281,10 @@ impl Registry {
         room: &RoomId,
         participant: ParticipantId,
     ) -> Option<(Option<Media>, Vec<TransportId>)> {
-        let entry = self.rooms.get_mut(room)?;
-        let media = entry.media.clone();
-        let person = entry.people.get_mut(&participant)?;
+        let person = self.person(room, participant)?;
         let Moved { transports, .. } = person.moved.take()?;
         person.published.clear();
+        let media = person.seat.take();
         for transport in &transports {
             self.transports.remove(transport);
         }
@@ -253,18 +295,16 @@ impl Registry {
     /// Forgets a source that the event `seq` closed, unless it was published again since. Returns where it was, if it is
     /// of this node.
     pub(super) fn unpublish(&mut self, room: &RoomId, id: ProducerId, seq: u64) -> Option<Media> {
-        let entry = self.rooms.get_mut(room)?;
-        let person = entry.people.get_mut(&id.participant)?;
+        let person = self.person(room, id.participant)?;
         person.published.get(&id.source).filter(|published| **published < seq)?;
         person.published.remove(&id.source);
-        entry.media.clone().filter(|_| person.member.is_some())
+        person.seat.clone().filter(|_| person.member.is_some())
     }
 
-    /// Whether a source exists on a router, whichever node its publisher is on.
+    /// Whether a source is published on a router, or was by somebody who moved on.
     pub(super) fn is_published(&self, router: RouterId, id: ProducerId) -> bool {
         let room = self.routers.get(&router).and_then(|room| self.rooms.get(room));
-        let person = room.and_then(|room| room.people.get(&id.participant));
-        person.is_some_and(|person| person.published.contains_key(&id.source))
+        room.and_then(|room| room.people.get(&id.participant)).is_some_and(|person| person.publishes_on(router, id))
     }
 
     /// Whether a source exists in the room that a transport is for.
@@ -273,13 +313,16 @@ impl Registry {
         room.is_some_and(|room| room.has(id))
     }
 
-    /// What people of this node publish in a room, and what those left behind who moved on, each with the number of the
-    /// event that published it.
-    pub(super) fn sources(&self, room: &RoomId) -> impl Iterator<Item = (ProducerId, u64)> {
+    /// What people of this node publish in a room, and what those left behind who moved on: on which worker, and with the
+    /// number of the event that published it.
+    pub(super) fn sources(&self, room: &RoomId) -> impl Iterator<Item = (WorkerIndex, ProducerId, u64)> {
         let people = self.rooms.get(room).into_iter().flat_map(|room| &room.people);
-        people.filter(|(_, person)| person.has_transports()).flat_map(|(&participant, person)| {
-            person.published.iter().map(move |(&source, &number)| (ProducerId { participant, source }, number))
-        })
+        let here = people.filter(|(_, person)| person.has_transports());
+        here.filter_map(|(participant, person)| Some((participant, person, person.seat.as_ref()?.worker.index())))
+            .flat_map(|(&participant, person, worker)| {
+                let of_theirs = person.published.iter();
+                of_theirs.map(move |(&source, &number)| (worker, ProducerId { participant, source }, number))
+            })
     }
 
     /// Whether a participant is here and publishes something.
@@ -302,27 +345,30 @@ impl Registry {
         }
     }
 
-    /// Whether a source is published by another node, and not by this one since.
-    pub(super) fn comes_from_elsewhere(&self, room: &RoomId, producer: ProducerId) -> bool {
-        let is_remote = self.rooms.get(room).is_some_and(|room| room.remote.contains(&producer));
-        is_remote && !self.publishes(room, producer)
+    /// Whether a source comes to a room's router from elsewhere, and is not published there since.
+    pub(super) fn comes_over(&self, room: &RoomId, router: RouterId, producer: ProducerId) -> bool {
+        let Some(room) = self.rooms.get(room) else { return false };
+        let person = room.people.get(&producer.participant).filter(|person| person.member.is_some());
+        room.has(producer) && person.is_none_or(|person| !person.publishes_on(router, producer))
     }
 
-    /// Rises with everything that arrives of a room from other nodes.
+    /// Rises with everything that arrives of a room from other nodes and workers.
     pub(super) fn arrivals(&self, room: &RoomId) -> Option<watch::Receiver<u64>> {
         Some(self.rooms.get(room)?.arrivals.subscribe())
     }
 
-    /// Something arrived from another node.
+    /// Something arrived from another node or worker.
     pub(super) fn arrived(&self, room: &RoomId) {
         if let Some(room) = self.rooms.get(room) {
             room.arrivals.send_modify(|count| *count += 1);
         }
     }
 
-    /// Whether somebody is in a room by this node, or has left something behind.
-    pub(super) fn has_people(&self, room: &RoomId) -> bool {
-        self.rooms.get(room).is_some_and(|room| room.people.values().any(Person::has_transports))
+    /// Whether somebody of a room is on a worker, or has left something behind there.
+    pub(super) fn has_people_on(&self, room: &RoomId, worker: WorkerIndex) -> bool {
+        let people = self.rooms.get(room).into_iter().flat_map(|room| room.people.values());
+        let mut seats = people.filter(|person| person.has_transports()).filter_map(|person| person.seat.as_ref());
+        seats.any(|seat| seat.worker.index() == worker)
     }
 
     /// The rooms of which anything is here.
@@ -331,28 +377,38 @@ impl Registry {
     }
 
     /// Ends a room's media.
-    pub(super) fn take_media(&mut self, room: &RoomId) -> Option<Media> {
-        let entry = self.rooms.get_mut(room)?;
-        let media = entry.media.take()?;
-        self.routers.remove(&media.router);
+    pub(super) fn take_routers(&mut self, room: &RoomId) -> Vec<Media> {
+        let Some(entry) = self.rooms.get_mut(room) else { return Vec::new() };
+        let routers: Vec<_> = entry.routers.drain(..).map(|router| router.media).collect();
+        entry.people.values_mut().for_each(|person| person.seat = None);
         if entry.people.is_empty() {
             self.rooms.remove(room);
         }
-        Some(media)
+        for media in &routers {
+            self.routers.remove(&media.router);
+        }
+        routers
     }
 
-    /// The room that a router is for.
-    pub(super) fn room_of(&self, router: RouterId) -> Option<RoomId> {
-        self.routers.get(&router).cloned()
+    /// The room that a router is for, and the worker that carries it.
+    pub(super) fn router(&self, router: RouterId) -> Option<(RoomId, WorkerIndex)> {
+        let room = self.routers.get(&router)?;
+        let media = self.routers_of(room).find(|media| media.router == router)?;
+        Some((room.clone(), media.worker.index()))
     }
 
-    /// A worker is gone: the sockets of all rooms on it, which now have no media, and the data producers in them.
+    /// A worker is gone: the sockets of all people on it, who have no media now, and their data producers.
     pub(super) fn take_worker(&mut self, worker: WorkerIndex) -> (Vec<Outbox>, Vec<(RoomId, DataProducerId)>) {
         let (mut outboxes, mut data_producers) = (Vec::new(), Vec::new());
+        let is_on = |media: &Media| media.worker.index() == worker;
         for (id, room) in &mut self.rooms {
-            let Some(media) = room.media.take_if(|media| media.worker.index() == worker) else { continue };
-            self.routers.remove(&media.router);
+            for gone in room.routers.extract_if(.., |router| is_on(&router.media)) {
+                self.routers.remove(&gone.media.router);
+            }
             for (&participant, person) in &mut room.people {
+                if person.seat.take_if(|seat| is_on(seat)).is_none() {
+                    continue;
+                }
                 person.published.clear();
                 for transport in person.moved.take().into_iter().flat_map(|moved| moved.transports) {
                     self.transports.remove(&transport);
@@ -378,24 +434,26 @@ impl Registry {
         self.rooms.get_mut(room).into_iter().flat_map(|room| room.people.iter_mut())
     }
 
-    /// Notes who speaks most in the room that a router is for.
+    /// Notes who speaks most, as a router hears it.
     pub(super) fn set_speaker(&mut self, router: RouterId, producer: ProducerId) {
-        if let Some(room) = self.routers.get(&router).and_then(|room| self.rooms.get_mut(room)) {
-            room.speaker = Some(producer);
-        }
+        let room = self.routers.get(&router).and_then(|room| self.rooms.get_mut(room));
+        let routers = room.into_iter().flat_map(|room| &mut room.routers);
+        routers.filter(|entry| entry.media.router == router).for_each(|entry| entry.speaker = Some(producer));
     }
 
     /// Who speaks most, or did last, if they are still heard.
-    pub(super) fn speaker(&self, room: &RoomId) -> Option<ProducerId> {
+    pub(super) fn speaker(&self, room: &RoomId, router: RouterId) -> Option<ProducerId> {
         let room = self.rooms.get(room)?;
-        room.speaker.filter(|id| room.has(*id))
+        let router = room.routers.iter().find(|entry| entry.media.router == router)?;
+        router.speaker.filter(|id| room.has(*id))
     }
 
-    /// The sockets of the room that a router is for.
+    /// The sockets of the people on a router.
     pub(super) fn listeners(&self, router: RouterId) -> impl Iterator<Item = &Outbox> {
         let room = self.routers.get(&router).and_then(|room| self.rooms.get(room));
         room.into_iter()
             .flat_map(|room| room.people.values())
+            .filter(move |person| person.seat.as_ref().is_some_and(|seat| seat.router == router))
             .filter_map(|person| person.member.as_ref()?.outbox.as_ref())
     }
 
@@ -437,13 +495,17 @@ impl Registry {
         if entry.people.get(&participant).is_some_and(empty) {
             entry.people.remove(&participant);
         }
-        if entry.people.is_empty() && entry.media.is_none() {
+        if entry.people.is_empty() && entry.routers.is_empty() {
             self.rooms.remove(room);
         }
     }
 }
 
 impl Room {
+    fn router_on(&self, worker: WorkerIndex) -> Option<&Router> {
+        self.routers.iter().find(|router| router.media.worker.index() == worker)
+    }
+
     /// Whether a source exists in the room.
     fn has(&self, id: ProducerId) -> bool {
         let person = self.people.get(&id.participant);

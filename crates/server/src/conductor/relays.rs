@@ -1,4 +1,5 @@
-//! Streams between nodes: does what [`cluster::relay`] wants, with the links and the media workers.
+//! Streams between nodes, and between the workers of this one: does what [`cluster::relay`] wants, with the links and the
+//! media workers.
 //!
 //! Everybody else only marks rooms in which something changed ([`Door`]). One task looks at those, one after the other:
 //! what is published here, from the registry, and what elsewhere, from the rooms. So nothing depends on the order in
@@ -19,7 +20,7 @@ use sfu::Worker;
 use sfu::srtp::MasterKey;
 use sfu::transmit::SocketIndex;
 use sfu::worker::RouterId;
-use sfu_io::{CallError, WorkerHandle, WorkerIndex};
+use sfu_io::{CallError, OpenLocalPipeError, WorkerHandle, WorkerIndex};
 use tokio::sync::{Notify, mpsc};
 
 use super::media::Media;
@@ -46,7 +47,7 @@ pub struct Relaying {
 
 /// Where the rest of the conductor says what changed. Whoever does so never waits.
 pub(super) struct Door {
-    /// Whether there is a link to other nodes.
+    /// Whether there are other nodes, or several workers.
     on: bool,
     pending: Mutex<Pending>,
     wake: Notify,
@@ -59,7 +60,7 @@ pub(super) struct Door {
 struct Pending {
     /// Rooms to be looked at, with the producers that ended since.
     rooms: BTreeMap<RoomId, BTreeSet<ProducerId>>,
-    /// How many layers of what comes from other nodes are wanted.
+    /// How many layers of what comes over pipes are wanted.
     wanted: BTreeMap<(RouterId, ProducerId), u8>,
     /// Workers that were started in place of dead ones.
     replaced: BTreeSet<WorkerIndex>,
@@ -72,7 +73,7 @@ struct Described {
 }
 
 impl Door {
-    /// Whether there is a link to other nodes.
+    /// Whether streams may come from elsewhere than from a client of the worker.
     pub(super) fn is_on(&self) -> bool {
         self.on
     }
@@ -82,12 +83,12 @@ impl Door {
         self.say(|pending| _ = pending.rooms.entry(room.clone()).or_default());
     }
 
-    /// What somebody on another node published ended; another of the same name may follow.
+    /// What somebody published ended; another of the same name may follow.
     pub(super) fn ended(&self, room: &RoomId, producer: ProducerId) {
         self.say(|pending| _ = pending.rooms.entry(room.clone()).or_default().insert(producer));
     }
 
-    /// So many layers of what comes from another node are wanted.
+    /// So many layers of what comes over a pipe are wanted.
     pub(super) fn wanted(&self, router: RouterId, producer: ProducerId, layers: u8) {
         self.say(|pending| _ = pending.wanted.insert((router, producer), layers));
     }
@@ -125,29 +126,33 @@ pub(super) struct Answers(mpsc::Receiver<Described>);
 
 struct Task {
     shared: Arc<Shared>,
-    links: Links,
+    /// To other nodes, if there may be any.
+    links: Option<Links>,
     socket: SocketIndex,
     relays: Relays,
     /// What is to be said to each node.
     frames: BTreeMap<Incarnation, Vec<u8>>,
-    /// What is muted of what comes from other nodes.
+    /// What is muted.
     muted: HashMap<RoomId, BTreeSet<ProducerId>>,
 }
 
-/// Goes on until the links are closed.
-pub(super) async fn run(shared: Arc<Shared>, relaying: Relaying, Answers(mut answers): Answers) {
-    let _vital = Vital::new(&shared, "streams between nodes");
-    let Relaying { links, mut events, socket } = relaying;
+/// Goes on until the rooms or the links end.
+pub(super) async fn run(shared: Arc<Shared>, relaying: Option<Relaying>, Answers(mut answers): Answers) {
+    let _vital = Vital::new(&shared, "streams between workers and nodes");
+    let (links, mut events, socket) = match relaying {
+        Some(Relaying { links, events, socket }) => (Some(links), Some(events), socket),
+        None => (None, None, 0),
+    };
     let address = |worker: &WorkerHandle| worker.local_addresses().get(usize::from(socket)).copied();
     let addresses = shared.pool.workers().iter().filter_map(address).collect();
     let mut peers = shared.rooms.peers();
-    let relays = Relays::new(addresses, rand::random());
+    let relays = Relays::new(shared.rooms.incarnation(), addresses, rand::random());
     let mut task =
         Task { shared: Arc::clone(&shared), links, socket, relays, frames: BTreeMap::new(), muted: HashMap::new() };
     loop {
         let due = task.relays.poll_timeout();
         tokio::select! {
-            event = events.next() => match event {
+            event = next(&mut events) => match event {
                 Some(event) => task.link(event),
                 None => return,
             },
@@ -155,7 +160,12 @@ pub(super) async fn run(shared: Arc<Shared>, relaying: Relaying, Answers(mut ans
             Some(Described { feeding, described }) = answers.recv() => {
                 task.handle(Input::Described { feeding, described });
             }
-            Ok(()) = peers.changed() => task.links.set_peers(peers.borrow_and_update().clone()),
+            changed = peers.changed() => match (changed, &task.links) {
+                (Ok(()), Some(links)) => links.set_peers(peers.borrow_and_update().clone()),
+                (Ok(()), None) => {}
+                // The rooms ended.
+                (Err(_), _) => return,
+            },
             () = until(due) => task.relays.handle_timeout(Instant::now()),
         }
         while let Some(output) = task.relays.poll_output() {
@@ -189,15 +199,6 @@ impl Task {
     /// Looks at what was said.
     async fn look(&mut self) {
         let Pending { rooms, wanted, replaced } = std::mem::take(&mut *self.shared.relays.pending());
-        for worker in replaced {
-            self.handle(Input::WorkerGone(worker.0));
-        }
-        for ((router, producer), layers) in wanted {
-            let room = self.shared.registry().room_of(router);
-            if let Some(room) = room {
-                self.handle(Input::Wanted { room, producer, layers });
-            }
-        }
         for (room, ended) in rooms {
             // Without an answer the node ends.
             let Some(published) = self.shared.rooms.publications(room.clone()).await else { return };
@@ -205,46 +206,77 @@ impl Task {
             for producer in ended {
                 self.handle(Input::Ended(room.clone(), producer));
             }
-            match local {
-                None => _ = self.muted.remove(&room),
-                Some(_) => self.mute(&room, &published).await,
+            match &local[..] {
+                [] => _ = self.muted.remove(&room),
+                [..] => self.mute(&room, &published).await,
             }
             self.handle(Input::Room(room, local));
         }
+        // After the rooms, which are not on them any more.
+        for worker in replaced {
+            self.handle(Input::WorkerGone(worker.0));
+        }
+        for ((router, producer), layers) in wanted {
+            let place = self.shared.registry().router(router);
+            if let Some((room, WorkerIndex(worker))) = place {
+                self.handle(Input::Wanted { room, worker, producer, layers });
+            }
+        }
     }
 
-    /// What a room has here, if anything.
-    fn local(&self, room: &RoomId, published: &[Publication]) -> Option<LocalRoom> {
+    /// What a room has on each worker.
+    fn local(&self, room: &RoomId, published: &[Publication]) -> Vec<LocalRoom> {
+        let me = self.shared.rooms.incarnation();
         let mut registry = self.shared.registry();
         let comes_over: Vec<_> = published
             .iter()
             .filter(|one| self.is_elsewhere(one) || !registry.publishes(room, one.producer))
             .map(|one| one.producer)
             .collect();
-        let remote: BTreeMap<_, _> =
+        let on_other_nodes: BTreeMap<_, _> =
             published.iter().filter(|one| self.is_elsewhere(one)).map(|one| (one.producer, one.life)).collect();
-        let awaited = comes_over.iter().copied().filter(|producer| !remote.contains_key(producer)).collect();
+        let awaited: BTreeSet<_> =
+            comes_over.iter().copied().filter(|producer| !on_other_nodes.contains_key(producer)).collect();
         registry.set_remote(room, comes_over);
-        let media = registry.media(room, || None)?;
-        let sources: BTreeMap<_, _> = registry.sources(room).collect();
-        if !registry.has_people(room) {
-            return None;
-        }
-        Some(LocalRoom { worker: media.worker.index().0, router: media.router.0, sources, remote, awaited })
+        let sources: Vec<_> = registry.sources(room).collect();
+        let with_people = registry.routers_of(room).filter(|media| registry.has_people_on(room, media.worker.index()));
+        let local = with_people.map(|Media { worker, router }| {
+            let is_here = |at: WorkerIndex| at == worker.index();
+            let on_others = sources.iter().filter(|(at, ..)| !is_here(*at)).map(|(_, producer, _)| (*producer, me));
+            LocalRoom {
+                worker: worker.index().0,
+                router: router.0,
+                sources: sources.iter().filter(|(at, ..)| is_here(*at)).map(|(_, id, n)| (*id, *n)).collect(),
+                // Whoever left something behind here is elsewhere.
+                remote: on_others.chain(on_other_nodes.clone()).collect(),
+                awaited: awaited.clone(),
+            }
+        });
+        local.collect()
     }
 
     fn is_elsewhere(&self, publication: &Publication) -> bool {
         publication.life != self.shared.rooms.incarnation()
     }
 
-    /// Mutes what is muted elsewhere, so that its silence is not taken for a fault.
+    /// Mutes what is muted wherever it comes by a pipe, so that its silence is not taken for a fault.
     async fn mute(&mut self, room: &RoomId, published: &[Publication]) {
-        let elsewhere = || published.iter().filter(|one| one.life != self.shared.rooms.incarnation());
-        let muted: BTreeSet<_> = elsewhere().filter(|one| one.paused).map(|one| one.producer).collect();
+        let muted: BTreeSet<_> = published.iter().filter(|one| one.paused).map(|one| one.producer).collect();
         let before = self.muted.insert(room.clone(), muted.clone()).unwrap_or_default();
-        let Some(Media { worker, router }) = self.shared.registry().media(room, || None) else { return };
-        let there = |producer: &ProducerId| elsewhere().any(|one| one.producer == *producer);
-        for producer in muted.symmetric_difference(&before).copied().filter(there) {
+        let is_published = |producer: &ProducerId| published.iter().any(|one| one.producer == *producer);
+        let mut changes = Vec::new();
+        {
+            let registry = self.shared.registry();
+            for producer in muted.symmetric_difference(&before).copied().filter(is_published) {
+                let routers = registry.routers_of(room).cloned();
+                changes.extend(
+                    routers
+                        .filter(|media| !registry.is_published(media.router, producer))
+                        .map(|media| (media, producer)),
+                );
+            }
+        }
+        for (Media { worker, router }, producer) in changes {
             let pause = muted.contains(&producer);
             // What has not come yet is muted from its beginning.
             let change = move |worker: &mut Worker, now| match pause {
@@ -273,22 +305,37 @@ impl Task {
                     }
                 });
             }
+            Output::OpenLocalPipe { workers: [one, other], pipe } => {
+                let (Some(one), Some(other)) = (self.worker(one), self.worker(other)) else { return };
+                let opened = loop {
+                    match one.open_pipe(&other, pipe).await {
+                        Err(OpenLocalPipeError::Call(CallError::WorkerBusy)) => tokio::time::sleep(BUSY_RETRY).await,
+                        opened => break opened,
+                    }
+                };
+                match opened {
+                    Ok(()) => {}
+                    // It is agreed anew when another runs in its place.
+                    Err(OpenLocalPipeError::Call(CallError::WorkerGone)) => {}
+                    Err(error) => tracing::error!(%error, "a pipe between workers cannot be opened"),
+                }
+            }
             Output::ClosePipe { worker, pipe } => {
                 let Some(worker) = self.worker(worker) else { return };
                 drop(self.insist(&worker, move |worker, _| worker.close_transport(pipe)).await);
             }
             Output::Feed(feeding) => self.feed(feeding).await,
             Output::StopFeeding(Feeding { room, producer, worker, pipe, .. }) => {
-                let Some(Media { worker, router }) = self.media(&room, worker) else { return };
+                let Some(Media { worker, router }) = self.router(&room, worker) else { return };
                 drop(self.insist(&worker, move |worker, _| worker.pipe_unconsume(pipe, router, producer)).await);
             }
             Output::SetLayers(Feeding { room, producer, worker, pipe, .. }, layers) => {
-                let Some(Media { worker, router }) = self.media(&room, worker) else { return };
+                let Some(Media { worker, router }) = self.router(&room, worker) else { return };
                 let set = move |worker: &mut Worker, now| worker.set_pipe_layers(now, pipe, router, producer, layers);
                 drop(self.insist(&worker, set).await);
             }
             Output::Receive { worker, pipe, room, producer, kind, parameters } => {
-                let Some(media) = self.media(&room, worker) else { return };
+                let Some(media) = self.router(&room, worker) else { return };
                 self.receive(&media, pipe, (room, producer), (kind, Arc::from(parameters))).await;
             }
         }
@@ -298,7 +345,7 @@ impl Task {
 impl Task {
     async fn feed(&mut self, feeding: Feeding) {
         let Feeding { ref room, producer, worker, pipe, .. } = feeding;
-        let Some(Media { worker, router }) = self.media(room, worker) else {
+        let Some(Media { worker, router }) = self.router(room, worker) else {
             return self.handle(Input::Described { feeding, described: None });
         };
         let call = self.insist(&worker, move |worker, _| worker.pipe_consume(pipe, router, producer)).await;
@@ -323,7 +370,7 @@ impl Task {
         let (router, muted) = (*router, self.muted.get(&room).is_some_and(|muted| muted.contains(&producer)));
         let queue = || {
             let registry = self.shared.registry();
-            registry.comes_from_elsewhere(&room, producer).then(|| {
+            registry.comes_over(&room, router, producer).then(|| {
                 let parameters = Arc::clone(&parameters);
                 worker.call(move |worker, now| {
                     worker.pipe_produce(now, pipe, router, producer, (kind, &parameters), muted)
@@ -335,7 +382,7 @@ impl Task {
         tokio::spawn(async move {
             match call.await {
                 Ok(Ok(())) => shared.registry().arrived(&room),
-                Ok(Err(error)) => tracing::error!(?producer, %error, "a stream of another node cannot be used"),
+                Ok(Err(error)) => tracing::error!(?producer, %error, "a stream from elsewhere cannot be used"),
                 // The pool says so.
                 Err(_) => {}
             }
@@ -363,17 +410,19 @@ impl Task {
     }
 
     fn send(&self, life: Incarnation, frame: Vec<u8>) {
-        // A link that does not take it ends, and everything is said anew over the next.
-        let _ = self.links.send(life, Bytes::from(frame));
+        if let Some(links) = &self.links {
+            // A link that does not take it ends, and everything is said anew over the next.
+            let _ = links.send(life, Bytes::from(frame));
+        }
     }
 
     fn worker(&self, worker: u16) -> Option<WorkerHandle> {
         self.shared.pool.workers().into_iter().nth(usize::from(worker))
     }
 
-    /// A room's media, if it is on this worker.
-    fn media(&self, room: &RoomId, worker: u16) -> Option<Media> {
-        self.shared.registry().media(room, || None).filter(|media| media.worker.index().0 == worker)
+    /// A room's router on a worker.
+    fn router(&self, room: &RoomId, worker: u16) -> Option<Media> {
+        self.shared.registry().router_on(room, WorkerIndex(worker))
     }
 
     /// Queues a call, again and again while the worker has too many waiting, and gives its result to be waited for.
@@ -404,6 +453,14 @@ async fn insist<R: Send + 'static, C: Future<Output = Called<R>> + Send + 'stati
             Poll::Ready(done) => return Some(Box::pin(ready(done))),
             Poll::Pending => return Some(call),
         }
+    }
+}
+
+/// What the links say next; nothing ever if there are none.
+async fn next(events: &mut Option<LinkEvents>) -> Option<LinkEvent> {
+    match events {
+        Some(events) => events.next().await,
+        None => pending().await,
     }
 }
 

@@ -4,6 +4,7 @@ mod codecs;
 mod crowds;
 mod data;
 mod nodes;
+mod workers;
 
 use std::num::NonZeroU8;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use sfu::worker::ListenAddr;
 use sfu_io::PoolConfig;
 use signaling::{News, OutboxReceiver, Outgoing, outbox};
 
+use super::media::Media;
 use super::*;
 use crate::http::Monitor as _;
 
@@ -213,6 +215,11 @@ async fn no_consumers(conductor: &Conductor) {
         }
     };
     tokio::time::timeout(PATIENCE, none).await.expect("they end with their producers");
+}
+
+/// Where a page's transports are.
+fn seat(conductor: &Conductor, page: &Page) -> Media {
+    conductor.0.registry().seat(&"daily".parse().expect("a room"), page.id()).expect("a seat")
 }
 
 async fn worker_stats(conductor: &Conductor) -> sfu::WorkerStats {
@@ -591,14 +598,14 @@ async fn everybody_is_in_the_order_of_one_log() {
 async fn a_dead_worker_sends_its_people_to_another() {
     let conductor = conductor_with(2, Limits::default()).await;
     let mut anna = Page::join(&conductor, "daily", "Anna").await;
-    let media = conductor.0.registry().media(&"daily".parse().expect("a room"), || None).expect("media");
+    let media = seat(&conductor, &anna);
     let fault = media.worker.call::<(), _>(|_, _| panic!("a fault, for this test")).await;
     assert!(fault.is_err());
     while anna.next().await != Outgoing::Close(ErrorCode::Internal) {}
     let (token, send) = anna.vanish();
     let anna = Page::resume(&conductor, &token).await.expect("resumed");
     assert_ne!(Some(anna.send_transport()), send);
-    let elsewhere = conductor.0.registry().media(&"daily".parse().expect("a room"), || None).expect("media");
+    let elsewhere = seat(&conductor, &anna);
     assert_ne!(elsewhere.worker.index(), media.worker.index());
 }
 

@@ -204,6 +204,12 @@ pub(super) const KEYS: &[Key] = &[
         100_000,
         "People of one room on one node of a cluster before those who come next go to another.",
     ),
+    number(
+        "limits.participants_per_room_and_worker",
+        1,
+        100_000,
+        "People of one room on one media thread of a node before those who come next go to another.",
+    ),
     number("limits.rooms_per_node_max", 1, 1_000_000, "Rooms on a node."),
     number("limits.consumers_per_participant_max", 1, 100_000, "Consumers of a participant."),
     number("limits.data_producers_per_participant_max", 1, 1_000, "Data producers of a participant."),

@@ -254,6 +254,11 @@ impl Worker {
         Ok(key)
     }
 
+    /// Whether a producer is paused; `None` if there is no such.
+    pub fn is_producer_paused(&self, router: RouterId, id: ProducerId) -> Option<bool> {
+        Some(self.producers[self.producer_key(router, id)?.0].paused)
+    }
+
     /// Stops what a producer sends at the server, whatever the client does.
     pub fn pause_producer(&mut self, router: RouterId, id: ProducerId) -> Result<(), NotFound> {
         let producer = self.producer_mut(router, id)?;

@@ -24,7 +24,7 @@ impl Viewers {
     /// Linked to all nodes, with a pipe to each.
     fn new() -> Self {
         let now = Instant::now();
-        let mut relays = Relays::new(vec![([127, 0, 0, 1], 1).into()], [0; 32]);
+        let mut relays = Relays::new(Incarnation(1), vec![([127, 0, 0, 1], 1).into()], [0; 32]);
         for life in NODES {
             relays.handle(now, Input::Up(life));
             let address = ([127, 0, 0, 1], life.0 as u16).into();
@@ -59,7 +59,7 @@ impl Viewers {
         awaited: BTreeSet<ProducerId>,
     ) -> Vec<Said> {
         let local = LocalRoom { worker: 0, router: 1, sources, remote, awaited };
-        self.relays.handle(self.now, Input::Room(room(), Some(local)));
+        self.relays.handle(self.now, Input::Room(room(), vec![local]));
         self.said()
     }
 

@@ -184,7 +184,7 @@ async fn who_comes_is_told_who_speaks() {
     let conductor = conductor().await;
     let mut anna = Page::join(&conductor, "daily", "Anna").await;
     let mic = anna.produce(Source::Mic).await;
-    let media = conductor.0.registry().media(&"daily".parse().expect("a room"), || None).expect("media");
+    let media = seat(&conductor, &anna);
     events::pass_on(&conductor.0, sfu::Event::ActiveSpeaker { router: media.router, producer: mic });
     let speaks = |n: &Notification| *n == Notification::ActiveSpeaker { producer_id: mic };
     let mut ben = Page::join(&conductor, "daily", "Ben").await;

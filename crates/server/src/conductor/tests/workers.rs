@@ -1,0 +1,173 @@
+//! One node whose rooms are on several workers.
+
+use super::*;
+
+/// A node of several workers that takes so many of a room on each.
+async fn conductor_of(workers: usize, each: usize) -> Conductor {
+    let limits = Limits { participants_per_room_and_worker: each, ..Limits::default() };
+    conductor_with(workers, limits).await
+}
+
+/// Joins without data channels, which would go where the others with channels are.
+async fn join(conductor: &Conductor, name: &str) -> Page {
+    let room = "daily".parse().expect("a room's name");
+    let place = conductor.join_place(room, JoinPlace { resume_token: None, avoid: Vec::new() }).await.expect("a place");
+    let rtp_capabilities = place.router_rtp_capabilities.into_owned();
+    let join = Some(Join { name: name.to_owned(), rtp_capabilities, enable_sctp: false });
+    Page::connect(conductor, ConnectAuth { token: place.token, join, resume: None }).await.expect("joined")
+}
+
+/// Waits until what crosses between the workers is so many pipes and producers.
+async fn crosses(conductor: &Conductor, pipes: usize, producers: usize) {
+    let counts = || {
+        let counts = conductor.0.relays.counts();
+        (counts.local_pipes, counts.fed_locally)
+    };
+    let settled = async {
+        while counts() != (pipes, producers) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let result = tokio::time::timeout(PATIENCE, settled).await;
+    assert!(result.is_ok(), "{:?} instead of {pipes} and {producers}", counts());
+}
+
+/// What each worker has of the room.
+async fn producers(conductor: &Conductor) -> Vec<usize> {
+    let mut producers = Vec::new();
+    for worker in conductor.pool().workers() {
+        producers.push(worker.call(|worker, _| worker.stats().producers).await.expect("an answer"));
+    }
+    producers
+}
+
+#[tokio::test]
+async fn people_of_one_room_on_two_workers_get_each_other() {
+    let conductor = conductor_of(2, 1).await;
+    let mut anna = join(&conductor, "Anna").await;
+    let mut ben = join(&conductor, "Ben").await;
+    assert_ne!(seat(&conductor, &anna).worker.index(), seat(&conductor, &ben).worker.index());
+    let (mic, camera) = (anna.produce(Source::Mic).await, ben.produce(Source::Camera).await);
+    ben.consume(mic).await.expect("made");
+    anna.consume(camera).await.expect("made");
+    crosses(&conductor, 1, 2).await;
+    assert_eq!(producers(&conductor).await, [2, 2]);
+
+    ben.request(Request::CloseProducer { producer_id: camera }).await.expect("closed");
+    crosses(&conductor, 1, 1).await;
+    assert_eq!(producers(&conductor).await, [1, 1]);
+    anna.request(Request::Leave {}).await.expect("gone");
+    crosses(&conductor, 1, 0).await;
+    assert_eq!(producers(&conductor).await, [0, 0]);
+}
+
+#[tokio::test]
+async fn a_small_room_is_on_one_worker_and_nothing_crosses() {
+    let conductor = conductor_of(2, 50).await;
+    let mut anna = join(&conductor, "Anna").await;
+    let mut ben = join(&conductor, "Ben").await;
+    let mic = anna.produce(Source::Mic).await;
+    ben.consume(mic).await.expect("made");
+    assert_eq!(seat(&conductor, &anna).router, seat(&conductor, &ben).router);
+    crosses(&conductor, 0, 0).await;
+}
+
+#[tokio::test]
+async fn who_comes_back_keeps_their_worker() {
+    let conductor = conductor_of(2, 1).await;
+    let _anna = join(&conductor, "Anna").await;
+    let ben = join(&conductor, "Ben").await;
+    let (before, transport) = (seat(&conductor, &ben), ben.recv_transport());
+    let token = ben.vanish().0;
+    let ben = Page::resume(&conductor, &token).await.expect("resumed");
+    assert_eq!(ben.welcome.recv_transport, None, "their transports are still there");
+    assert_eq!(seat(&conductor, &ben).router, before.router);
+    assert!(conductor.0.registry().transport_owner(transport).is_some());
+}
+
+#[tokio::test]
+async fn what_is_muted_when_it_comes_to_a_worker_is_muted_there_too() {
+    let conductor = conductor_of(2, 1).await;
+    let mut anna = join(&conductor, "Anna").await;
+    let mic = anna.produce(Source::Mic).await;
+    anna.request(Request::PauseProducer { producer_id: mic }).await.expect("muted");
+    let mut ben = join(&conductor, "Ben").await;
+    ben.consume(mic).await.expect("made");
+    let Media { worker, router } = seat(&conductor, &ben);
+    let paused = || worker.call(move |worker, _| worker.is_producer_paused(router, mic));
+    assert_eq!(paused().await, Ok(Some(true)));
+    anna.request(Request::ResumeProducer { producer_id: mic }).await.expect("unmuted");
+    let heard = async {
+        while paused().await != Ok(Some(false)) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, heard).await.expect("unmuted there too");
+}
+
+#[tokio::test]
+async fn people_with_data_channels_are_on_one_worker() {
+    let conductor = conductor_of(3, 1).await;
+    let _anna = join(&conductor, "Anna").await;
+    let ben = Page::join(&conductor, "daily", "Ben").await;
+    let cleo = Page::join(&conductor, "daily", "Cleo").await;
+    let dora = join(&conductor, "Dora").await;
+    let worker = |page: &Page| seat(&conductor, page).worker.index();
+    assert_eq!(worker(&ben), worker(&cleo));
+    assert_ne!(worker(&dora), worker(&cleo));
+}
+
+#[tokio::test]
+async fn a_worker_that_dies_takes_only_its_own_people_along_and_they_come_back() {
+    let conductor = conductor_of(2, 1).await;
+    let mut anna = join(&conductor, "Anna").await;
+    let mut ben = join(&conductor, "Ben").await;
+    let (mic, other_mic) = (anna.produce(Source::Mic).await, ben.produce(Source::Mic).await);
+    ben.consume(mic).await.expect("made");
+    anna.consume(other_mic).await.expect("made");
+    let fault = seat(&conductor, &ben).worker.call::<(), _>(|_, _| panic!("a fault, for this test")).await;
+    assert!(fault.is_err());
+    while ben.next().await != Outgoing::Close(ErrorCode::Internal) {}
+    let n = ben.n;
+    let mut ben = Page::resume(&conductor, &ben.vanish().0).await.expect("resumed");
+    ben.n = n;
+    assert!(conductor.0.registry().caller(anna.handle).is_ok(), "nothing happened to her");
+    ben.produce(Source::Mic).await;
+    ben.consume(mic).await.expect("made");
+    crosses(&conductor, 1, 2).await;
+}
+
+#[tokio::test]
+async fn people_on_two_workers_of_each_of_two_nodes_get_each_other() {
+    let log = MemoryLog::new(MemoryLogConfig::default(), || {
+        u64::try_from(unix_time().as_millis()).expect("milliseconds fit")
+    });
+    let store = MemoryStore::new(|| 0);
+    let limits = Limits { participants_per_room_and_worker: 1, ..Limits::default() };
+    let node = |name, life| super::node(name, life, log.clone(), store.clone(), 2, limits.clone());
+    let nodes = [node("node-1", 1).await, node("node-2", 2).await];
+    let mut pages = Vec::new();
+    for (conductor, name) in [(&nodes[0], "Anna"), (&nodes[0], "Ben"), (&nodes[1], "Cleo"), (&nodes[1], "Dora")] {
+        pages.push(join(conductor, name).await);
+    }
+    let mut microphones = Vec::new();
+    for page in &mut pages {
+        microphones.push(page.produce(Source::Mic).await);
+    }
+    let everybody_gets_everybody = async {
+        for page in &mut pages {
+            let me = page.id();
+            for mic in microphones.iter().filter(|mic| mic.participant != me) {
+                // Until the nodes know each other.
+                while page.consume(*mic).await.is_err() {}
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, everybody_gets_everybody).await.expect("all four");
+    for conductor in &nodes {
+        let counts = conductor.0.relays.counts();
+        assert_eq!((counts.local_pipes, counts.fed_locally), (1, 2));
+        // Each worker has a pipe to both of the other node, and what is published on that one by both.
+        assert_eq!((counts.pipes, counts.subscriptions, counts.fed), (4, 4, 4));
+    }
+}
