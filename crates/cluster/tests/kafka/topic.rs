@@ -107,15 +107,12 @@ pub(crate) async fn that_lost_what_was_read_is_found_out(broker: &Broker) {
     admin(broker).delete_topics(&["lost"], &options).await.expect("deleted");
     let made_again = EventLog::from(broker.log("lost"));
     super::tail(&made_again, Start::Oldest).await;
-    let end = |tail: Result<Next, TailError>| match tail.expect("a log that can be read") {
-        Next::Cut(cut) => Some((cut.partition, cut.end)),
-        Next::Entry(_) => None,
+    let cut = loop {
+        if let Next::Cut(cut) = tail.next().await.expect("a log that can be read") {
+            break cut;
+        }
     };
-    let mut cuts = Vec::new();
-    while cuts.len() < 4 {
-        cuts.extend(end(tail.next().await));
-    }
-    assert_eq!(cuts, [(0, 0), (1, 0), (2, 0), (3, 0)]);
+    assert_eq!((cut.partition, cut.end), (0, 0));
     // A node goes on with the rooms that it has.
     while service.counts().refounded == 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;

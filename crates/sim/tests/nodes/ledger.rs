@@ -30,6 +30,10 @@ impl Ledger {
     pub(crate) fn cut<'a>(&mut self, log: &[Entry], alive: impl Iterator<Item = (usize, &'a Node)>) {
         let there: BTreeSet<String> = log.iter().filter_map(text).collect();
         let chats: Vec<(usize, BTreeSet<String>)> = alive.map(|(site, node)| (site, chat(node).collect())).collect();
+        // What only a node knows that has not said so since the last time, may be gone for good.
+        for text in std::mem::take(&mut self.endangered).into_keys() {
+            self.acknowledged.remove(&text);
+        }
         for text in self.acknowledged.keys().filter(|text| !there.contains(*text)) {
             let holders = chats.iter().filter(|(_, chat)| chat.contains(text)).map(|(site, _)| *site).collect();
             self.endangered.insert(text.clone(), holders);

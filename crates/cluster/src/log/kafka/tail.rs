@@ -37,8 +37,9 @@ pub struct KafkaTail {
     found: VecDeque<Next>,
     /// Kafka has no record at an offset that should come next, or another one before it.
     doubted: bool,
-    /// Where all partitions begin and end is being asked.
-    asking: Option<JoinHandle<Result<Vec<Range<i64>>, KafkaError>>>,
+    config: KafkaConfig,
+    /// A reader that begins anew, and where all partitions begin and end, are under way.
+    asking: Option<JoinHandle<Result<(Reader, Vec<Range<i64>>), KafkaError>>>,
     /// Why it cannot be read any more.
     failed: Option<TailError>,
 }
@@ -66,20 +67,7 @@ struct Reader {
 impl KafkaTail {
     /// Blocks.
     pub(super) fn open(config: &KafkaConfig, counters: &Arc<Counters>, start: Start) -> Result<Self, TailError> {
-        let mut client = config.client();
-        // The partitions are assigned by us; librdkafka wants the name of a group all the same.
-        client
-            .set("group.id", "hyperion")
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            // Where records are missing somebody has to know.
-            .set("auto.offset.reset", "error")
-            .set("fetch.error.backoff.ms", "100")
-            .set("queued.min.messages", "10000")
-            .set("queued.max.messages.kbytes", "16384");
-        let consumer =
-            client.create_with_context(Context(Arc::clone(counters))).map_err(|error| unavailable(&error))?;
-        let reader = Reader { topic: config.topic.clone(), partitions: i32::from(config.partitions), consumer };
+        let reader = Reader::new(config, counters).map_err(|error| unavailable(&error))?;
         let ends = reader.offsets_soon(Offset::End)?;
         let next = match start {
             Start::End => ends.clone(),
@@ -96,6 +84,7 @@ impl KafkaTail {
         let partitions: Vec<Partition> = next.into_iter().zip(ends).map(partition).collect();
         Ok(Self {
             reader: Arc::new(reader),
+            config: config.clone(),
             counters: Arc::clone(counters),
             behind: partitions.iter().filter(|partition| partition.is_behind()).count(),
             partitions,
@@ -107,7 +96,6 @@ impl KafkaTail {
     }
 
     pub(in crate::log) async fn next(&mut self) -> Result<Next, TailError> {
-        let reader = Arc::clone(&self.reader);
         loop {
             if let Some(next) = self.found.pop_front() {
                 return Ok(next);
@@ -119,6 +107,7 @@ impl KafkaTail {
                 self.look().await;
                 continue;
             }
+            let reader = Arc::clone(&self.reader);
             match reader.consumer.recv().await {
                 Ok(message) => self.take(&message),
                 Err(error) => self.fail(&error),
@@ -178,14 +167,17 @@ impl KafkaTail {
 
     /// Finds out what is there, and reads everything again that is remembered.
     async fn look(&mut self) {
-        let reader = Arc::clone(&self.reader);
-        let asking = self.asking.get_or_insert_with(|| tokio::task::spawn_blocking(move || reader.bounds()));
+        let (config, counters) = (self.config.clone(), Arc::clone(&self.counters));
+        let begin = move || {
+            let reader = Reader::new(&config, &counters)?;
+            let bounds = reader.bounds()?;
+            Ok((reader, bounds))
+        };
+        let asking = self.asking.get_or_insert_with(|| tokio::task::spawn_blocking(begin));
         let answer = asking.await;
         self.asking = None;
-        // Other partitions say the same, and what else came is read again.
-        while tokio::time::timeout(Duration::ZERO, self.reader.consumer.recv()).await.is_ok() {}
         let result = match answer {
-            Ok(Ok(bounds)) => self.read_again(&bounds),
+            Ok(Ok((reader, bounds))) => self.read_again(reader, &bounds),
             Ok(Err(error)) => Err(error),
             Err(_) => return,
         };
@@ -198,7 +190,7 @@ impl KafkaTail {
         }
     }
 
-    fn read_again(&mut self, bounds: &[Range<i64>]) -> Result<(), KafkaError> {
+    fn read_again(&mut self, reader: Reader, bounds: &[Range<i64>]) -> Result<(), KafkaError> {
         let mut positions = Vec::new();
         for (index, Range { start: begin, end }) in bounds.iter().cloned().enumerate() {
             let Partition { seen, compared_to, .. } = &mut self.partitions[index];
@@ -216,7 +208,11 @@ impl KafkaTail {
             let seen = &self.partitions[index].seen;
             positions.push(seen.oldest().max(begin));
         }
-        self.reader.assign(&positions)
+        reader.assign(&positions)?;
+        // The one of before does not go on where it found that something is missing. Its end takes a moment.
+        let before = std::mem::replace(&mut self.reader, Arc::new(reader));
+        drop(tokio::task::spawn_blocking(move || drop(before)));
+        Ok(())
     }
 
     /// Nothing of what was read of a partition from `end` on is there any more.
@@ -244,6 +240,22 @@ impl fmt::Debug for KafkaTail {
 }
 
 impl Reader {
+    fn new(config: &KafkaConfig, counters: &Arc<Counters>) -> Result<Self, KafkaError> {
+        let mut client = config.client();
+        // The partitions are assigned by us; librdkafka wants the name of a group all the same.
+        client
+            .set("group.id", "hyperion")
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            // Where records are missing somebody has to know.
+            .set("auto.offset.reset", "error")
+            .set("fetch.error.backoff.ms", "100")
+            .set("queued.min.messages", "10000")
+            .set("queued.max.messages.kbytes", "16384");
+        let consumer = client.create_with_context(Context(Arc::clone(counters)))?;
+        Ok(Self { topic: config.topic.clone(), partitions: i32::from(config.partitions), consumer })
+    }
+
     /// A broker does not lead a topic that was just made at once.
     fn offsets_soon(&self, which: Offset) -> Result<Vec<i64>, TailError> {
         let deadline = Instant::now() + ANSWER_TIMEOUT;
