@@ -39,10 +39,13 @@ pub struct KafkaTail {
     doubted: bool,
     config: KafkaConfig,
     /// A reader that begins anew, and where all partitions begin and end, are under way.
-    asking: Option<JoinHandle<Result<(Reader, Vec<Range<i64>>), KafkaError>>>,
+    asking: Option<JoinHandle<Result<Anew, KafkaError>>>,
     /// Why it cannot be read any more.
     failed: Option<TailError>,
 }
+
+/// A reader that has nothing assigned, and where all partitions begin and end.
+type Anew = (Reader, Vec<Range<i64>>);
 
 struct Partition {
     seen: Seen,
