@@ -531,6 +531,9 @@ impl World {
             self.catch_up(site);
             if self.nodes[site].node.is_lost(&room) {
                 self.drain(site);
+                if self.nodes[site].crashed {
+                    return;
+                }
                 continue;
             }
             let snapshot = self.nodes[site].node.snapshot(&room);
