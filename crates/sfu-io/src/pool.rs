@@ -542,7 +542,7 @@ mod tests {
         assert_eq!(wait(second.call(|_, _| ())), Ok(()));
         assert_eq!(pool.metrics().iter().map(|worker| worker.alive).collect::<Vec<_>>(), [false, true]);
         for _ in 0..3 {
-            assert_eq!(pool.living().first().map(|worker| worker.index()), Some(WorkerIndex(1)));
+            assert_eq!(pool.living().first().map(WorkerHandle::index), Some(WorkerIndex(1)));
         }
     }
 
