@@ -63,13 +63,14 @@ impl Worker {
         Ok(())
     }
 
-    /// Opens a pipe to another worker of the process, in place of one there was on this lane, which is closed with an
-    /// event. Its packets are plain, so nothing but that worker may ever write into the lane.
+    /// Opens a pipe to another worker of the process, in place of one there was on this lane (be it of the same name), which
+    /// is closed with an event. Its packets are plain, so nothing but that worker may ever write into the lane.
     pub fn open_local_pipe(&mut self, now: Instant, id: TransportId, lane: Lane) -> Result<(), OpenPipeError> {
-        self.handle_lane_close(lane);
-        if self.transport_ids.contains_key(&id) {
+        let earlier = self.lanes.get(&lane);
+        if self.transport_ids.get(&id).is_some_and(|named| Some(named) != earlier) {
             return Err(OpenPipeError::Exists);
         }
+        self.handle_lane_close(lane);
         let key = self.insert_pipe(now, id, Path::Lane(lane), plain_keys(), Some(LOCAL_ROUND_TRIP));
         self.lanes.insert(lane, key);
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use protocol::TransportId;
 use sfu::Event;
 use sfu::worker::OpenPipeError;
 use sim::call::{NEIGHBOUR, ROUTER, SERVER};
@@ -101,10 +102,8 @@ fn a_pipe_that_is_opened_anew_closes_the_one_there_was_and_takes_nothing_that_wa
     two.calls[THERE].run(ms(100));
     assert!(two.calls[HERE].next_worker.len() > 10, "the way is held up");
     let earlier = two.pipe;
-    assert_eq!(
-        two.calls[THERE].worker.open_local_pipe(two.calls[THERE].now(), earlier, LANE),
-        Err(OpenPipeError::Exists)
-    );
+    let (now, of_a_client) = (two.calls[THERE].now(), TransportId(1));
+    assert_eq!(two.calls[THERE].worker.open_local_pipe(now, of_a_client, LANE), Err(OpenPipeError::Exists));
     two.open(0xb000);
     let unannounced = two.calls[THERE].worker.stats().rtp_unannounced;
     two.run(ms(1));
