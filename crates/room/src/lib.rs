@@ -16,7 +16,6 @@ mod join;
 mod leave;
 mod produce;
 mod produce_data;
-mod refound;
 mod rename;
 mod requests;
 mod resume;

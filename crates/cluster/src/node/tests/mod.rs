@@ -4,7 +4,6 @@ mod cluster;
 mod enter;
 mod founding;
 mod grace;
-mod refounding;
 mod rooms;
 mod slow_log;
 
@@ -38,7 +37,6 @@ struct Bench {
     fenced: bool,
     diverged_is_expected: bool,
     ignorant: usize,
-    refounded: usize,
 }
 
 impl Bench {
@@ -67,7 +65,6 @@ impl Bench {
             fenced: false,
             diverged_is_expected: false,
             ignorant: 0,
-            refounded: 0,
         }
     }
 
@@ -96,7 +93,6 @@ impl Bench {
                 Output::Diverged { .. } if self.diverged_is_expected => {}
                 Output::Diverged { .. } | Output::TooLarge { .. } => panic!("{output:?}"),
                 Output::Ignorant { .. } => self.ignorant += 1,
-                Output::Refounded { .. } => self.refounded += 1,
                 Output::Fenced => self.fenced = true,
             }
         }
