@@ -19,7 +19,8 @@ pub const ASK_AFTER: Duration = Duration::from_secs(5);
 pub const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// For how long an answer counts: two more may be lost.
 pub const ANSWER_COUNTS: Duration = Duration::from_secs(3);
-/// A node whose log answered less than this ago says that it reaches it: it looks every second, and an answer may take two.
+/// A node whose log answered less than this ago, and has for [`ASK_AFTER`], says that it reaches it: it looks every second,
+/// and an answer may take two.
 pub const FRESH: Duration = Duration::from_secs(3);
 
 /// What nodes tell each other about the log.
@@ -65,6 +66,8 @@ pub struct Evacuation {
     /// How the log did here, and when that was said.
     log: Option<(Instant, Duration)>,
     takes_people: bool,
+    /// Since when the log has answered here without a gap of [`FRESH`].
+    steady_since: Option<Instant>,
     last_n: u64,
     /// When the newest question was asked, while the log does not answer.
     asked: Option<Instant>,
@@ -80,7 +83,9 @@ impl Evacuation {
             Input::Up(life) => _ = self.peers.insert(life),
             Input::Down(life) => _ = self.peers.remove(&life),
             Input::Message(life, Message::LogAsked { n }) => {
-                let takes_people = self.takes_people && self.silence(now) < FRESH;
+                // After an outage of all some nodes see its end a moment before the others.
+                let is_steady = self.steady_since.is_some_and(|since| now >= since + ASK_AFTER);
+                let takes_people = self.takes_people && is_steady && self.silence(now) < FRESH;
                 self.outputs.push_back((life, Message::LogAnswered { n, takes_people }));
             }
             Input::Message(_, Message::LogAnswered { n, takes_people }) => {
@@ -90,6 +95,8 @@ impl Evacuation {
                 }
             }
             Input::Log { silence, takes_people } => {
+                let is_fresh = silence < FRESH && self.log.is_none_or(|(said, _)| now < said + FRESH);
+                self.steady_since = if is_fresh { self.steady_since.or(Some(now)) } else { None };
                 self.log = Some((now, silence));
                 self.takes_people = takes_people;
                 self.ask(now, silence);
@@ -147,7 +154,9 @@ mod tests {
                 let others = (0..3).filter(|other| *other != own);
                 others.for_each(|other| node.handle(now, Input::Up(life(other))));
             }
-            Self { now, nodes, answered: [now; 3], reached: [true; 3], cut: false }
+            let mut cluster = Self { now, nodes, answered: [now; 3], reached: [true; 3], cut: false };
+            cluster.pass(ASK_AFTER + STEP);
+            cluster
         }
 
         fn pass(&mut self, time: Duration) {
@@ -210,6 +219,33 @@ mod tests {
     }
 
     #[test]
+    fn nobody_is_moved_because_some_see_the_end_of_an_outage_before_others() {
+        let mut cluster = Cluster::new();
+        cluster.reached = [false; 3];
+        cluster.pass(Duration::from_secs(30));
+        for node in [1, 0, 2] {
+            cluster.reached[node] = true;
+            for _ in 0..8 {
+                cluster.pass(STEP);
+                assert_eq!(cluster.due(), [false; 3]);
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_is_moved_to_where_the_log_answers_now_and_then() {
+        let mut cluster = Cluster::new();
+        cluster.reached[0] = false;
+        for at in 0..120 {
+            cluster.reached[1] = at % 16 < 2;
+            cluster.reached[2] = at % 16 == 8;
+            cluster.pass(STEP);
+            // What was said before they became so counts for a while.
+            assert!(at < 40 || cluster.due() == [false; 3], "{at}");
+        }
+    }
+
+    #[test]
     fn a_move_ends_when_the_log_goes_away_for_the_others_too() {
         let mut cluster = Cluster::new();
         cluster.reached[0] = false;
@@ -261,10 +297,14 @@ mod tests {
 
     #[test]
     fn who_starts_drains_or_has_not_heard_of_the_log_takes_nobody() {
-        let (mut node, now) = (Evacuation::default(), Instant::now());
-        let mut asked = |input: Option<Input>, after: Duration| {
-            input.into_iter().for_each(|input| node.handle(now, input));
-            node.handle(now + after, Input::Message(life(1), Message::LogAsked { n: 7 }));
+        let (mut node, mut now) = (Evacuation::default(), Instant::now());
+        // After so much time in which it was told this again and again, or nothing.
+        let mut asked = |input: Option<Input>, time: Duration| {
+            for _ in 0..time.as_millis() / STEP.as_millis() {
+                now += STEP;
+                input.into_iter().for_each(|input| node.handle(now, input));
+            }
+            node.handle(now, Input::Message(life(1), Message::LogAsked { n: 7 }));
             match node.poll_output() {
                 Some((to, Message::LogAnswered { n: 7, takes_people })) if to == life(1) => takes_people,
                 other => panic!("no answer: {other:?}"),
@@ -272,8 +312,11 @@ mod tests {
         };
         assert!(!asked(None, Duration::ZERO), "it has just begun");
         let log = |takes_people| Some(Input::Log { silence: STEP, takes_people });
-        assert!(!asked(log(false), Duration::ZERO));
-        assert!(asked(log(true), Duration::ZERO));
+        assert!(!asked(log(false), ASK_AFTER + STEP));
+        assert!(asked(log(true), STEP));
+        assert!(!asked(Some(Input::Log { silence: FRESH, takes_people: true }), STEP));
+        assert!(!asked(log(true), ASK_AFTER), "it was away a moment ago");
+        assert!(asked(log(true), STEP));
         assert!(!asked(None, FRESH), "what is known of the log is too old");
     }
 }
