@@ -343,7 +343,7 @@ impl Relays {
                 let at = (producer, theirs);
                 match peer.fed.entry(room.clone()).or_default().insert(at, Fed::default()) {
                     // It may have forgotten the streams that it had: it gets new ones.
-                    Some(earlier) => self.outputs.extend(peer.stop_feeding(life, &room, at, &earlier)),
+                    Some(earlier) => self.outputs.extend(peer.stop_feeding(life, &room, at, earlier.worker)),
                     None => peer.subscriptions += 1,
                 }
                 self.feed(life, &room, producer, theirs);
@@ -355,7 +355,7 @@ impl Relays {
                     peer.fed.remove(&room);
                 }
                 peer.subscriptions -= 1;
-                self.outputs.extend(peer.stop_feeding(life, &room, (producer, theirs), &fed));
+                self.outputs.extend(peer.stop_feeding(life, &room, (producer, theirs), fed.worker));
             }
             Message::Layers { room, producer, mine: theirs, layers } => {
                 let Some(worker) = peer.fed(&room, producer, theirs).and_then(|fed| fed.worker) else { return };
@@ -490,11 +490,9 @@ impl Relays {
             self.send(life, stream);
         }
         // It is published on another worker now.
-        let pipe_before = before.and_then(|before| Some((before, self.peers.get(&life)?.pipe(before, theirs)?)));
-        if let Some((worker, pipe)) = pipe_before {
-            let feeding = Feeding { life, room, producer, worker, theirs, pipe, number: 0 };
-            self.outputs.push_back(Output::StopFeeding(feeding));
-        }
+        let peer = self.peers.get(&life);
+        let stop = peer.and_then(|peer| peer.stop_feeding(life, &room, (producer, theirs), before));
+        self.outputs.extend(stop);
     }
 
     fn room(&mut self, now: Instant, room: &RoomId, local: Vec<LocalRoom>) {
@@ -533,11 +531,13 @@ impl Relays {
         for (&life, peer) in &mut self.peers {
             let of_room = peer.fed.get_mut(room).into_iter().flatten();
             let there = of_room.filter(|(_, fed)| fed.worker == Some(worker));
-            stopped.extend(there.map(|(at, fed)| (life, *at, std::mem::take(fed))));
-        }
-        for (life, at, fed) in stopped {
-            let stop = self.peers.get(&life).and_then(|peer| peer.stop_feeding(life, room, at, &fed));
-            self.outputs.extend(stop);
+            for (at, fed) in there {
+                stopped.push(*at);
+                *fed = Fed::default();
+            }
+            for at in stopped.drain(..) {
+                self.outputs.extend(peer.stop_feeding(life, room, at, Some(worker)));
+            }
         }
     }
 
@@ -571,6 +571,5 @@ impl Relays {
 
 /// What is published on which worker, and its number.
 fn published(here: &BTreeMap<Worker, LocalRoom>) -> BTreeMap<ProducerId, (Worker, u64)> {
-    let sources = |local: &LocalRoom| local.sources.iter().map(|(id, n)| (*id, *n)).collect::<Vec<_>>();
-    here.iter().flat_map(|(worker, local)| sources(local).into_iter().map(|(id, n)| (id, (*worker, n)))).collect()
+    here.iter().flat_map(|(worker, local)| local.sources.iter().map(|(id, n)| (*id, (*worker, *n)))).collect()
 }

@@ -62,15 +62,15 @@ impl Peer {
         self.ends.get(&(worker, theirs))?.pipe
     }
 
-    /// Has the worker that carries a subscription carry it no more.
+    /// Has the worker that carries a subscription, if one does, carry it no more.
     pub(super) fn stop_feeding(
         &self,
         life: Incarnation,
         room: &RoomId,
         (producer, theirs): (ProducerId, Worker),
-        fed: &Fed,
+        worker: Option<Worker>,
     ) -> Option<Output> {
-        let worker = fed.worker?;
+        let worker = worker?;
         let pipe = self.pipe(worker, theirs)?;
         let room = room.clone();
         Some(Output::StopFeeding(Feeding { life, room, producer, worker, theirs, pipe, number: 0 }))

@@ -130,8 +130,7 @@ impl Conductor {
     pub fn start(parts: Parts) -> Self {
         let Parts { rooms, changes, pool, events, tokens, ice_servers, clustered, relaying, limits, phase, signaling } =
             parts;
-        let has_streams_that_cross = relaying.is_some() || pool.workers().len() > 1;
-        let (relays, answers) = relays::door(has_streams_that_cross);
+        let (relays, answers) = relays::door(relaying.is_some() || pool.workers().len() > 1);
         let links = relaying.as_ref().map(|relaying| relaying.links.clone());
         let shared = Arc::new(Shared {
             relays,
@@ -162,7 +161,7 @@ impl Conductor {
         if relaying.is_some() {
             tokio::spawn(evacuation::run(Arc::downgrade(&shared)));
         }
-        if has_streams_that_cross {
+        if shared.relays.is_on() {
             tokio::spawn(relays::run(Arc::clone(&shared), relaying, answers));
         }
         Self(shared)

@@ -43,12 +43,12 @@ impl Shared {
             return Some(worker.clone());
         }
         let seats = registry.seats(room);
-        let candidates = living.into_iter().map(|worker| Candidate {
+        let candidate = |worker: WorkerHandle| Candidate {
             people: seats.get(&worker.index()).copied().unwrap_or_default(),
             is_busy: worker.metrics().busy_permille >= BUSY_MARK,
             worker,
-        });
-        let candidates: Vec<_> = candidates.collect();
+        };
+        let candidates: Vec<_> = living.into_iter().map(candidate).collect();
         let chosen = choose(&candidates, self.limits.participants_per_room_and_worker)?;
         Some(chosen.worker.clone())
     }

@@ -29,10 +29,11 @@ use crate::http::Monitor as _;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn conductor_with(workers: usize, limits: Limits) -> Conductor {
-    let log = MemoryLog::new(MemoryLogConfig::default(), || {
-        u64::try_from(unix_time().as_millis()).expect("milliseconds fit")
-    });
-    node("test", 1, log, MemoryStore::new(|| 0), workers, limits).await
+    node("test", 1, log(), MemoryStore::new(|| 0), workers, limits).await
+}
+
+fn log() -> MemoryLog {
+    MemoryLog::new(MemoryLogConfig::default(), || u64::try_from(unix_time().as_millis()).expect("milliseconds fit"))
 }
 
 /// A node beside others, if they share its log and its store.
@@ -92,13 +93,21 @@ impl Page {
         name: &str,
         resume_token: Option<String>,
     ) -> Result<Self, ErrorBody> {
+        Self::try_join_with(conductor, room, name, resume_token, true).await
+    }
+
+    /// The same with data channels or without.
+    async fn try_join_with(
+        conductor: &Conductor,
+        room: &str,
+        name: &str,
+        resume_token: Option<String>,
+        enable_sctp: bool,
+    ) -> Result<Self, ErrorBody> {
         let room = room.parse().expect("a room's name");
         let place = conductor.join_place(room, JoinPlace { resume_token, avoid: Vec::new() }).await?;
-        let join = Join {
-            name: name.to_owned(),
-            rtp_capabilities: place.router_rtp_capabilities.into_owned(),
-            enable_sctp: true,
-        };
+        let join =
+            Join { name: name.to_owned(), rtp_capabilities: place.router_rtp_capabilities.into_owned(), enable_sctp };
         Self::connect(conductor, ConnectAuth { token: place.token, join: Some(join), resume: None }).await
     }
 
@@ -215,6 +224,22 @@ async fn no_consumers(conductor: &Conductor) {
         }
     };
     tokio::time::timeout(PATIENCE, none).await.expect("they end with their producers");
+}
+
+/// Waits until what crosses is so much.
+async fn crossing<T: PartialEq + std::fmt::Debug>(
+    conductor: &Conductor,
+    of: impl Fn(cluster::relay::RelayCounts) -> T,
+    expected: T,
+) {
+    let counts = || of(conductor.0.relays.counts());
+    let settled = async {
+        while counts() != expected {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let result = tokio::time::timeout(PATIENCE, settled).await;
+    assert!(result.is_ok(), "{:?} instead of {expected:?}", counts());
 }
 
 /// Where a page's transports are.

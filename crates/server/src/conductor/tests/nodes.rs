@@ -5,11 +5,13 @@ use protocol::request::ResumePlace;
 use super::*;
 
 async fn two_nodes() -> [Conductor; 2] {
-    let log = MemoryLog::new(MemoryLogConfig::default(), || {
-        u64::try_from(unix_time().as_millis()).expect("milliseconds fit")
-    });
-    let store = MemoryStore::new(|| 0);
-    let node = |name, life| node(name, life, log.clone(), store.clone(), 1, Limits::default());
+    two_nodes_with(1, Limits::default()).await
+}
+
+/// The same of so many workers each.
+pub(super) async fn two_nodes_with(workers: usize, limits: Limits) -> [Conductor; 2] {
+    let (log, store) = (log(), MemoryStore::new(|| 0));
+    let node = |name, life| node(name, life, log.clone(), store.clone(), workers, limits.clone());
     let nodes = [node("node-1", 1).await, node("node-2", 2).await];
     let all_known = || nodes.iter().all(|conductor| conductor.0.rooms.counts().nodes_ready == 2);
     while !all_known() {
@@ -97,17 +99,7 @@ async fn a_place_names_the_node_where_the_people_are_whichever_is_asked() {
 
 /// Waits until a node has so many pipes, producers that it gets, and that it gives.
 async fn relays(conductor: &Conductor, expected: (usize, usize, usize)) {
-    let counts = || {
-        let counts = conductor.0.relays.counts();
-        (counts.pipes, counts.subscriptions, counts.fed)
-    };
-    let settled = async {
-        while counts() != expected {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    let result = tokio::time::timeout(PATIENCE, settled).await;
-    assert!(result.is_ok(), "{:?} instead of {expected:?}", counts());
+    crossing(conductor, |counts| (counts.pipes, counts.subscriptions, counts.fed), expected).await;
 }
 
 #[tokio::test]

@@ -10,26 +10,12 @@ async fn conductor_of(workers: usize, each: usize) -> Conductor {
 
 /// Joins without data channels, which would go where the others with channels are.
 async fn join(conductor: &Conductor, name: &str) -> Page {
-    let room = "daily".parse().expect("a room's name");
-    let place = conductor.join_place(room, JoinPlace { resume_token: None, avoid: Vec::new() }).await.expect("a place");
-    let rtp_capabilities = place.router_rtp_capabilities.into_owned();
-    let join = Some(Join { name: name.to_owned(), rtp_capabilities, enable_sctp: false });
-    Page::connect(conductor, ConnectAuth { token: place.token, join, resume: None }).await.expect("joined")
+    Page::try_join_with(conductor, "daily", name, None, false).await.expect("joined")
 }
 
 /// Waits until what crosses between the workers is so many pipes and producers.
 async fn crosses(conductor: &Conductor, pipes: usize, producers: usize) {
-    let counts = || {
-        let counts = conductor.0.relays.counts();
-        (counts.local_pipes, counts.fed_locally)
-    };
-    let settled = async {
-        while counts() != (pipes, producers) {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    let result = tokio::time::timeout(PATIENCE, settled).await;
-    assert!(result.is_ok(), "{:?} instead of {pipes} and {producers}", counts());
+    crossing(conductor, |counts| (counts.local_pipes, counts.fed_locally), (pipes, producers)).await;
 }
 
 /// What each worker has of the room.
@@ -178,13 +164,8 @@ async fn who_comes_back_with_data_channels_sits_with_those_who_have_them() {
 
 #[tokio::test]
 async fn people_on_two_workers_of_each_of_two_nodes_get_each_other() {
-    let log = MemoryLog::new(MemoryLogConfig::default(), || {
-        u64::try_from(unix_time().as_millis()).expect("milliseconds fit")
-    });
-    let store = MemoryStore::new(|| 0);
     let limits = Limits { participants_per_room_and_worker: 1, ..Limits::default() };
-    let node = |name, life| super::node(name, life, log.clone(), store.clone(), 2, limits.clone());
-    let nodes = [node("node-1", 1).await, node("node-2", 2).await];
+    let nodes = nodes::two_nodes_with(2, limits).await;
     let mut pages = Vec::new();
     for (conductor, name) in [(&nodes[0], "Anna"), (&nodes[0], "Ben"), (&nodes[1], "Cleo"), (&nodes[1], "Dora")] {
         pages.push(join(conductor, name).await);
@@ -197,7 +178,7 @@ async fn people_on_two_workers_of_each_of_two_nodes_get_each_other() {
         for page in &mut pages {
             let me = page.id();
             for mic in microphones.iter().filter(|mic| mic.participant != me) {
-                // Until the nodes know each other.
+                // Until their links are there.
                 while page.consume(*mic).await.is_err() {}
             }
         }
