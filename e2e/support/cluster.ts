@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { expect } from '@playwright/test';
 import { Way } from './way.js';
 
 const SCRIPTS = fileURLToPath(new URL('../../script/', import.meta.url));
@@ -63,6 +64,7 @@ export class Cluster {
     });
     const cluster = new Cluster(url, folder, script);
     await cluster.#refresh();
+    await cluster.#acquainted();
     return cluster;
   }
 
@@ -135,9 +137,25 @@ export class Cluster {
 
   /** One value of a node's metrics. */
   async metric(id: string, name: string): Promise<number> {
+    return (await this.#samples(id, name)).reduce((sum, value) => sum + value, 0);
+  }
+
+  /** One for each label. */
+  async #samples(id: string, name: string): Promise<number[]> {
     const text = await (await fetch(new URL('/metrics', this.node(id).url))).text();
     const lines = text.split('\n').filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
-    return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+    return lines.map((line) => Number(line.split(' ').at(-1)));
+  }
+
+  /** Waits until each node knows each other, and has a link to it. */
+  async #acquainted(): Promise<void> {
+    const known = async (id: string) => [
+      await this.metric(id, 'hyperion_nodes_ready'),
+      (await this.#samples(id, 'hyperion_relay_link_round_trip_seconds')).length,
+    ];
+    const all = this.#nodes.length;
+    const knowAll = async () => Promise.all(this.#nodes.map(({ id }) => known(id)));
+    await expect.poll(knowAll, { timeout: 30_000 }).toEqual(this.#nodes.map(() => [all, all - 1]));
   }
 
   /** The node that a newcomer to a room is sent to. */
@@ -199,6 +217,7 @@ export class Cluster {
     }
     await this.stopNode(id);
     await this.start(id);
+    await this.#acquainted();
     return ways;
   }
 

@@ -383,10 +383,15 @@ export class Person {
 export async function joinAll<L extends Look[]>(browser: Browser, room: string, looks: [...L]) {
   const people: Person[] = [];
   for (const look of looks) people.push(await Person.join(browser, room, look));
+  await meetAll(people);
+  return people as { [I in keyof L]: Person };
+}
+
+/** Waits until all see and hear each other. */
+export async function meetAll(people: readonly Person[]): Promise<void> {
   for (const [index, person] of people.entries()) {
     for (const other of people.slice(index + 1)) await meet(person, other);
   }
-  return people as { [I in keyof L]: Person };
 }
 
 /** Waits until two see and hear each other. */

@@ -1,7 +1,7 @@
 import type { Browser } from '@playwright/test';
 import { Cluster, type ClusterOptions } from '../support/cluster.js';
 import { Crowd } from '../support/crowd.js';
-import { ANNA, BEN, CARA, meet, Person } from '../support/person.js';
+import { ANNA, BEN, CARA, joinAll, meet, type Person } from '../support/person.js';
 import { expect, report, test } from '../support/test.js';
 
 /** For how long Kafka or Redis is away: seconds here, minutes in `script/chaos`. */
@@ -229,15 +229,9 @@ async function inCluster(
 ): Promise<void> {
   const cluster = await Cluster.start(options);
   try {
-    const room = new URL('/r/team', cluster.url).href;
-    const anna = await Person.join(browser, room, ANNA);
-    const ben = await Person.join(browser, room, BEN);
-    const cara = await Person.join(browser, room, CARA);
-    await meet(anna, ben);
-    await meet(ben, cara);
-    await meet(anna, cara);
-    await happens(cluster, [anna, ben, cara]);
-    for (const { context } of [anna, ben, cara]) await context.close();
+    const people = await joinAll(browser, new URL('/r/team', cluster.url).href, [ANNA, BEN, CARA]);
+    await happens(cluster, people);
+    for (const { context } of people) await context.close();
   } finally {
     await cluster.stop();
   }

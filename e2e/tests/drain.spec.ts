@@ -1,7 +1,7 @@
 import type { Browser } from '@playwright/test';
 import { Cluster } from '../support/cluster.js';
 import { Crowd } from '../support/crowd.js';
-import { ANNA, BEN, CARA, meet, Person } from '../support/person.js';
+import { ANNA, BEN, CARA, meet, meetAll, Person } from '../support/person.js';
 import { expect, report, test } from '../support/test.js';
 
 /** How many are in the room beside the people in browsers; 27 in `script/chaos`, which restarts all nodes. */
@@ -23,9 +23,7 @@ test('chaos drain: nodes are restarted one by one, and nobody in a room on all o
     const crowd = await Crowd.joinWithoutCameras(cluster.url, 'team', CROWD);
     const all = [...people, await join(browser, cluster, BEN), await join(browser, cluster, CARA)] as const;
     const [anna, ben, cara] = all;
-    await meet(anna, ben);
-    await meet(ben, cara);
-    await meet(anna, cara);
+    await meetAll(all);
     const departures = await Promise.all(all.map((person) => person.departures()));
     const standstills = await Promise.all([anna.standstill([BEN, CARA]), ben.standstill([ANNA, CARA])]);
     for (const id of RESTARTED) {

@@ -1,5 +1,5 @@
 import { Cluster } from '../support/cluster.js';
-import { ANNA, BEN, CARA, DAVID, joinAll, meet, Person } from '../support/person.js';
+import { ANNA, BEN, CARA, DAVID, joinAll, meet, meetAll, Person } from '../support/person.js';
 import { expect, report, test } from '../support/test.js';
 
 /** For how long a part is cut off: some seconds here, 30 s in `script/chaos`. */
@@ -37,9 +37,7 @@ for (const [row, services] of [
       await expect.poll(sockets, { timeout: 30_000, intervals: [50] }).toBe(0);
       report(`partition ${row}: ${Date.now() - began} ms until nobody was on the node any more, from the cut`);
       expect(await cluster.placeOf('team'), 'for newcomers').not.toBe(node);
-      await meet(anna, ben);
-      await meet(ben, cara);
-      await meet(anna, cara);
+      await meetAll(people);
       const standstill = Math.max(...(await Promise.all(standstills.map((read) => read()))));
       report(`partition ${row}: ${Math.round(standstill)} ms that a picture stood still at most`);
       // All of it goes on elsewhere.
@@ -95,13 +93,8 @@ test('chaos partition: two nodes without each other stay, and their people see w
     const ben = await Person.join(browser, room, BEN);
     const other = (await taken(cluster)).find((id) => id !== one) ?? '';
     const cara = await Person.join(browser, room, CARA);
-    for (const [first, second] of [
-      [anna, ben],
-      [ben, cara],
-      [anna, cara],
-    ] as const)
-      await meet(first, second);
     const people = [anna, ben, cara];
+    await meetAll(people);
     const departures = await Promise.all(people.map((person) => person.departures()));
     const between = async (what: 'insert' | 'delete') => {
       await cluster.filter(what, one, other, '-j', 'DROP');
@@ -167,12 +160,7 @@ test('chaos partition: nodes that are 100 ms from each other', async ({ browser 
     const standstill = Math.max(...(await Promise.all(standstills.map((read) => read()))));
     report(`partition delay: ${Math.round(standstill)} ms that a picture stood still at most`);
     for (const person of people) {
-      for (const { name } of people.map(({ look }) => look)) {
-        await expect(person.page.locator(`[data-testid="tile"][data-name="${name}"]`)).toHaveAttribute(
-          'data-network',
-          'good',
-        );
-      }
+      for (const { look } of people) await expect(person.tile(look)).toHaveAttribute('data-network', 'good');
     }
     const began = Date.now();
     await ben.page.reload();

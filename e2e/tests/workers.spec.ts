@@ -1,4 +1,4 @@
-import { ANNA, BEN, CARA, meet, Person } from '../support/person.js';
+import { ANNA, BEN, CARA, joinAll, meet } from '../support/person.js';
 import { Server } from '../support/server.js';
 import { expect, test } from '../support/test.js';
 
@@ -10,12 +10,7 @@ test('people of one room on three workers see and hear each other, mute, reload 
   const server = await Server.start(...FLAGS);
   try {
     const room = new URL('/r/three-workers', server.url).href;
-    const [anna, ben, cara] = [
-      await Person.join(browser, room, ANNA),
-      await Person.join(browser, room, BEN),
-      await Person.join(browser, room, CARA),
-    ];
-    for (const [one, other] of [[anna, ben], [ben, cara], [cara, anna]] as const) await meet(one, other);
+    const [anna, ben, cara] = await joinAll(browser, room, [ANNA, BEN, CARA]);
     expect(await server.metric('hyperion_relay_local_pipes')).toBe(3);
     // Each has a microphone and a camera, which go to the two others' workers.
     expect(await server.metric('hyperion_relay_fed_locally')).toBe(12);

@@ -189,21 +189,26 @@ impl RoomService {
         answer.await.ok()?
     }
 
-    /// The node for somebody who enters a room, or comes back to it as `returning`; none of `avoid` unless there is
-    /// no other. This one if the log did not answer yet.
+    /// The node for somebody who enters a room, or comes back to it; none of `avoid` unless there is no other. This one if the log did not answer yet.
     ///
     /// Errors: `log_unavailable` if another node has to be asked, because this one does not read what they do.
     pub async fn place(
         &self,
         room: RoomId,
-        returning: Option<ParticipantId>,
+        participant: ParticipantId,
         avoid: Vec<NodeId>,
     ) -> Result<NodeId, ErrorBody> {
         let (reply, answer) = oneshot::channel();
-        if self.commands.send(Command::Place { room, returning, avoid, reply }).await.is_err() {
+        if self.commands.send(Command::Place { room, participant, avoid, reply }).await.is_err() {
             return Ok(self.node.clone());
         }
         answer.await.unwrap_or_else(|_| Some(self.node.clone())).ok_or_else(ask_elsewhere)
+    }
+
+    /// Whether people can go on at another node, as far as this one knows.
+    pub async fn has_others(&self) -> bool {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::HasOthers(reply)).await.is_ok() && answer.await.unwrap_or_default()
     }
 
     /// Who may speak for a participant, as far as this node has read; `None` if they are not in the room.
@@ -288,13 +293,14 @@ pub(crate) enum Command {
     Snapshot(RoomId, oneshot::Sender<Option<RoomSnapshot>>),
     Place {
         room: RoomId,
-        returning: Option<ParticipantId>,
+        participant: ParticipantId,
         avoid: Vec<NodeId>,
         reply: oneshot::Sender<Option<NodeId>>,
     },
     /// Without an answer in the answer another node has to be asked.
     Seat(RoomId, ParticipantId, oneshot::Sender<Option<Option<Seat>>>),
     Publications(RoomId, oneshot::Sender<Vec<Publication>>),
+    HasOthers(oneshot::Sender<bool>),
     Registry(Option<Listing>),
     Shutdown,
 }
@@ -364,10 +370,11 @@ impl Driver {
                     // Who asked may have stopped waiting.
                     let _ = reply.send(self.node.snapshot(&room));
                 }
-                Wake::Command(Some(Command::Place { room, returning, avoid, reply })) => {
+                Wake::Command(Some(Command::Place { room, participant, avoid, reply })) => {
                     let knows = self.node.knows_about(now(), &room);
-                    let _ = reply.send(knows.then(|| self.node.place(now(), &room, returning, &avoid)));
+                    let _ = reply.send(knows.then(|| self.node.place(now(), &room, participant, &avoid)));
                 }
+                Wake::Command(Some(Command::HasOthers(reply))) => _ = reply.send(self.node.has_others()),
                 Wake::Command(Some(Command::Seat(room, participant, reply))) => {
                     let seat = || self.node.seat(&room, participant);
                     let _ = reply.send(self.node.knows_about(now(), &room).then(seat));
@@ -425,6 +432,7 @@ impl Driver {
                 Some(Command::Propose(_, reply)) => _ = reply.send(Err(ErrorCode::LogUnavailable)),
                 Some(Command::Snapshot(_, reply)) => _ = reply.send(None),
                 Some(Command::Place { reply, .. }) => drop(reply),
+                Some(Command::HasOthers(reply)) => _ = reply.send(false),
                 Some(Command::Seat(_, _, reply)) => _ = reply.send(Some(None)),
                 Some(Command::Publications(_, reply)) => drop(reply),
                 Some(Command::Registry(answer)) => self.node.handle(now(), Input::Registry(answer)),

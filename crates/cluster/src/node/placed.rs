@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use protocol::{Incarnation, RoomId};
+use protocol::{Incarnation, ParticipantId, RoomId};
 
 use crate::store::HEARTBEAT;
 
@@ -15,42 +15,43 @@ const PLACED_MAX: usize = 10_000;
 #[derive(Debug, Default)]
 pub(super) struct Placed {
     queue: VecDeque<(Instant, RoomId, Incarnation)>,
-    by_room: BTreeMap<(RoomId, Incarnation), usize>,
+    /// In the order of the queue.
+    by_room: BTreeMap<(RoomId, Incarnation), VecDeque<ParticipantId>>,
     by_node: BTreeMap<Incarnation, u32>,
 }
 
 impl Placed {
-    pub(super) fn note(&mut self, now: Instant, room: &RoomId, life: Incarnation) {
+    pub(super) fn note(&mut self, now: Instant, room: &RoomId, participant: ParticipantId, life: Incarnation) {
         if self.queue.len() >= PLACED_MAX {
             self.forget_oldest();
         }
         self.queue.push_back((now, room.clone(), life));
-        *self.by_room.entry((room.clone(), life)).or_default() += 1;
+        self.by_room.entry((room.clone(), life)).or_default().push_back(participant);
         *self.by_node.entry(life).or_default() += 1;
     }
 
-    /// Forgets who has arrived by now, or never will.
+    /// Forgets who is counted by the registry by now, or will never come.
     pub(super) fn forget_before(&mut self, now: Instant) {
         while self.queue.front().is_some_and(|(at, ..)| now.saturating_duration_since(*at) >= ON_THE_WAY) {
             self.forget_oldest();
         }
     }
 
-    /// Who is on the way to a room on a node.
-    pub(super) fn of_room(&self, room: &RoomId, life: Incarnation) -> usize {
-        self.by_room.get(&(room.clone(), life)).copied().unwrap_or_default()
+    /// Who was sent to a room on a node, some of them twice.
+    pub(super) fn of_room(&self, room: &RoomId, life: Incarnation) -> impl Iterator<Item = ParticipantId> {
+        self.by_room.get(&(room.clone(), life)).into_iter().flatten().copied()
     }
 
-    /// Who is on the way to a node.
+    /// How many were sent to a node.
     pub(super) fn of_node(&self, life: Incarnation) -> u32 {
         self.by_node.get(&life).copied().unwrap_or_default()
     }
 
     fn forget_oldest(&mut self) {
         let Some((_, room, life)) = self.queue.pop_front() else { return };
-        if let Some(count) = self.by_room.get_mut(&(room.clone(), life)) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(people) = self.by_room.get_mut(&(room.clone(), life)) {
+            people.pop_front();
+            if people.is_empty() {
                 self.by_room.remove(&(room, life));
             }
         }

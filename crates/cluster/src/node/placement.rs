@@ -6,6 +6,7 @@
 //! one is taken: nodes that have read the same registry choose alike, and where they do not, both are right.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use protocol::{Incarnation, NodeId, ParticipantId, RoomId};
@@ -18,36 +19,35 @@ use crate::store::{NodeEntry, NodeState};
 const BUSY_MARK: u16 = 700;
 
 impl Node {
-    /// The node for somebody who enters `room`, or comes back to it as `returning`. None of `avoid`, unless there is
-    /// no other.
-    pub fn place(&mut self, now: Instant, room: &RoomId, returning: Option<ParticipantId>, avoid: &[NodeId]) -> NodeId {
+    /// The node for somebody who enters `room`, or comes back to it. None of `avoid`, unless there is no other.
+    pub fn place(&mut self, now: Instant, room: &RoomId, participant: ParticipantId, avoid: &[NodeId]) -> NodeId {
         self.placed.forget_before(now);
         let mut candidates = self.candidates(now, room);
         if candidates.iter().any(|(_, node)| !avoid.contains(node)) {
             candidates.retain(|(_, node)| !avoid.contains(node));
         }
-        let chosen = self.choose(room, returning, &candidates);
+        let chosen = self.choose(room, participant, &candidates);
         let Some((life, node)) = chosen.map(|(life, node)| (life, node.clone())) else {
             return self.config.node.clone();
         };
-        self.placed.note(now, room, life);
+        self.placed.note(now, room, participant, life);
         node
     }
 
     fn choose<'a>(
         &self,
         room: &RoomId,
-        returning: Option<ParticipantId>,
+        participant: ParticipantId,
         candidates: &[(Incarnation, &'a NodeId)],
     ) -> Option<(Incarnation, &'a NodeId)> {
         let candidates = candidates.iter().copied();
-        let own = self.room(room).zip(returning).and_then(|(room, id)| room.participant(id));
-        let own = own.map(|participant| participant.binding().incarnation);
+        let own = self.room(room).and_then(|room| room.participant(participant));
+        let own = own.map(|own| own.binding().incarnation);
         // What they had may still be there.
         if let Some(own) = candidates.clone().find(|(life, _)| own == Some(*life)) {
             return Some(own);
         }
-        let others = |life| self.others_on(room, returning, life) + self.placed.of_room(room, life);
+        let others = |life| self.others_on(room, participant, life);
         let has_room = |life| others(life) < self.config.room_mark && self.busy_permille(life) < BUSY_MARK;
         let hosts = candidates.clone().filter(|(life, _)| others(*life) > 0 && has_room(*life));
         let host = hosts.max_by_key(|(life, node)| (others(*life), rendezvous(room, node.as_str())));
@@ -71,11 +71,14 @@ impl Node {
         self.membership.entry(life).map_or(0, |entry| entry.busy_permille)
     }
 
-    /// People of a room, but one, who are connected to a node.
-    fn others_on(&self, room: &RoomId, but: Option<ParticipantId>, life: Incarnation) -> usize {
+    /// People of a room, but one, who are connected to a node or on the way there.
+    fn others_on(&self, room: &RoomId, but: ParticipantId, life: Incarnation) -> usize {
         let people = self.room(room).into_iter().flat_map(room::Room::participants);
-        let others = people.filter(|other| Some(other.id()) != but && other.held_until_ms().is_none());
-        others.filter(|other| other.binding().incarnation == life).count()
+        let connected = people.filter(|other| other.binding().incarnation == life && other.held_until_ms().is_none());
+        let mut others: BTreeSet<_> =
+            connected.map(room::Participant::id).chain(self.placed.of_room(room, life)).collect();
+        others.remove(&but);
+        others.len()
     }
 
     /// The nodes that may be chosen: the ready ones, and hosts of the room that the registry does not know (yet, or
@@ -98,6 +101,11 @@ impl Node {
         let state = if self.log_answers || others_do { NodeState::Ready } else { NodeState::Degraded };
         let me = (!self.draining && (self.log_answers || !others_do)).then_some((self.incarnation, &self.config.node));
         self.others(state).map(|entry| (entry.incarnation, &entry.node)).chain(me)
+    }
+
+    /// Whether people can go on at another node, as far as is known.
+    pub fn has_others(&self) -> bool {
+        self.ready().any(|(life, _)| life != self.incarnation)
     }
 
     /// Whether there are nodes that reach the log, by what they said last.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use protocol::{ErrorCode, Notification, RoomId};
+use protocol::{ErrorCode, Notification};
 
 use super::{Conductor, Shared};
 use crate::phase::Phase;
@@ -24,7 +24,7 @@ impl Conductor {
         let shared = &self.0;
         shared.phase.enter(Phase::Draining);
         shared.rooms.drain();
-        if deadline.is_zero() || !shared.has_others().await {
+        if deadline.is_zero() || !shared.rooms.has_others().await {
             return;
         }
         let people = shared.registry().counts().members;
@@ -61,17 +61,9 @@ impl Shared {
     async fn holds(&self, why: Why) -> bool {
         match why {
             // Who has no socket comes back elsewhere in any case. The others may all go down too.
-            Why::GoesDown => !self.registry().is_left() && self.has_others().await,
+            Why::GoesDown => !self.registry().is_left() && self.rooms.has_others().await,
             Why::CutOff => self.look_for_the_log(),
         }
-    }
-
-    /// Whether people can go on at another node, as far as this one knows.
-    async fn has_others(&self) -> bool {
-        let Ok(any) = "any".parse::<RoomId>() else { return false };
-        let me = self.rooms.node().clone();
-        // One that cannot say has to wait for others who can.
-        self.rooms.place(any, None, vec![me.clone()]).await.map_or(self.clustered, |node| node != me)
     }
 
     /// Asks everybody who is connected to go on at another node, a few at a time, as long as there is a reason. Who could

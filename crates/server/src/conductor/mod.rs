@@ -201,7 +201,7 @@ impl Handler for Conductor {
             None => None,
         };
         let participant = returning.unwrap_or_else(|| ParticipantId(rand::random()));
-        let (node, path) = self.0.place_of(&room, returning, body.avoid).await?;
+        let (node, path) = self.0.place_of(&room, participant, body.avoid).await?;
         Ok(JoinPlaceReply {
             node,
             path,
@@ -214,7 +214,7 @@ impl Handler for Conductor {
     async fn resume_place(&self, room: RoomId, body: ResumePlace) -> Result<ResumePlaceReply, ErrorBody> {
         self.0.check_taking()?;
         let participant = self.0.returning(&room, &body.token).await?;
-        let (node, path) = self.0.place_of(&room, Some(participant), body.avoid).await?;
+        let (node, path) = self.0.place_of(&room, participant, body.avoid).await?;
         let ice_servers = self.0.ice_servers.of(unix_time(), participant);
         Ok(ResumePlaceReply { node, path, ice_servers })
     }
@@ -303,13 +303,13 @@ impl Shared {
     async fn place_of(
         &self,
         room: &RoomId,
-        returning: Option<ParticipantId>,
+        participant: ParticipantId,
         avoid: Vec<NodeId>,
     ) -> Result<(NodeId, String), ErrorBody> {
         if avoid.len() > AVOID_MAX {
             return Err(ErrorBody::new(ErrorCode::BadRequest, format!("avoid: more than {AVOID_MAX} nodes")));
         }
-        let node = self.rooms.place(room.clone(), returning, avoid).await?;
+        let node = self.rooms.place(room.clone(), participant, avoid).await?;
         // A balancer in front of the nodes takes the first two segments as its directions.
         let path = if self.clustered { format!("/nodes/{node}/socket.io/") } else { "/socket.io/".to_owned() };
         Ok((node, path))

@@ -7,6 +7,8 @@ use super::*;
 use crate::store::{HEARTBEAT, Listing, NodeEntry, NodeState};
 
 const OTHER: Incarnation = Incarnation(2);
+/// Somebody who is in no room.
+const NEWCOMER: ParticipantId = ParticipantId(99);
 
 fn node(name: &str) -> NodeId {
     name.parse().expect("a node id")
@@ -167,7 +169,7 @@ fn a_host_whose_entry_cannot_be_read_is_not_lost_and_its_people_are_followed() {
         bench.advance(HEARTBEAT);
         assert_eq!(bench.under_way(), []);
     }
-    assert_eq!(bench.node.place(bench.now, &room(), None, &[]), node("node-2"));
+    assert_eq!(bench.node.place(bench.now, &room(), NEWCOMER, &[]), node("node-2"));
 }
 
 #[test]
@@ -191,18 +193,22 @@ fn a_node_that_does_not_reach_the_log_is_chosen_only_where_none_does() {
     bench.beats(1, &[ready.clone(), degraded.clone()]);
     assert_eq!(bench.node.nodes_ready(), 2);
     let me_too = [node("node-1"), node("node-2")];
-    assert_ne!(bench.node.place(bench.now, &room(), None, &me_too), degraded.node, "not even instead of one to avoid");
+    assert_ne!(
+        bench.node.place(bench.now, &room(), NEWCOMER, &me_too),
+        degraded.node,
+        "not even instead of one to avoid"
+    );
 
     bench.node.log_answers(bench.now, false);
     assert!(!bench.node.knows_about(bench.now, &room()), "the other one knows more");
-    assert_eq!(bench.node.place(bench.now, &room(), None, &[]), ready.node, "though its people are here");
+    assert_eq!(bench.node.place(bench.now, &room(), NEWCOMER, &[]), ready.node, "though its people are here");
     assert!(!bench.node.is_first_for(&room()));
 
     let nobody_does = NodeEntry { state: NodeState::Degraded, ..ready };
     bench.beats(1, &[nobody_does, degraded]);
     assert!(bench.node.knows_about(bench.now, &room()));
     assert_eq!(bench.node.nodes_ready(), 3);
-    assert_eq!(bench.node.place(bench.now, &room(), None, &[]), node("node-1"), "as ever");
+    assert_eq!(bench.node.place(bench.now, &room(), NEWCOMER, &[]), node("node-1"), "as ever");
 }
 
 #[test]
@@ -259,36 +265,46 @@ fn people_follow_each_other_and_avoid_who_does_not_answer() {
     bench.other_joined(3);
     let (me, other, third) = (node("node-1"), entry("node-2", OTHER), entry("node-3", Incarnation(3)));
     bench.beats(1, &[other.clone(), third.clone()]);
-    let place = |bench: &mut Bench, returning: Option<u64>, avoid: &[NodeId]| {
-        bench.node.place(bench.now, &room(), returning.map(ParticipantId), avoid)
+    let place = |bench: &mut Bench, participant: u64, avoid: &[NodeId]| {
+        bench.node.place(bench.now, &room(), ParticipantId(participant), avoid)
     };
-    assert_eq!(place(&mut bench, None, &[]), other.node, "where most are");
-    assert_eq!(place(&mut bench, Some(1), &[]), me, "who comes back finds what they had");
-    assert_eq!(place(&mut bench, Some(2), std::slice::from_ref(&other.node)), me, "the others of the room");
-    assert_eq!(place(&mut bench, None, &[other.node.clone(), me.clone()]), third.node);
-    assert_eq!(place(&mut bench, None, &[other.node.clone(), me, third.node.clone()]), other.node, "it is only a wish");
+    assert_eq!(place(&mut bench, NEWCOMER.0, &[]), other.node, "where most are");
+    assert_eq!(place(&mut bench, 1, &[]), me, "who comes back finds what they had");
+    assert_eq!(place(&mut bench, 2, std::slice::from_ref(&other.node)), me, "the others of the room");
+    assert_eq!(place(&mut bench, NEWCOMER.0, &[other.node.clone(), me.clone()]), third.node);
+    assert_eq!(
+        place(&mut bench, NEWCOMER.0, &[other.node.clone(), me, third.node.clone()]),
+        other.node,
+        "it is only a wish"
+    );
     bench.beats(1, &[NodeEntry { state: NodeState::Draining, ..other }, third]);
-    assert_ne!(place(&mut bench, None, &[]), node("node-2"));
+    assert_ne!(place(&mut bench, NEWCOMER.0, &[]), node("node-2"));
     bench.handle(Input::Registry(None));
-    assert_ne!(place(&mut bench, None, &[]), node("node-2"), "the last answer counts as long as there is no other");
+    assert_ne!(
+        place(&mut bench, NEWCOMER.0, &[]),
+        node("node-2"),
+        "the last answer counts as long as there is no other"
+    );
 }
 
 #[test]
 fn a_room_that_is_larger_than_a_node_takes_goes_on_to_the_next() {
     let mut bench = Bench::new();
-    bench.node.config.room_mark = 2;
+    bench.node.config.room_mark = 3;
     bench.joined(1);
     let others = [entry("node-2", OTHER), entry("node-3", Incarnation(3))];
     bench.beats(1, &others);
-    assert_eq!(bench.node.place(bench.now, &room(), None, &[]), node("node-1"), "with the others");
+    let place = |bench: &mut Bench, participant| bench.node.place(bench.now, &room(), ParticipantId(participant), &[]);
+    assert_eq!(place(&mut bench, 2), node("node-1"), "with the others");
+    assert_eq!(place(&mut bench, 2), node("node-1"), "who asks twice comes once");
     bench.joined(2);
-    let next = bench.node.place(bench.now, &room(), None, &[]);
-    assert_ne!(next, node("node-1"));
-    assert_eq!(bench.node.place(bench.now, &room(), Some(ParticipantId(1)), &[]), node("node-1"), "who is here stays");
+    assert_eq!(place(&mut bench, 3), node("node-1"), "who has arrived is not on the way as well");
+    assert_ne!(place(&mut bench, 4), node("node-1"), "who is on the way counts");
+    assert_eq!(place(&mut bench, 1), node("node-1"), "who is here stays");
     let busy = others.map(|entry| NodeEntry { busy_permille: 900, ..entry });
     bench.beats(1, &busy);
     bench.joined(3);
-    assert!(!bench.node.place(bench.now, &room(), None, &[]).as_str().is_empty(), "somebody has to take them");
+    assert!(!bench.node.place(bench.now, &room(), NEWCOMER, &[]).as_str().is_empty(), "somebody has to take them");
 }
 
 #[test]
@@ -299,7 +315,7 @@ fn of_two_choices_the_less_loaded_node_is_taken_and_what_was_just_sent_there_cou
     let mut people = std::collections::BTreeMap::<_, u32>::new();
     for n in 0..300 {
         let room = format!("room-{n}").parse().expect("a room name");
-        *people.entry(bench.node.place(bench.now, &room, None, &[])).or_default() += 1;
+        *people.entry(bench.node.place(bench.now, &room, NEWCOMER, &[])).or_default() += 1;
     }
     assert!(people.len() == 3 && people.values().all(|count| (95..=105).contains(count)), "{people:?}");
 }
@@ -312,9 +328,9 @@ fn a_host_that_the_registry_does_not_know_yet_is_where_its_people_are() {
     bench.other_joined(2);
     bench.other_joined(3);
     bench.handle(Input::Registry(None));
-    assert_eq!(bench.node.place(bench.now, &room(), None, &[]), node("node-2"));
+    assert_eq!(bench.node.place(bench.now, &room(), NEWCOMER, &[]), node("node-2"));
     bench.beats(4, &[]);
-    assert_eq!(bench.node.place(bench.now, &room(), None, &[]), node("node-1"), "a lease without it");
+    assert_eq!(bench.node.place(bench.now, &room(), NEWCOMER, &[]), node("node-1"), "a lease without it");
 }
 
 #[test]
