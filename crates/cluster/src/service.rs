@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::heartbeat::Heartbeat;
 use crate::link::Peer;
-use crate::log::{Entry, EventLog, LogStatus, Start, Tail, TailError};
+use crate::log::{Cut, EventLog, LogStatus, Next, Start, Tail, TailError};
 use crate::node::{Accepted, Applied, Input, Node, NodeConfig, Output, Proposal, Publication, Seat, Ticket};
 use crate::store::{Listing, NodeEntry, NodeState, StateStore};
 
@@ -58,6 +58,10 @@ pub struct Counts {
     pub hosts_lost: u64,
     /// Rooms that were not as other hosts have them. Each is a fault.
     pub diverged: u64,
+    /// How often a partition of the log lost records that had been read. Each is a fault.
+    pub cuts: u64,
+    /// Rooms that were founded again from a node's memory because of that, as far as was read.
+    pub refounded: u64,
     /// Proposals whose record is not back yet.
     pub pending: usize,
     /// Records that were left out because they could not be read.
@@ -326,7 +330,7 @@ struct Driver {
 
 /// What woke the task.
 enum Wake {
-    Entry(Result<Entry, TailError>),
+    Log(Result<Next, TailError>),
     Command(Option<Command>),
     Timeout,
 }
@@ -350,13 +354,14 @@ impl Driver {
             let wake = tokio::select! {
                 // Records first: they free what proposals wait for.
                 biased;
-                entry = tail.next() => Wake::Entry(entry),
+                next = tail.next() => Wake::Log(next),
                 () = until(self.node.poll_timeout()) => Wake::Timeout,
                 command = queue.recv() => Wake::Command(command),
             };
             match wake {
-                Wake::Entry(Ok(entry)) => self.node.handle(now(), Input::Entry(entry)),
-                Wake::Entry(Err(error)) => {
+                Wake::Log(Ok(Next::Entry(entry))) => self.node.handle(now(), Input::Entry(entry)),
+                Wake::Log(Ok(Next::Cut(cut))) => self.cut(cut),
+                Wake::Log(Err(error)) => {
                     tracing::error!(%error, "the log cannot be read any more; this node has to start anew");
                     self.fenced.notify_one();
                     return;
@@ -399,6 +404,14 @@ impl Driver {
                 return;
             }
         }
+    }
+
+    /// The rooms go on, and somebody has to find out how a log that is never to lose anything did.
+    fn cut(&mut self, cut: Cut) {
+        let Cut { partition, end, .. } = cut;
+        tracing::error!(partition, end, "the log lost records that had been read; rooms are founded again from memory");
+        self.gauges.cuts.fetch_add(1, Ordering::Relaxed);
+        self.node.handle(now(), Input::Cut(cut));
     }
 
     /// Tries to open the log until it can be read; whoever asks meanwhile is told to ask again. `None` if there is
@@ -487,6 +500,10 @@ impl Driver {
                     tracing::error!(%room, offset, "this node founded a room that others have been holding; its people here are sent to look again");
                     self.gauges.diverged.fetch_add(1, Ordering::Relaxed);
                 }
+                Output::Refounded { room, offset } => {
+                    tracing::warn!(%room, offset, "a room was founded again from a node's memory, as the log lost records of it");
+                    self.gauges.refounded.fetch_add(1, Ordering::Relaxed);
+                }
                 Output::TooLarge { room } => {
                     tracing::warn!(%room, "the room is too large to be written down; nodes that start later do not know it");
                 }
@@ -532,6 +549,8 @@ pub(crate) struct Gauges {
     nodes_ready: AtomicUsize,
     hosts_lost: AtomicU64,
     diverged: AtomicU64,
+    cuts: AtomicU64,
+    refounded: AtomicU64,
     rooms: AtomicUsize,
     participants: AtomicUsize,
     pending: AtomicUsize,
@@ -582,6 +601,8 @@ impl Gauges {
             nodes_ready: self.nodes_ready.load(Ordering::Relaxed),
             hosts_lost: self.hosts_lost.load(Ordering::Relaxed),
             diverged: self.diverged.load(Ordering::Relaxed),
+            cuts: self.cuts.load(Ordering::Relaxed),
+            refounded: self.refounded.load(Ordering::Relaxed),
             pending: self.pending.load(Ordering::Relaxed),
             set_aside: self.set_aside.load(Ordering::Relaxed),
         }

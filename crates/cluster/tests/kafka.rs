@@ -6,6 +6,8 @@ mod broker;
 mod contract;
 #[path = "kafka/crashes.rs"]
 mod crashes;
+#[path = "kafka/losses.rs"]
+mod losses;
 #[path = "support/script.rs"]
 mod script;
 #[path = "kafka/topic.rs"]
@@ -15,8 +17,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use cluster::EventLog;
-use cluster::log::{Start, Tail, TailError};
-use contract::{room, tail};
+use cluster::log::{Entry, Start, Tail, TailError};
+use contract::{entry, room, tail};
 
 use broker::Broker;
 
@@ -49,7 +51,7 @@ async fn a_record_carries_the_brokers_time(log: EventLog) {
     let unix_ms = || std::time::UNIX_EPOCH.elapsed().expect("a time after 1970").as_millis();
     let before = unix_ms();
     log.append(&room("a"), vec![1]).expect("room for it");
-    let time_ms = u128::from(tail.next().await.expect("an entry").time_ms);
+    let time_ms = u128::from(entry(&mut tail).await.time_ms);
     assert!((before..=unix_ms()).contains(&time_ms), "{before} {time_ms}");
 }
 
@@ -68,7 +70,7 @@ async fn what_is_not_of_a_room_is_left_out(broker: &Broker) {
         .map_err(|(error, _)| error)
         .expect("it");
     foreign.flush(PATIENCE).expect("delivered");
-    let entry = tail.next().await.expect("an entry");
+    let entry = entry(&mut tail).await;
     assert_eq!((entry.room, entry.value.len(), entry.offset), (room("a"), 0, 2));
     assert_eq!((log.status().nameless, log.status().read), (2, 3));
 }

@@ -176,6 +176,16 @@ pub enum RoomEvent {
         /// The room's state, in a form of crate `cluster`.
         state: String,
     },
+    /// The room as a node has it in memory, because the log lost records of it: it goes on with this state. It counts if
+    /// its writer had read everything of the room that stands before it.
+    Refounded {
+        /// What of the room stands from here on was not read when it was written.
+        read_to: u64,
+        /// The newest record that was lost and is in it.
+        salvaged: Salvaged,
+        /// The room's state, in a form of crate `cluster`.
+        state: String,
+    },
     /// Written by a newer node.
     #[serde(other)]
     Unknown,
@@ -194,6 +204,17 @@ pub enum Creation {
         /// Of the newest record that the origin had applied.
         as_of: u64,
     },
+}
+
+/// How much of what the log lost a node still knows; the greater one knows more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Salvaged {
+    /// The room's time when it had applied the newest of it, in milliseconds since the Unix epoch. Where the log lost
+    /// records twice, what came in between is newer.
+    pub time_ms: u64,
+    /// The offset of the newest record that it had applied, on the log as it was.
+    pub offset: u64,
 }
 
 /// What a room allows; the same on each of its hosts, because the room's first event fixes it.
@@ -300,6 +321,11 @@ mod tests {
             RoomEvent::ProducerAdded { source: Source::ScreenAudio, kind: MediaKind::Audio, paused: true },
             RoomEvent::DataProducerAdded { number: u32::MAX, label: "chat".to_owned(), protocol: String::new() },
             RoomEvent::RoomEnded {},
+            RoomEvent::Refounded {
+                read_to: u64::MAX,
+                salvaged: Salvaged { time_ms: u64::MAX, offset: 1 },
+                state: "e30=".to_owned(),
+            },
         ] {
             let record = record(event);
             let bytes = serde_json::to_vec(&record).expect("json");

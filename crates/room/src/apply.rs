@@ -67,7 +67,7 @@ pub fn apply(room: &mut Room, logged: &Logged) -> Outcome {
         RoomEvent::Left {} => leave::left(room, record),
         RoomEvent::RoomEnded {} => leave::room_ended(room),
         // It says nothing that is not known here.
-        RoomEvent::Snapshot { .. } => Err(ErrorCode::AlreadyExists),
+        RoomEvent::Snapshot { .. } | RoomEvent::Refounded { .. } => Err(ErrorCode::AlreadyExists),
         RoomEvent::Renamed { name } => rename::renamed(room, record, name),
         RoomEvent::ChatSent { text } => chat::sent(room, record, text),
         RoomEvent::ProducerAdded { source, kind, paused } => produce::added(room, record, *source, *kind, *paused),
@@ -139,6 +139,7 @@ fn is_request(event: &RoomEvent) -> bool {
         | RoomEvent::SourcesExpired {}
         | RoomEvent::RoomEnded {}
         | RoomEvent::Snapshot { .. }
+        | RoomEvent::Refounded { .. }
         | RoomEvent::Unknown => false,
     }
 }

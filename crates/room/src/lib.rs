@@ -16,6 +16,7 @@ mod join;
 mod leave;
 mod produce;
 mod produce_data;
+mod refound;
 mod rename;
 mod requests;
 mod resume;

@@ -145,6 +145,11 @@ impl Room {
         self.time_ms
     }
 
+    /// Whether this life of a node was declared lost here, for good.
+    pub fn has_lost(&self, incarnation: Incarnation) -> bool {
+        self.lost.contains(&incarnation)
+    }
+
     /// Whether this life of a node is a live host.
     pub fn is_host(&self, incarnation: Incarnation) -> bool {
         self.hosts.contains_key(&incarnation)

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use protocol::RoomId;
 
+use crate::hash::fnv1a;
+
 pub use kafka::{KafkaConfig, KafkaLog, KafkaTail};
 pub use memory::{MemoryLog, MemoryLogConfig, MemoryTail};
 
@@ -74,11 +76,11 @@ pub enum Tail {
 }
 
 impl Tail {
-    /// The next record, as soon as there is one, however long the log cannot be reached meanwhile. Dropping the
+    /// What comes next, as soon as there is something, however long the log cannot be reached meanwhile. Dropping the
     /// future loses nothing. After an error there is no more.
-    pub async fn next(&mut self) -> Result<Entry, TailError> {
+    pub async fn next(&mut self) -> Result<Next, TailError> {
         match self {
-            Self::Memory(tail) => tail.next().await,
+            Self::Memory(tail) => tail.next().await.map(Next::Entry),
             Self::Kafka(tail) => tail.next().await,
         }
     }
@@ -90,6 +92,50 @@ impl Tail {
             Self::Kafka(tail) => tail.is_caught_up(),
         }
     }
+}
+
+/// What a reader comes upon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// A record.
+    Entry(Entry),
+    /// The end of what is left of records that were read before.
+    Cut(Cut),
+}
+
+impl Next {
+    /// The record, if it is one.
+    pub fn entry(self) -> Option<Entry> {
+        match self {
+            Self::Entry(entry) => Some(entry),
+            Self::Cut(_) => None,
+        }
+    }
+}
+
+/// A part of the log lost its newest records after they had been read. Others come in their place, under the same
+/// offsets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cut {
+    /// Which part,
+    pub partition: u16,
+    /// of how many.
+    pub partitions: u16,
+    /// The offset of the first record that was lost, and of the next one to be read.
+    pub end: u64,
+}
+
+impl Cut {
+    /// Whether a room's records are in this part.
+    pub fn concerns(&self, room: &RoomId) -> bool {
+        partition(room, self.partitions) == self.partition
+    }
+}
+
+/// Where a room's records are, by a hash that never changes, as the place of a room never does.
+fn partition(room: &RoomId, partitions: u16) -> u16 {
+    let hash = fnv1a(room.as_str().bytes());
+    u16::try_from(hash % u64::from(partitions.max(1))).expect("it is less than a u16")
 }
 
 /// Where a reader begins.
@@ -161,8 +207,8 @@ pub enum TailError {
     /// The log dropped records that this reader had not read yet.
     #[error("the log no longer has the next record")]
     Behind,
-    /// The log ends before what this reader has read already: its newest records were lost.
-    #[error("the log lost records that were on it")]
+    /// The log lost so many records that were read that where it goes on cannot be told.
+    #[error("the log lost more records than are remembered")]
     Cut,
     /// The log does not answer; it may later.
     #[error("the log does not answer: {0}")]

@@ -91,7 +91,9 @@ impl Node {
         let empty = Timer::Empty(room.clone());
         // While the past is being read it has to be known that the room's beginning was.
         if hosted.is_idle() && self.caught_up {
-            self.rooms.remove(room);
+            if let Some(hosted) = self.rooms.remove(room) {
+                self.remember_end(hosted.room);
+            }
             self.timers.cancel(&empty);
             self.timers.cancel(&Timer::Snapshot(room.clone()));
         } else if hosted.room.is_host(self.incarnation)

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use protocol::event::{Creation, Record, RoomEvent};
 use protocol::{ErrorCode, RoomId};
-use room::{Change, LeaveReason, Outcome};
+use room::Outcome;
 
 use super::duties::people_of;
 use super::snapshots::{Kept, unpack};
 use super::timers::Timer;
-use super::{Applied, Node, Output};
+use super::{Node, Output};
 use crate::log::Entry;
 
 impl Node {
@@ -25,18 +25,20 @@ impl Node {
         let Some(hosted) = self.rooms.get(&entry.room).filter(|hosted| hosted.room.limits().is_some()) else {
             return true;
         };
-        if record.origin == self.incarnation {
+        // What is so of a room of which records were lost is said when it is founded again.
+        if record.origin == self.incarnation || hosted.lost.is_some() {
             return true;
         }
         let (ours, offset) = (hosted.room.created(), hosted.room.offset());
         match &record.event {
             RoomEvent::HostAdded { creation: Some(Creation::At { offset: theirs, as_of }), .. }
-                if is_elder(Some(*theirs), ours, *as_of) =>
+                if *as_of < entry.offset && is_elder(Some(*theirs), ours, *as_of) =>
             {
                 self.give_up_room(now, entry);
                 self.keep(now, entry, record)
             }
-            RoomEvent::Snapshot { as_of, state } => {
+            // Another one was written before the log lost its newest records.
+            RoomEvent::Snapshot { as_of, state } if *as_of < entry.offset => {
                 let Some(room) = unpack(&entry.room, state).filter(|room| room.is_host(record.origin)) else {
                     return true;
                 };
@@ -134,12 +136,9 @@ impl Node {
         }
         self.timers.cancel(&Timer::Empty(id.clone()));
         self.timers.cancel(&Timer::Snapshot(id.clone()));
+        self.timers.cancel(&Timer::Refound(id.clone()));
         if hosted.room.is_host(self.incarnation) {
-            let seq = hosted.room.seq() + 1;
-            let left = |participant| Change::Left { participant, reason: LeaveReason::GraceExpired };
-            for change in people.into_iter().map(left).chain([Change::Ended]) {
-                self.outputs.push_back(Output::Changed(Applied { room: id.clone(), seq, change }));
-            }
+            self.say_over(id, hosted.room.seq() + 1, people);
             self.outputs.push_back(Output::Ignorant { room: id.clone(), offset: entry.offset });
         }
         // In the past that is being read nobody waits for it.

@@ -8,6 +8,7 @@ use protocol::{ParticipantId, RoomId};
 use room::Room;
 
 use super::Ticket;
+use super::refounding::Lost;
 
 #[derive(Debug)]
 pub(super) struct Hosted {
@@ -18,6 +19,8 @@ pub(super) struct Hosted {
     pub(super) lacks_events: bool,
     /// Somebody who does not know this room founded another of its name, and has not been told yet.
     pub(super) is_contested: bool,
+    /// The log lost records that are in the room.
+    pub(super) lost: Option<Lost>,
     /// `RoomCreated` and `HostAdded` are on their way.
     pub(super) announced: bool,
     pub(super) pending: BTreeMap<RequestKey, Pending>,
@@ -50,6 +53,7 @@ impl Hosted {
             next_offset: 0,
             lacks_events: false,
             is_contested: false,
+            lost: None,
             announced: false,
             pending: BTreeMap::new(),
             broken: BTreeMap::new(),
@@ -58,6 +62,6 @@ impl Hosted {
 
     /// Whether nothing would be lost if it were forgotten.
     pub(super) fn is_idle(&self) -> bool {
-        self.room.limits().is_none() && self.pending.is_empty()
+        self.room.limits().is_none() && self.pending.is_empty() && self.lost.is_none()
     }
 }

@@ -17,6 +17,7 @@ mod placed;
 mod placement;
 mod proposal;
 mod records;
+mod refounding;
 mod snapshots;
 mod timers;
 
@@ -31,7 +32,7 @@ use protocol::snapshot::RoomSnapshot;
 use protocol::{ErrorCode, Incarnation, ParticipantId, ProducerId, RoomId, SessionId};
 use room::Change;
 
-use crate::log::Entry;
+use crate::log::{Cut, Entry};
 use crate::store::Listing;
 use hosted::Hosted;
 use membership::Membership;
@@ -58,6 +59,8 @@ pub enum Input {
     },
     /// The next record of the log.
     Entry(Entry),
+    /// The log lost what comes after, and goes on from there with other records.
+    Cut(Cut),
     /// Everything was read that was on the log when it was opened. Before that no proposal is taken.
     CaughtUp,
     /// The registry's answer, each heartbeat; `None` if it does not answer.
@@ -113,6 +116,13 @@ pub enum Output {
         /// Which room.
         room: RoomId,
         /// Where it was told so.
+        offset: u64,
+    },
+    /// A room goes on from the memory of a node, because the log lost records of it. An operator should know.
+    Refounded {
+        /// Which room.
+        room: RoomId,
+        /// Where it was founded again.
         offset: u64,
     },
     /// A room is too large to be written down; a node that starts later will not know it.
@@ -183,6 +193,8 @@ pub struct Node {
     placed: Placed,
     /// Rooms whose beginning was not read.
     unknown: BTreeMap<RoomId, Kept>,
+    /// The newest rooms that are over, as they ended, oldest first.
+    ended: Vec<room::Room>,
 }
 
 impl Node {
@@ -206,6 +218,7 @@ impl Node {
             membership: Membership::default(),
             placed: Placed::default(),
             unknown: BTreeMap::new(),
+            ended: Vec::new(),
         }
     }
 
@@ -214,6 +227,7 @@ impl Node {
         match input {
             Input::Propose { ticket, proposal } => self.propose(now, ticket, proposal),
             Input::Entry(entry) => self.entry(now, &entry),
+            Input::Cut(cut) => self.cut(now, cut),
             Input::CaughtUp => self.caught_up(),
             Input::Registry(answer) => self.registry(now, answer),
             Input::AppendRefused { room, key } => self.append_refused(now, &room, key),
@@ -230,6 +244,7 @@ impl Node {
                 Timer::Sources(room, participant) => self.sources_due(now, room, participant),
                 Timer::Empty(room) => self.settle(now, &room),
                 Timer::Snapshot(room) => self.snapshot_due(now, &room),
+                Timer::Refound(room) => self.refound_due(now, &room),
             }
         }
     }
@@ -277,6 +292,11 @@ impl Node {
     /// The state of a room, if it is known.
     pub fn room(&self, room: &RoomId) -> Option<&room::Room> {
         self.rooms.get(room).map(|hosted| &hosted.room)
+    }
+
+    /// Whether the log lost records of a room that this node had applied, and the room was not founded again yet.
+    pub fn is_lost(&self, room: &RoomId) -> bool {
+        self.rooms.get(room).is_some_and(|hosted| hosted.lost.is_some())
     }
 
     /// Who may speak for a participant, if they are in the room.
@@ -351,6 +371,9 @@ impl Node {
     }
 
     fn append(&mut self, room: &RoomId, record: &Record) {
+        if self.is_lost(room) && !matches!(record.event, RoomEvent::Refounded { .. }) {
+            return;
+        }
         let value = serde_json::to_vec(record).expect("a record is plain data, which JSON can always carry");
         self.outputs.push_back(Output::Append { room: room.clone(), key: record.key, value });
     }

@@ -26,6 +26,7 @@ impl Node {
         self.membership.spoke(now, record.origin);
         // What this node wrote itself somebody waits for, unless it is of a room that was given up.
         let is_strange = record.origin != self.incarnation || self.gave_up(room);
+        self.refounded(now, entry, &record);
         let is_to_be_judged = match self.rooms.contains_key(room) {
             true => self.heed(now, entry, &record),
             false => !is_strange || self.keep(now, entry, &record),
@@ -64,6 +65,9 @@ impl Node {
         let incarnation = self.incarnation;
         let hosted = self.rooms.entry(room.clone()).or_insert_with(|| Hosted::new(room.clone()));
         hosted.next_offset = logged.offset.saturating_add(1);
+        if let Some(lost) = &mut hosted.lost {
+            lost.count();
+        }
         let before = hosted.room.participants().len();
         let was_host = hosted.room.is_host(incarnation);
         let outcome = room::apply(&mut hosted.room, logged);
@@ -88,7 +92,7 @@ impl Node {
         outcome
     }
 
-    fn is_host(&self, room: &RoomId) -> bool {
+    pub(super) fn is_host(&self, room: &RoomId) -> bool {
         self.rooms.get(room).is_some_and(|hosted| hosted.room.is_host(self.incarnation))
     }
 

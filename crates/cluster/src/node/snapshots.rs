@@ -48,6 +48,16 @@ impl Kept {
         Self { entries: VecDeque::new(), newest: now, written_down_ms: 0, snapshot_offset: None, gave_up: None }
     }
 
+    /// Forgets what the log lost.
+    pub(super) fn cut(&mut self, end: u64) {
+        self.entries.retain(|entry| entry.offset < end);
+        self.snapshot_offset = self.snapshot_offset.filter(|offset| *offset < end);
+    }
+
+    pub(super) fn newest_entry(&self) -> Option<&Entry> {
+        self.entries.back()
+    }
+
     /// Of the room for which another one was given up, at `gave_up` if anybody may come for it.
     pub(super) fn instead(now: Instant, gave_up: Option<Instant>) -> Self {
         Self { gave_up, ..Self::new(now) }
@@ -65,13 +75,19 @@ impl Node {
                 return true;
             }
             RoomEvent::Snapshot { as_of, state } => {
-                let read_it =
-                    self.unknown.get(id).and_then(|kept| kept.entries.front()).is_some_and(|e| e.offset <= *as_of);
+                let entries = self.unknown.get(id).map(|kept| &kept.entries);
+                let read_it = entries.and_then(VecDeque::front).is_some_and(|entry| entry.offset <= *as_of);
                 let room = unpack(id, state);
                 if room.is_none() {
                     self.outputs.push_back(Output::SetAside { room: id.clone(), offset: entry.offset });
                 }
-                if read_it && let Some(room) = room.filter(|room| room.is_host(record.origin)) {
+                // Written before the log lost its newest records, it is of other ones than are there now.
+                let is_of_this_log = |room: &Room| {
+                    let newest = entries.and_then(|entries| entries.iter().find(|entry| entry.offset == *as_of));
+                    *as_of < entry.offset && newest.is_none_or(|newest| newest.time_ms <= room.time_ms())
+                };
+                let room = room.filter(|room| room.is_host(record.origin) && is_of_this_log(room));
+                if read_it && let Some(room) = room {
                     self.adopt(now, room, *as_of);
                     return true;
                 }
@@ -134,7 +150,8 @@ impl Node {
     /// read all of the room's life, and the one that knows of more events is right.
     pub(super) fn compare(&mut self, entry: &Entry, room: Room, as_of: u64) {
         let Some(hosted) = self.rooms.get(&entry.room) else { return };
-        if hosted.room.offset() != as_of || hosted.lacks_events || room == hosted.room {
+        let is_of_this_log = room.time_ms() >= hosted.room.time_ms();
+        if hosted.room.offset() != as_of || hosted.lacks_events || !is_of_this_log || room == hosted.room {
             return;
         }
         let (id, seq, is_right) = (entry.room.clone(), room.seq(), room.seq() > hosted.room.seq());
@@ -171,7 +188,7 @@ impl Node {
 }
 
 /// A room as text: JSON, deflated, in base64. `None` if it is too large.
-fn pack(room: &Room) -> Option<String> {
+pub(super) fn pack(room: &Room) -> Option<String> {
     let json = serde_json::to_vec(room).expect("a room is plain data, which JSON can always carry");
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(&json).ok()?;

@@ -21,6 +21,8 @@ pub(super) enum Timer {
     Empty(RoomId),
     /// The next snapshot of a room.
     Snapshot(RoomId),
+    /// The next founding of a room of which the log lost records.
+    Refound(RoomId),
 }
 
 #[derive(Debug, Default)]

@@ -14,7 +14,7 @@ use room::Outcome;
 use tokio::sync::{Barrier, mpsc};
 
 use super::broker::Broker;
-use super::{PATIENCE, Start, room, tail, within};
+use super::{PATIENCE, Start, entry, room, tail, within};
 
 /// What is promised to clients: so long until they are told that the log does not answer.
 const TOLD_AFTER: Duration = Duration::from_secs(5);
@@ -109,7 +109,7 @@ impl Appender {
             let mut turn = tokio::time::interval(Duration::from_millis(5));
             loop {
                 tokio::select! {
-                    entry = tail.next() => read.push(number(&entry.expect("an entry"))),
+                    entry = entry(&mut tail) => read.push(number(&entry)),
                     _ = turn.tick() => {
                         n += 1;
                         log.append(&room("n"), n.to_be_bytes().to_vec()).expect("room for it");
@@ -121,7 +121,7 @@ impl Appender {
             n += 1;
             log.append(&room("n"), n.to_be_bytes().to_vec()).expect("room for it");
             while read.last() != Some(&n) {
-                read.push(number(&tail.next().await.expect("an entry")));
+                read.push(number(&entry(&mut tail).await));
             }
             // What waited for too long while it was on its way may come again, never for the first time.
             let (mut newest, mut seen) = (0, BTreeSet::new());
@@ -131,7 +131,7 @@ impl Appender {
             }
             let mut again = super::tail(&log, Start::Oldest).await;
             for n in read {
-                assert_eq!(number(&again.next().await.expect("an entry")), n);
+                assert_eq!(number(&entry(&mut again).await), n);
             }
         });
         (appending, stop)
@@ -185,7 +185,7 @@ async fn history(log: &EventLog) -> BTreeMap<Request, Vec<u64>> {
     let mut tail = tail(log, Start::Oldest).await;
     let (mut rooms, mut history) = (BTreeMap::new(), BTreeMap::<_, Vec<u64>>::new());
     while !tail.is_caught_up() {
-        let entry = tail.next().await.expect("an entry");
+        let entry = entry(&mut tail).await;
         let record: Record = serde_json::from_slice(&entry.value).expect("a record");
         let room = rooms.entry(entry.room.clone()).or_insert_with(|| room::Room::new(entry.room.clone()));
         let logged = Logged { offset: entry.offset, time_ms: entry.time_ms, record };

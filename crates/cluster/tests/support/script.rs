@@ -13,7 +13,8 @@ const START_TIMEOUT: Duration = Duration::from_secs(300);
 /// Removed when it is dropped, and by the script itself when this process ends in whatever way.
 pub(crate) struct Service {
     name: &'static str,
-    folder: PathBuf,
+    /// Where it keeps what it has.
+    pub(crate) folder: PathBuf,
     address: String,
     script: Child,
 }
@@ -48,16 +49,18 @@ impl Service {
 
     /// By SIGKILL.
     pub(crate) fn kill(&self) {
-        self.call("kill");
+        self.call("kill", &[]);
     }
 
     pub(crate) fn start_again(&self) {
-        self.call("start");
+        self.call("start", &[]);
     }
 
-    fn call(&self, what: &str) {
-        let output = script(self.name, what, &self.folder).output().expect("a script");
+    /// Returns what the script prints.
+    pub(crate) fn call(&self, what: &str, more: &[&str]) -> String {
+        let output = script(self.name, what, &self.folder).args(more).output().expect("a script");
         assert!(output.status.success(), "script/{} {what}: {}", self.name, String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 }
 

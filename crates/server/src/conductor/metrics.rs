@@ -116,6 +116,18 @@ impl Shared {
         text.sample(&[], rooms.hosts_lost);
         text.family("hyperion_rooms_diverged_total", Kind::Counter, "Rooms that were not as another node had them.");
         text.sample(&[], rooms.diverged);
+        text.family(
+            "hyperion_log_cuts_total",
+            Kind::Counter,
+            "Partitions of the log that lost records that had been read.",
+        );
+        text.sample(&[], rooms.cuts);
+        text.family(
+            "hyperion_rooms_refounded_total",
+            Kind::Counter,
+            "Rooms founded again from a node's memory after that.",
+        );
+        text.sample(&[], rooms.refounded);
         self.write_log(text);
         self.write_relays(text);
     }

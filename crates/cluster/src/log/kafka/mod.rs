@@ -5,6 +5,7 @@
 
 mod context;
 mod producer;
+mod seen;
 mod tail;
 mod topic;
 
@@ -16,8 +17,7 @@ use protocol::RoomId;
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 
-use super::{AppendError, LogStatus, Start, TailError};
-use crate::hash::fnv1a;
+use super::{AppendError, LogStatus, Start, TailError, partition};
 use context::Counters;
 use producer::Producer;
 
@@ -124,12 +124,6 @@ impl fmt::Debug for KafkaLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaLog").field("config", &self.config).finish_non_exhaustive()
     }
-}
-
-/// By a hash that never changes, as the place of a room never does.
-fn partition(room: &RoomId, partitions: u16) -> u16 {
-    let hash = fnv1a(room.as_str().bytes());
-    u16::try_from(hash % u64::from(partitions.max(1))).expect("it is less than a u16")
 }
 
 /// Whatever goes wrong with Kafka while a reader is opened may go well later.

@@ -1,6 +1,8 @@
 //! A reader of the topic: all partitions, from absolute offsets.
 
+use std::collections::VecDeque;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,26 +12,53 @@ use rdkafka::consumer::{Consumer as _, StreamConsumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Offset, TopicPartitionList};
+use tokio::task::JoinHandle;
 
 use super::context::{Context, Counters};
+use super::seen::{Seen, Sight, hash};
 use super::{ANSWER_TIMEOUT, KafkaConfig, unavailable};
-use crate::log::{Entry, Start, TailError};
+use crate::log::{Cut, Entry, Next, Start, TailError};
 
 /// Between two questions where the log begins and ends.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 /// A reader of a [`KafkaLog`](super::KafkaLog).
+///
+/// Kafka may lose records that were read: a broker died before they were on its disk. librdkafka notices, by the
+/// epoch of the partition's leader also where others have come in their place (KIP-320), and says neither where nor
+/// from which offset on. So everything that is remembered is read again then and compared.
 pub struct KafkaTail {
     reader: Arc<Reader>,
     counters: Arc<Counters>,
-    /// By partition, the offset that is read next.
-    next: Vec<i64>,
-    /// By partition, where it ended when this was opened.
-    ends: Vec<i64>,
-    /// Partitions that are not read up to there.
+    partitions: Vec<Partition>,
+    /// Partitions that are not read up to where they ended when this was opened.
     behind: usize,
-    /// Kafka has no record at an offset that should come next.
-    lost: bool,
+    /// What is to be returned next.
+    found: VecDeque<Next>,
+    /// Kafka has no record at an offset that should come next, or another one before it.
+    doubted: bool,
+    config: KafkaConfig,
+    /// A reader that begins anew, and where all partitions begin and end, are under way.
+    asking: Option<JoinHandle<Result<Anew, KafkaError>>>,
+    /// Why it cannot be read any more.
+    failed: Option<TailError>,
+}
+
+/// A reader that has nothing assigned, and where all partitions begin and end.
+type Anew = (Reader, Vec<Range<i64>>);
+
+struct Partition {
+    seen: Seen,
+    /// Where it ended when this was opened.
+    end: i64,
+    /// Up to where it is read again.
+    compared_to: Option<i64>,
+}
+
+impl Partition {
+    fn is_behind(&self) -> bool {
+        self.seen.next() < self.end
+    }
 }
 
 struct Reader {
@@ -41,20 +70,7 @@ struct Reader {
 impl KafkaTail {
     /// Blocks.
     pub(super) fn open(config: &KafkaConfig, counters: &Arc<Counters>, start: Start) -> Result<Self, TailError> {
-        let mut client = config.client();
-        // The partitions are assigned by us; librdkafka wants the name of a group all the same.
-        client
-            .set("group.id", "hyperion")
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            // Where records are missing somebody has to know.
-            .set("auto.offset.reset", "error")
-            .set("fetch.error.backoff.ms", "100")
-            .set("queued.min.messages", "10000")
-            .set("queued.max.messages.kbytes", "16384");
-        let consumer =
-            client.create_with_context(Context(Arc::clone(counters))).map_err(|error| unavailable(&error))?;
-        let reader = Reader { topic: config.topic.clone(), partitions: i32::from(config.partitions), consumer };
+        let reader = Reader::new(config, counters).map_err(|error| unavailable(&error))?;
         let ends = reader.offsets_soon(Offset::End)?;
         let next = match start {
             Start::End => ends.clone(),
@@ -67,58 +83,82 @@ impl KafkaTail {
             }
         };
         reader.assign(&next).map_err(|error| unavailable(&error))?;
-        let behind = next.iter().zip(&ends).filter(|(next, end)| next < end).count();
-        Ok(Self { reader: Arc::new(reader), counters: Arc::clone(counters), next, ends, behind, lost: false })
+        let partition = |(next, end)| Partition { seen: Seen::new(next), end, compared_to: None };
+        let partitions: Vec<Partition> = next.into_iter().zip(ends).map(partition).collect();
+        Ok(Self {
+            reader: Arc::new(reader),
+            config: config.clone(),
+            counters: Arc::clone(counters),
+            behind: partitions.iter().filter(|partition| partition.is_behind()).count(),
+            partitions,
+            found: VecDeque::new(),
+            doubted: false,
+            asking: None,
+            failed: None,
+        })
     }
 
-    pub(in crate::log) async fn next(&mut self) -> Result<Entry, TailError> {
-        let reader = Arc::clone(&self.reader);
-        while !self.lost {
+    pub(in crate::log) async fn next(&mut self) -> Result<Next, TailError> {
+        loop {
+            if let Some(next) = self.found.pop_front() {
+                return Ok(next);
+            }
+            if let Some(error) = &self.failed {
+                return Err(error.clone());
+            }
+            if self.doubted {
+                self.look().await;
+                continue;
+            }
+            let reader = Arc::clone(&self.reader);
             match reader.consumer.recv().await {
-                Ok(message) => {
-                    if let Some(entry) = self.take(&message) {
-                        return Ok(entry);
-                    }
-                }
+                Ok(message) => self.take(&message),
                 Err(error) => self.fail(&error),
             }
         }
-        Err(self.what_is_lost().await)
     }
 
     pub(in crate::log) fn is_caught_up(&self) -> bool {
         self.behind == 0
     }
 
-    fn take(&mut self, message: &BorrowedMessage<'_>) -> Option<Entry> {
-        let (offset, partition) = (message.offset(), message.partition());
-        let index = usize::try_from(partition).ok()?;
-        let (next, end) = (self.next.get_mut(index)?, self.ends.get(index)?);
-        let was_behind = *next < *end;
-        *next = offset + 1;
-        if was_behind && *next >= *end {
-            self.behind -= 1;
+    fn take(&mut self, message: &BorrowedMessage<'_>) {
+        let offset = message.offset();
+        let Some(index) = usize::try_from(message.partition()).ok().filter(|index| *index < self.partitions.len())
+        else {
+            return;
+        };
+        let partition = &mut self.partitions[index];
+        let hash = hash(message);
+        let sight = partition.seen.look(offset, hash);
+        let compared = partition.compared_to.take_if(|end| sight != Sight::Known || offset + 1 >= *end);
+        match (sight, compared) {
+            // What comes after it is lost, and nothing is in its place yet.
+            (Sight::Known, Some(end)) if end < partition.seen.next() => return self.cut(index, end),
+            (Sight::Known, _) => return,
+            (Sight::Changed, _) => self.cut(index, offset),
+            (Sight::New, _) => {}
         }
+        self.partitions[index].seen.take(offset, hash);
+        self.count_behind();
         self.counters.count_read();
         let room = message.key().and_then(|key| std::str::from_utf8(key).ok()?.parse::<RoomId>().ok());
         let Some(room) = room else {
             self.counters.count_nameless();
-            tracing::warn!(partition, offset, "a record of the log has not the name of a room and was left out");
-            return None;
+            tracing::warn!(index, offset, "a record of the log has not the name of a room and was left out");
+            return;
         };
-        Some(Entry {
-            room,
-            offset: u64::try_from(offset).ok()?,
-            time_ms: message.timestamp().to_millis().and_then(|ms| u64::try_from(ms).ok()).unwrap_or(0),
-            value: message.payload().unwrap_or_default().into(),
-        })
+        let Ok(offset) = u64::try_from(offset) else { return };
+        let time_ms = message.timestamp().to_millis().and_then(|ms| u64::try_from(ms).ok()).unwrap_or(0);
+        let value = message.payload().unwrap_or_default().into();
+        self.found.push_back(Next::Entry(Entry { room, offset, time_ms, value }));
     }
 
     /// Lost connections and moved leaders pass; librdkafka goes on from the same offsets.
     fn fail(&mut self, error: &KafkaError) {
         self.counters.count_error();
         tracing::debug!(%error, "reading failed");
-        self.lost = matches!(
+        self.doubted |= matches!(
             error.rdkafka_error_code(),
             Some(
                 RDKafkaErrorCode::AutoOffsetReset
@@ -128,26 +168,97 @@ impl KafkaTail {
         );
     }
 
-    async fn what_is_lost(&self) -> TailError {
-        loop {
-            let reader = Arc::clone(&self.reader);
-            let oldest = tokio::task::spawn_blocking(move || reader.offsets(Offset::Beginning)).await;
-            if let Ok(Ok(oldest)) = oldest {
-                let is_behind = self.next.iter().zip(&oldest).any(|(next, oldest)| next < oldest);
-                return if is_behind { TailError::Behind } else { TailError::Cut };
+    /// Finds out what is there, and reads everything again that is remembered.
+    async fn look(&mut self) {
+        let (config, counters) = (self.config.clone(), Arc::clone(&self.counters));
+        let begin = move || {
+            let reader = Reader::new(&config, &counters)?;
+            let bounds = reader.bounds()?;
+            Ok((reader, bounds))
+        };
+        let asking = self.asking.get_or_insert_with(|| tokio::task::spawn_blocking(begin));
+        let answer = asking.await;
+        self.asking = None;
+        let result = match answer {
+            Ok(Ok((reader, bounds))) => self.read_again(reader, &bounds),
+            Ok(Err(error)) => Err(error),
+            Err(_) => return,
+        };
+        match result {
+            Ok(()) => self.doubted = false,
+            Err(error) => {
+                tracing::debug!(%error, "it cannot be found out yet what Kafka lost");
+                tokio::time::sleep(ASK_AGAIN).await;
             }
-            tokio::time::sleep(ASK_AGAIN).await;
+        }
+    }
+
+    fn read_again(&mut self, reader: Reader, bounds: &[Range<i64>]) -> Result<(), KafkaError> {
+        let mut positions = Vec::new();
+        for (index, Range { start: begin, end }) in bounds.iter().cloned().enumerate() {
+            let Partition { seen, compared_to, .. } = &mut self.partitions[index];
+            let (oldest, next) = (seen.oldest(), seen.next());
+            *compared_to = None;
+            if next < begin {
+                self.failed = Some(TailError::Behind);
+            } else if end < next && end <= oldest && begin < end && oldest < next {
+                self.failed = Some(TailError::Cut);
+            } else if end < next && end <= oldest.max(begin) {
+                self.cut(index, end);
+            } else if oldest < next {
+                *compared_to = Some(end.min(next));
+            }
+            let seen = &self.partitions[index].seen;
+            positions.push(seen.oldest().max(begin));
+        }
+        reader.assign(&positions)?;
+        // The one of before does not go on where it found that something is missing. Its end takes a moment.
+        let before = std::mem::replace(&mut self.reader, Arc::new(reader));
+        drop(tokio::task::spawn_blocking(move || drop(before)));
+        Ok(())
+    }
+
+    /// Nothing of what was read of a partition from `end` on is there any more.
+    fn cut(&mut self, index: usize, end: i64) {
+        let partition = &mut self.partitions[index];
+        partition.seen.cut(end);
+        partition.end = partition.end.min(end);
+        self.count_behind();
+        let number = |n| u16::try_from(n).expect("partitions are counted by a u16");
+        let (partition, partitions) = (number(index), number(self.partitions.len()));
+        self.found.push_back(Next::Cut(Cut { partition, partitions, end: u64::try_from(end).unwrap_or(0) }));
+    }
+
+    fn count_behind(&mut self) {
+        if self.behind > 0 {
+            self.behind = self.partitions.iter().filter(|partition| partition.is_behind()).count();
         }
     }
 }
 
 impl fmt::Debug for KafkaTail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KafkaTail").field("next", &self.next).field("behind", &self.behind).finish_non_exhaustive()
+        f.debug_struct("KafkaTail").field("behind", &self.behind).finish_non_exhaustive()
     }
 }
 
 impl Reader {
+    fn new(config: &KafkaConfig, counters: &Arc<Counters>) -> Result<Self, KafkaError> {
+        let mut client = config.client();
+        // The partitions are assigned by us; librdkafka wants the name of a group all the same.
+        client
+            .set("group.id", "hyperion")
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            // Where records are missing somebody has to know.
+            .set("auto.offset.reset", "error")
+            .set("fetch.error.backoff.ms", "100")
+            .set("queued.min.messages", "10000")
+            .set("queued.max.messages.kbytes", "16384");
+        let consumer = client.create_with_context(Context(Arc::clone(counters)))?;
+        Ok(Self { topic: config.topic.clone(), partitions: i32::from(config.partitions), consumer })
+    }
+
     /// A broker does not lead a topic that was just made at once.
     fn offsets_soon(&self, which: Offset) -> Result<Vec<i64>, TailError> {
         let deadline = Instant::now() + ANSWER_TIMEOUT;
@@ -157,6 +268,12 @@ impl Reader {
                 result => return result.map_err(|error| unavailable(&error)),
             }
         }
+    }
+
+    /// Where all partitions begin and end. Blocks.
+    fn bounds(&self) -> Result<Vec<Range<i64>>, KafkaError> {
+        let (begins, ends) = (self.offsets(Offset::Beginning)?, self.offsets(Offset::End)?);
+        Ok(begins.into_iter().zip(ends).map(|(begin, end)| begin..end).collect())
     }
 
     /// Where all partitions begin or end, in one question to each broker. Blocks.

@@ -77,6 +77,7 @@ impl Cluster {
                     Output::Changed(applied) => self.changes[site].push(applied.change),
                     Output::Resolve { ticket, result } => _ = self.resolved.insert(ticket, result),
                     Output::Ignorant { .. } => self.ignorant += 1,
+                    Output::Refounded { .. } => {}
                     Output::SetAside { .. } | Output::Diverged { .. } | Output::TooLarge { .. } => panic!("{output:?}"),
                     Output::Fenced => self.lost += 1,
                 }

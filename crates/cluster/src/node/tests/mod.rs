@@ -4,6 +4,7 @@ mod cluster;
 mod enter;
 mod founding;
 mod grace;
+mod refounding;
 mod rooms;
 mod slow_log;
 
@@ -37,6 +38,7 @@ struct Bench {
     fenced: bool,
     diverged_is_expected: bool,
     ignorant: usize,
+    refounded: usize,
 }
 
 impl Bench {
@@ -65,6 +67,7 @@ impl Bench {
             fenced: false,
             diverged_is_expected: false,
             ignorant: 0,
+            refounded: 0,
         }
     }
 
@@ -93,6 +96,7 @@ impl Bench {
                 Output::Diverged { .. } if self.diverged_is_expected => {}
                 Output::Diverged { .. } | Output::TooLarge { .. } => panic!("{output:?}"),
                 Output::Ignorant { .. } => self.ignorant += 1,
+                Output::Refounded { .. } => self.refounded += 1,
                 Output::Fenced => self.fenced = true,
             }
         }
