@@ -91,7 +91,8 @@ impl Node {
         let empty = Timer::Empty(room.clone());
         // While the past is being read it has to be known that the room's beginning was.
         if hosted.is_idle() && self.caught_up {
-            if let Some(hosted) = self.rooms.remove(room) {
+            // Of one that nobody but this node ever spoke of nothing is on the log.
+            if let Some(hosted) = self.rooms.remove(room).filter(|hosted| hosted.next_offset > 0) {
                 self.remember_end(hosted.room);
             }
             self.timers.cancel(&empty);

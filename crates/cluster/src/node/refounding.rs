@@ -127,8 +127,8 @@ impl Node {
         let kept = kept.map(|entry| (entry.offset.saturating_add(1), entry.time_ms));
         let ended = self.ended.iter().rev().find(|room| room.id() == id);
         let ended = ended.map(|room| (room.offset().saturating_add(1), room.time_ms()));
-        // Who has read the past would have read of it.
-        kept.or(ended).or_else(|| self.caught_up.then_some((0, 0)))
+        // Of a room that lives something is in the past that is read, unless it was lost.
+        kept.or(ended).or(Some((0, 0)))
     }
 
     fn replace(&mut self, now: Instant, entry: &Entry, room: Room) {
@@ -140,6 +140,10 @@ impl Node {
         let is_over = room.limits().is_none();
         let (is_fenced, is_host, seq) = (room.has_lost(me), room.is_host(me), room.seq());
         self.insert(room);
+        if let Some(hosted) = self.rooms.get_mut(id) {
+            // Whoever wrote it lacked none.
+            hosted.lacks_events = false;
+        }
         self.outputs.push_back(Output::Refounded { room: id.clone(), offset: entry.offset });
         if !is_alike {
             let broken = self.rooms.get_mut(id).map(|hosted| std::mem::take(&mut hosted.broken)).unwrap_or_default();

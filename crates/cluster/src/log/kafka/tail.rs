@@ -37,6 +37,8 @@ pub struct KafkaTail {
     found: VecDeque<Next>,
     /// Kafka has no record at an offset that should come next, or another one before it.
     doubted: bool,
+    /// The last look failed.
+    could_not_look: bool,
     config: KafkaConfig,
     /// A reader that begins anew, and where all partitions begin and end, are under way.
     asking: Option<JoinHandle<Result<Anew, KafkaError>>>,
@@ -93,6 +95,7 @@ impl KafkaTail {
             partitions,
             found: VecDeque::new(),
             doubted: false,
+            could_not_look: false,
             asking: None,
             failed: None,
         })
@@ -171,7 +174,10 @@ impl KafkaTail {
     /// Finds out what is there, and reads everything again that is remembered.
     async fn look(&mut self) {
         let (config, counters) = (self.config.clone(), Arc::clone(&self.counters));
+        let pause = self.could_not_look.then_some(ASK_AGAIN).unwrap_or_default();
         let begin = move || {
+            // Here and not by the caller, who may begin again at any time.
+            std::thread::sleep(pause);
             let reader = Reader::new(&config, &counters)?;
             let bounds = reader.bounds()?;
             Ok((reader, bounds))
@@ -184,12 +190,10 @@ impl KafkaTail {
             Ok(Err(error)) => Err(error),
             Err(_) => return,
         };
+        self.could_not_look = result.is_err();
         match result {
             Ok(()) => self.doubted = false,
-            Err(error) => {
-                tracing::debug!(%error, "it cannot be found out yet what Kafka lost");
-                tokio::time::sleep(ASK_AGAIN).await;
-            }
+            Err(error) => tracing::debug!(%error, "it cannot be found out yet what Kafka lost"),
         }
     }
 
@@ -201,7 +205,7 @@ impl KafkaTail {
             *compared_to = None;
             if next < begin {
                 self.failed = Some(TailError::Behind);
-            } else if end < next && end <= oldest && begin < end && oldest < next {
+            } else if end < next && end < oldest && begin < end && oldest < next {
                 self.failed = Some(TailError::Cut);
             } else if end < next && end <= oldest.max(begin) {
                 self.cut(index, end);
