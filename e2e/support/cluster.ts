@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -121,6 +121,21 @@ export class Cluster {
   /** Ends Kafka or Redis in good order. */
   async stopService(name: 'kafka' | 'redis'): Promise<void> {
     await call(join(SCRIPTS, name), ['stop', join(this.folder, name)]);
+  }
+
+  /**
+   * While Kafka does not run: takes so many of the newest records away from each partition that has any, as a power cut
+   * does.
+   */
+  async cutLog(records: number): Promise<void> {
+    const kafka = join(this.folder, 'kafka');
+    const folders = (await readdir(join(kafka, 'data'))).filter((name) => name.startsWith('hyperion.rooms-'));
+    for (const folder of folders) {
+      const path = join(kafka, 'data', folder);
+      const segment = (await readdir(path)).filter((name) => name.endsWith('.log')).sort().at(-1) ?? '';
+      if ((await stat(join(path, segment))).size === 0) continue;
+      await call(join(SCRIPTS, 'kafka'), ['cut', kafka, folder, String(records)]);
+    }
   }
 
   /** Has Nginx read its configuration again. Resolves when new workers answer. */

@@ -11,16 +11,19 @@ const RELOADS = 20;
 const CUT_MS = 10_000;
 /** What was written during an outage arrives so soon after it, by the goal; here three times that. */
 const ARRIVES_MS = 15_000;
+/** How many of its newest records a partition loses in the row about that: perhaps all that the room ever was. */
+const LOST_RECORDS = 50;
 
 // What `script/chaos` makes a table of: "ROW: N ms WHAT".
-for (const how of ['stopped', 'killed'] as const) {
+for (const how of ['stopped', 'killed', 'cut'] as const) {
   test(`chaos kafka: ${how}, people go on and what they asked for is done when it is back`, async ({ browser }) => {
+    test.skip(how === 'killed' && !process.env.CHAOS_OUTAGE_SECONDS, 'a part of what happens to the one that is cut');
     test.setTimeout(180_000 + 2 * OUTAGE_MS);
     await inCluster(browser, async (cluster, [anna, ben, cara]) => {
       const node = await cluster.placeOf('team');
       await anna.write('before');
       const standstills = await Promise.all([anna.standstill([BEN]), ben.standstill([ANNA])]);
-      await (how === 'killed' ? cluster.killService('kafka') : cluster.stopService('kafka'));
+      await (how === 'stopped' ? cluster.stopService('kafka') : cluster.killService('kafka'));
       await expect.poll(() => cluster.readiness(node), { timeout: 15_000 }).toBe('200 degraded');
       await anna.write('during');
       await expect(anna.messagesUnderWay).toHaveAttribute('data-state', 'sending');
@@ -32,6 +35,7 @@ for (const how of ['stopped', 'killed'] as const) {
       expect(await cluster.metric(node, 'hyperion_cut_off'), 'no other node could do more').toBe(0);
       const standstill = Math.max(...(await Promise.all(standstills.map((read) => read()))));
 
+      if (how === 'cut') await cluster.cutLog(LOST_RECORDS);
       const began = Date.now();
       const starting = cluster.startService('kafka');
       const back = starting.then(() => Date.now());
@@ -44,6 +48,11 @@ for (const how of ['stopped', 'killed'] as const) {
       await meet(cara, anna);
       await meet(anna, ben);
       const reloaded = Date.now() - (await back);
+      await cara.openChat();
+      await expect(cara.messages).toHaveText(['before', 'during']);
+      const counted = ['log_cuts', 'rooms_refounded'].map((name) => cluster.metric(node, `hyperion_${name}_total`));
+      if (how === 'cut') expect(Math.min(...(await Promise.all(counted))), 'told to the operator').toBeGreaterThan(0);
+      else expect(await Promise.all(counted)).toEqual([0, 0]);
       await expect(anna.page.getByTestId('tile')).toHaveCount(3);
       report(`kafka ${how}: ${Math.round(standstill)} ms that a picture stood still at most`);
       report(`kafka ${how}: ${arrived} ms until the message was there, from when Kafka answered`);

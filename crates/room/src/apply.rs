@@ -46,13 +46,17 @@ pub fn apply(room: &mut Room, logged: &Logged) -> Outcome {
     if let Err(error) = fence(room, record) {
         return Outcome::Rejected(error);
     }
+    if let RoomEvent::Refounded { .. } = record.event {
+        // It leaves no number behind: what its writer numbered before may come after it.
+        return Outcome::Rejected(ErrorCode::AlreadyExists);
+    }
     match seen(room, record) {
         Seen::Repeat(decision) => return Outcome::Repeated(decision),
         Seen::Expired => return Outcome::Rejected(ErrorCode::RequestExpired),
         Seen::New => {}
     }
     let verdict = match &record.event {
-        RoomEvent::RoomCreated { .. } | RoomEvent::Unknown => return Outcome::SetAside,
+        RoomEvent::RoomCreated { .. } | RoomEvent::Refounded { .. } | RoomEvent::Unknown => return Outcome::SetAside,
         RoomEvent::HostAdded { incarnation, node, creation } => host::added(room, *incarnation, node, *creation),
         RoomEvent::NodeLost { incarnation } => host::lost(room, *incarnation),
         RoomEvent::Joined { participant, session, name, video_codecs } => {
@@ -67,7 +71,7 @@ pub fn apply(room: &mut Room, logged: &Logged) -> Outcome {
         RoomEvent::Left {} => leave::left(room, record),
         RoomEvent::RoomEnded {} => leave::room_ended(room),
         // It says nothing that is not known here.
-        RoomEvent::Snapshot { .. } | RoomEvent::Refounded { .. } => Err(ErrorCode::AlreadyExists),
+        RoomEvent::Snapshot { .. } => Err(ErrorCode::AlreadyExists),
         RoomEvent::Renamed { name } => rename::renamed(room, record, name),
         RoomEvent::ChatSent { text } => chat::sent(room, record, text),
         RoomEvent::ProducerAdded { source, kind, paused } => produce::added(room, record, *source, *kind, *paused),

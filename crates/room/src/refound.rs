@@ -3,9 +3,14 @@
 use crate::state::Room;
 
 impl Room {
-    /// The log lost its records from `end` on, and other ones may come in their place. What they led to stays.
+    /// The log lost its records from `end` on, and other ones may come in their place. What they led to stays, and a
+    /// room that is created there is younger than this one.
     pub fn rewind(&mut self, end: u64) {
-        self.offset = self.offset.min(end.saturating_sub(1));
+        let newest = end.saturating_sub(1);
+        self.offset = self.offset.min(newest);
+        if let Some(created) = &mut self.created {
+            created.offset = created.offset.min(newest);
+        }
     }
 
     /// The same room, whose events are numbered on from above `seq` and its own.
@@ -40,6 +45,7 @@ mod tests {
         let before = story.room.clone();
         story.room.rewind(2);
         assert_eq!((story.room.offset(), story.room.seq()), (1, before.seq()));
+        assert!(story.room.created() < Some(2), "elder than all that begins there");
         story.room = story.room.refounded(40);
         assert_eq!(story.room.seq(), 41);
         assert!(story.room.is_alike(&before) && story.room != before);

@@ -19,7 +19,7 @@ pub struct Room {
     pub(crate) limits: Option<RoomLimits>,
     /// `None` in rooms that older rules created.
     #[serde(default)]
-    created: Option<Created>,
+    pub(crate) created: Option<Created>,
     pub(crate) seq: u64,
     pub(crate) offset: u64,
     pub(crate) time_ms: u64,
@@ -42,8 +42,8 @@ pub struct Room {
 
 /// The record with which a room began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Created {
-    offset: u64,
+pub(crate) struct Created {
+    pub(crate) offset: u64,
     by: Incarnation,
 }
 

@@ -39,7 +39,8 @@ impl Node {
             }
             // Another one was written before the log lost its newest records.
             RoomEvent::Snapshot { as_of, state } if *as_of < entry.offset => {
-                let Some(room) = unpack(&entry.room, state).filter(|room| room.is_host(record.origin)) else {
+                let Some(room) = unpack(&entry.room, record.rules, state).filter(|room| room.is_host(record.origin))
+                else {
                     return true;
                 };
                 if is_elder(room.created(), ours, *as_of) {

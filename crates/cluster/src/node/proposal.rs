@@ -83,6 +83,18 @@ impl Node {
         self.timers.set(deadline, Timer::Answer(room, key));
     }
 
+    /// Appends what is waited for once more.
+    pub(super) fn append_again(&mut self, room: &RoomId, pending: Pending) {
+        let mut record = pending.record;
+        if let (RequestKey::Node { .. }, false) = (record.key, self.is_host(room)) {
+            // It was not judged, and the number of the introduction that comes before it now may have left the old
+            // one behind.
+            record.key = self.own_key();
+        }
+        self.append(room, &record);
+        self.wait(room.clone(), Pending { record, ..pending });
+    }
+
     /// Stops waiting for a record.
     pub(super) fn take_pending(&mut self, room: &RoomId, key: RequestKey) -> Option<Pending> {
         let pending = self.rooms.get_mut(room)?.pending.remove(&key)?;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use protocol::event::{Logged, Record, RequestKey, RoomEvent};
+use protocol::event::{Logged, Record, RoomEvent};
 use protocol::{ErrorCode, RoomId};
 use room::{Change, Outcome};
 
@@ -161,13 +161,7 @@ impl Node {
         };
         if again && pending.attempts < ATTEMPTS_MAX {
             self.announce(room);
-            let mut record = pending.record;
-            if let RequestKey::Node { .. } = record.key {
-                // Numbers of other rooms may have left the old one behind.
-                record.key = self.own_key();
-            }
-            self.append(room, &record);
-            self.wait(room.clone(), Pending { record, attempts: pending.attempts + 1, ..pending });
+            self.append_again(room, Pending { attempts: pending.attempts + 1, ..pending });
         } else {
             self.resolve(pending.ticket, Err(if again { ErrorCode::Draining } else { error }));
         }

@@ -14,7 +14,7 @@ use protocol::event::{Binding, Record, RoomEvent, Salvaged};
 use room::{Change, LeaveReason, Participant, Room};
 
 use super::duties::people_of;
-use super::hosted::Hosted;
+use super::hosted::{Hosted, Pending};
 use super::snapshots::{pack, unpack};
 use super::timers::Timer;
 use super::{Applied, Node, Output};
@@ -80,8 +80,12 @@ impl Node {
         if self.fenced {
             return;
         }
-        let room = hosted.room.refounded(lost.seq);
-        match pack(&room).filter(|_| !hosted.lacks_events) {
+        if hosted.lacks_events {
+            // Others know more of it.
+            self.go_on(id);
+            return;
+        }
+        match pack(&hosted.room.refounded(lost.seq)) {
             Some(state) => {
                 let (read_to, salvaged) = (hosted.next_offset, lost.known);
                 self.append_own(id, None, RoomEvent::Refounded { read_to, salvaged, state });
@@ -100,13 +104,13 @@ impl Node {
     pub(super) fn refounded(&mut self, now: Instant, entry: &Entry, record: &Record) {
         let RoomEvent::Refounded { read_to, salvaged, state } = &record.event else { return };
         let id = &entry.room;
-        let room = unpack(id, state);
+        let room = unpack(id, record.rules, state);
         if room.is_none() {
             self.outputs.push_back(Output::SetAside { room: id.clone(), offset: entry.offset });
         }
         let lost = self.rooms.get(id).and_then(|hosted| hosted.lost);
         let counts = self.read_of(id).is_some_and(|(next, time_ms)| {
-            next <= *read_to && room.as_ref().is_some_and(|room| room.time_ms() >= time_ms)
+            next <= *read_to && *read_to <= entry.offset && room.as_ref().is_some_and(|room| room.time_ms() >= time_ms)
         });
         match (room.filter(|_| counts), lost) {
             (Some(room), None) => self.replace(now, entry, room),
@@ -160,7 +164,7 @@ impl Node {
             if is_over && was_host {
                 self.say_over(id, seq, people);
             } else if was_host || is_host {
-                self.outputs.push_back(Output::Changed(Applied { room: id.clone(), seq, change: Change::Replaced }));
+                self.say_replaced(id, before.as_ref());
             }
         }
         if is_host {
@@ -197,6 +201,21 @@ impl Node {
         }
     }
 
+    /// Tells the server that a room is not as it was here: who of those it knew is gone or somewhere else, and that all
+    /// have to look again.
+    pub(super) fn say_replaced(&mut self, id: &RoomId, before: Option<&Room>) {
+        let Some(room) = self.rooms.get(id).map(|hosted| &hosted.room) else { return };
+        let difference = |known: &Participant| match room.participant(known.id()) {
+            None => Some(Change::Left { participant: known.id(), reason: LeaveReason::GraceExpired }),
+            Some(now) if now.binding() != known.binding() => Some(Change::Returned { binding: now.binding() }),
+            Some(_) => None,
+        };
+        let people = before.into_iter().flat_map(Room::participants);
+        for change in people.filter_map(difference).chain([Change::Replaced]) {
+            self.outputs.push_back(Output::Changed(Applied { room: id.clone(), seq: room.seq(), change }));
+        }
+    }
+
     /// Writes of a room as of any other again. What was asked meanwhile, or was on its way when the log lost it, is
     /// appended; should it be there already, it is a repeat.
     fn go_on(&mut self, id: &RoomId) {
@@ -204,12 +223,15 @@ impl Node {
         let Some(hosted) = self.rooms.get_mut(id).filter(|hosted| hosted.lost.is_some()) else { return };
         hosted.lost = None;
         hosted.announced = false;
-        let waiting: Vec<Record> = hosted.pending.values().map(|pending| pending.record.clone()).collect();
-        if waiting.iter().any(|record| matches!(record.event, RoomEvent::Joined { .. } | RoomEvent::Resumed { .. })) {
+        let waiting = std::mem::take(&mut hosted.pending);
+        self.pending -= waiting.len();
+        let enters =
+            |pending: &Pending| matches!(pending.record.event, RoomEvent::Joined { .. } | RoomEvent::Resumed { .. });
+        if waiting.values().any(enters) {
             self.announce(id);
         }
-        for record in waiting {
-            self.append(id, &record);
+        for pending in waiting.into_values() {
+            self.append_again(id, pending);
         }
     }
 

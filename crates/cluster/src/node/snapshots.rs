@@ -16,10 +16,10 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use protocol::RoomId;
 use protocol::event::{Record, RoomEvent};
-use room::{Change, Room};
+use room::Room;
 
 use super::timers::Timer;
-use super::{Applied, Node, Output};
+use super::{Node, Output};
 use crate::log::Entry;
 
 /// Largest state that is written, packed. A room of 1,000 people has less than half of it.
@@ -77,14 +77,14 @@ impl Node {
             RoomEvent::Snapshot { as_of, state } => {
                 let entries = self.unknown.get(id).map(|kept| &kept.entries);
                 let read_it = entries.and_then(VecDeque::front).is_some_and(|entry| entry.offset <= *as_of);
-                let room = unpack(id, state);
+                let room = unpack(id, record.rules, state);
                 if room.is_none() {
                     self.outputs.push_back(Output::SetAside { room: id.clone(), offset: entry.offset });
                 }
                 // Written before the log lost its newest records, it is of other ones than are there now.
                 let is_of_this_log = |room: &Room| {
                     let newest = entries.and_then(|entries| entries.iter().find(|entry| entry.offset == *as_of));
-                    *as_of < entry.offset && newest.is_none_or(|newest| newest.time_ms <= room.time_ms())
+                    *as_of < entry.offset && newest.is_some_and(|newest| newest.time_ms <= room.time_ms())
                 };
                 let room = room.filter(|room| room.is_host(record.origin) && is_of_this_log(room));
                 if read_it && let Some(room) = room {
@@ -154,11 +154,14 @@ impl Node {
         if hosted.room.offset() != as_of || hosted.lacks_events || !is_of_this_log || room == hosted.room {
             return;
         }
-        let (id, seq, is_right) = (entry.room.clone(), room.seq(), room.seq() > hosted.room.seq());
+        // Where both know as many, all nodes choose alike.
+        let rank = |room: &Room| (room.seq(), pack(room));
+        let (id, is_right) = (entry.room.clone(), rank(&room) > rank(&hosted.room));
+        let before = is_right.then(|| hosted.room.clone());
         self.outputs.push_back(Output::Diverged { room: id.clone(), offset: entry.offset });
-        if is_right {
+        if before.is_some() {
             self.insert(room);
-            self.outputs.push_back(Output::Changed(Applied { room: id, seq, change: Change::Replaced }));
+            self.say_replaced(&id, before.as_ref());
         }
     }
 
@@ -195,7 +198,11 @@ pub(super) fn pack(room: &Room) -> Option<String> {
     Some(BASE64.encode(encoder.finish().ok()?)).filter(|state| state.len() <= STATE_BYTES_MAX)
 }
 
-pub(super) fn unpack(id: &RoomId, state: &str) -> Option<Room> {
+/// Reads it again, if rules wrote it that this node knows.
+pub(super) fn unpack(id: &RoomId, rules: u16, state: &str) -> Option<Room> {
+    if !(room::RULES_OLDEST..=room::RULES).contains(&rules) {
+        return None;
+    }
     let packed = BASE64.decode(state).ok()?;
     let mut json = Vec::new();
     DeflateDecoder::new(&packed[..]).take(UNPACKED_BYTES_MAX).read_to_end(&mut json).ok()?;
@@ -205,7 +212,7 @@ pub(super) fn unpack(id: &RoomId, state: &str) -> Option<Room> {
 #[cfg(test)]
 mod tests {
     use protocol::Incarnation;
-    use protocol::event::RequestKey;
+    use protocol::event::{Creation, Logged, RequestKey, RoomLimits};
     use protocol::limits::Limits;
 
     use super::*;
@@ -236,6 +243,10 @@ mod tests {
             self.node.handle(self.now, Input::Entry(Entry { room, offset: self.offset, time_ms: 0, value }));
         }
 
+        fn knows(&self, room: &str) -> bool {
+            self.node.rooms.contains_key(&room.parse().expect("a room name"))
+        }
+
         fn kept(&self, room: &str) -> Vec<u64> {
             let kept = self.node.unknown.get(&room.parse().expect("a room name")).into_iter();
             kept.flat_map(|kept| &kept.entries).map(|entry| entry.offset).collect()
@@ -250,6 +261,28 @@ mod tests {
         }
         let kept = reader.kept("daily");
         assert_eq!((kept.len(), kept.first()), (KEPT_MAX, Some(&6)), "the newest");
+    }
+
+    #[test]
+    fn a_snapshot_that_names_a_record_of_another_room_is_of_a_log_that_is_lost() {
+        let mut room = Room::new("daily".parse().expect("a room name"));
+        let node = "node-2".parse().expect("a node id");
+        let created = RoomEvent::RoomCreated { rules: room::RULES, limits: RoomLimits::default() };
+        let added = RoomEvent::HostAdded { incarnation: OTHER, node, creation: Some(Creation::Own) };
+        for (n, event) in [(1, created), (2, added)] {
+            let key = RequestKey::Node { incarnation: OTHER, n };
+            let record = Record { rules: room::RULES, origin: OTHER, key, binding: None, event };
+            room::apply(&mut room, &Logged { offset: 0, time_ms: 0, record });
+        }
+        let state = pack(&room).expect("a small room");
+        let mut reader = Reader::new();
+        for room in ["daily", "other", "daily"] {
+            reader.reads(room, RoomEvent::Left {});
+        }
+        reader.reads("daily", RoomEvent::Snapshot { as_of: 2, state: state.clone() });
+        assert!(!reader.knows("daily"));
+        reader.reads("daily", RoomEvent::Snapshot { as_of: 3, state });
+        assert!(reader.knows("daily"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use protocol::{ErrorBody, Reply};
+use protocol::{ErrorBody, ErrorCode, Reply};
 
 /// How many outcomes are kept.
 const OUTCOMES_MAX: usize = 64;
@@ -41,7 +41,7 @@ impl Outcomes {
 
     /// Keeps what came of request `n`, unless repeating it may bring something else.
     pub(super) fn keep(&mut self, n: u64, outcome: &Result<Reply, ErrorBody>) {
-        if outcome.as_ref().is_err_and(|error| error.retryable) {
+        if outcome.as_ref().is_err_and(|error| error.retryable || error.code == ErrorCode::Superseded) {
             return;
         }
         self.consumers += consumers(outcome);
@@ -67,7 +67,7 @@ fn consumers(outcome: &Result<Reply, ErrorBody>) -> usize {
 #[cfg(test)]
 mod tests {
     use protocol::request::ConsumeResult;
-    use protocol::{ErrorCode, ParticipantId, ProducerId, Source};
+    use protocol::{ParticipantId, ProducerId, Source};
 
     use super::*;
 
@@ -91,7 +91,8 @@ mod tests {
         let mut outcomes = Outcomes::default();
         outcomes.keep(1, &refused(ErrorCode::LogUnavailable));
         outcomes.keep(2, &refused(ErrorCode::NotFound));
-        assert!(matches!(outcomes.look(1), Known::New));
+        outcomes.keep(3, &refused(ErrorCode::Superseded));
+        assert!([1, 3].iter().all(|n| matches!(outcomes.look(*n), Known::New)));
         assert!(matches!(outcomes.look(2), Known::Outcome(Err(_))));
     }
 

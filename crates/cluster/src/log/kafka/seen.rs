@@ -17,6 +17,7 @@ pub(super) struct Seen {
     /// Of consecutive offsets.
     hashes: VecDeque<u64>,
     next: i64,
+    has_forgotten: bool,
 }
 
 /// What a record is to a reader.
@@ -33,7 +34,7 @@ pub(super) enum Sight {
 impl Seen {
     /// Of a reader that begins with `next`.
     pub(super) fn new(next: i64) -> Self {
-        Self { hashes: VecDeque::new(), next }
+        Self { hashes: VecDeque::new(), next, has_forgotten: false }
     }
 
     /// The offset of the record after the newest.
@@ -44,6 +45,11 @@ impl Seen {
     /// The oldest offset that is remembered; the next one if none is.
     pub(super) fn oldest(&self) -> i64 {
         self.next - i64::try_from(self.hashes.len()).expect("a few thousand")
+    }
+
+    /// Whether records from before the oldest one were read and are not remembered.
+    pub(super) fn has_forgotten(&self) -> bool {
+        self.has_forgotten
     }
 
     /// What the record at `offset` is.
@@ -58,10 +64,12 @@ impl Seen {
     /// Remembers the record at `offset` as the newest.
     pub(super) fn take(&mut self, offset: i64, hash: u64) {
         if offset != self.next {
+            self.has_forgotten |= !self.hashes.is_empty();
             self.hashes.clear();
         }
         if self.hashes.len() >= REMEMBERED_MAX {
             self.hashes.pop_front();
+            self.has_forgotten = true;
         }
         self.hashes.push_back(hash);
         self.next = offset + 1;
@@ -109,8 +117,9 @@ mod tests {
     #[test]
     fn what_is_remembered_is_bounded_and_consecutive() {
         let max = i64::try_from(REMEMBERED_MAX).expect("small");
+        assert!(!seen(0..max).has_forgotten());
         let mut seen = seen(0..max + 5);
-        assert_eq!((seen.oldest(), seen.next()), (5, max + 5));
+        assert_eq!((seen.oldest(), seen.next(), seen.has_forgotten()), (5, max + 5, true));
         seen.take(max + 9, 1);
         assert_eq!((seen.oldest(), seen.next()), (max + 9, max + 10));
         seen.cut(3);

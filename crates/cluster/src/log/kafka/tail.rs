@@ -40,14 +40,22 @@ pub struct KafkaTail {
     /// The last look failed.
     could_not_look: bool,
     config: KafkaConfig,
-    /// A reader that begins anew, and where all partitions begin and end, are under way.
+    start: Start,
+    /// A reader that begins anew, and where it could, are under way.
     asking: Option<JoinHandle<Result<Anew, KafkaError>>>,
     /// Why it cannot be read any more.
     failed: Option<TailError>,
 }
 
-/// A reader that has nothing assigned, and where all partitions begin and end.
-type Anew = (Reader, Vec<Range<i64>>);
+/// A reader that has nothing assigned, and what it finds of all partitions.
+type Anew = (Reader, Vec<Found>);
+
+/// A partition as it is now.
+struct Found {
+    bounds: Range<i64>,
+    /// Where it would be read from if it were opened now.
+    start: i64,
+}
 
 struct Partition {
     seen: Seen,
@@ -73,23 +81,15 @@ impl KafkaTail {
     /// Blocks.
     pub(super) fn open(config: &KafkaConfig, counters: &Arc<Counters>, start: Start) -> Result<Self, TailError> {
         let reader = Reader::new(config, counters).map_err(|error| unavailable(&error))?;
-        let ends = reader.offsets_soon(Offset::End)?;
-        let next = match start {
-            Start::End => ends.clone(),
-            Start::Oldest => reader.offsets_soon(Offset::Beginning)?,
-            // For a time the same question takes milliseconds in place of one of the names of offsets. Where nothing
-            // is as new it answers with the end, which may have moved on since `ends`.
-            Start::Since(time_ms) => {
-                let since = reader.offsets_soon(Offset::Offset(i64::try_from(time_ms).unwrap_or(i64::MAX)))?;
-                since.iter().zip(&ends).map(|(since, end)| if *since < 0 { *end } else { *since }).collect()
-            }
-        };
+        let ends = reader.soon(|| reader.offsets(Offset::End))?;
+        let next = reader.soon(|| reader.starts(start, &ends))?;
         reader.assign(&next).map_err(|error| unavailable(&error))?;
         let partition = |(next, end)| Partition { seen: Seen::new(next), end, compared_to: None };
         let partitions: Vec<Partition> = next.into_iter().zip(ends).map(partition).collect();
         Ok(Self {
             reader: Arc::new(reader),
             config: config.clone(),
+            start,
             counters: Arc::clone(counters),
             behind: partitions.iter().filter(|partition| partition.is_behind()).count(),
             partitions,
@@ -139,6 +139,11 @@ impl KafkaTail {
             // What comes after it is lost, and nothing is in its place yet.
             (Sight::Known, Some(end)) if end < partition.seen.next() => return self.cut(index, end),
             (Sight::Known, _) => return,
+            // It may not be the first that differs.
+            (Sight::Changed, _) if partition.seen.has_forgotten() && offset == partition.seen.oldest() => {
+                self.failed = Some(TailError::Cut);
+                return;
+            }
             (Sight::Changed, _) => self.cut(index, offset),
             (Sight::New, _) => {}
         }
@@ -173,20 +178,20 @@ impl KafkaTail {
 
     /// Finds out what is there, and reads everything again that is remembered.
     async fn look(&mut self) {
-        let (config, counters) = (self.config.clone(), Arc::clone(&self.counters));
+        let (config, counters, start) = (self.config.clone(), Arc::clone(&self.counters), self.start);
         let pause = self.could_not_look.then_some(ASK_AGAIN).unwrap_or_default();
         let begin = move || {
             // Here and not by the caller, who may begin again at any time.
             std::thread::sleep(pause);
             let reader = Reader::new(&config, &counters)?;
-            let bounds = reader.bounds()?;
-            Ok((reader, bounds))
+            let found = reader.find(start)?;
+            Ok((reader, found))
         };
         let asking = self.asking.get_or_insert_with(|| tokio::task::spawn_blocking(begin));
         let answer = asking.await;
         self.asking = None;
         let result = match answer {
-            Ok(Ok((reader, bounds))) => self.read_again(reader, &bounds),
+            Ok(Ok((reader, found))) => self.read_again(reader, &found),
             Ok(Err(error)) => Err(error),
             Err(_) => return,
         };
@@ -197,16 +202,20 @@ impl KafkaTail {
         }
     }
 
-    fn read_again(&mut self, reader: Reader, bounds: &[Range<i64>]) -> Result<(), KafkaError> {
+    fn read_again(&mut self, reader: Reader, found: &[Found]) -> Result<(), KafkaError> {
         let mut positions = Vec::new();
-        for (index, Range { start: begin, end }) in bounds.iter().cloned().enumerate() {
+        for (index, Found { bounds: Range { start: begin, end }, start }) in found.iter().enumerate() {
+            let (begin, end, start) = (*begin, *end, *start);
             let Partition { seen, compared_to, .. } = &mut self.partitions[index];
             let (oldest, next) = (seen.oldest(), seen.next());
             *compared_to = None;
             if next < begin {
                 self.failed = Some(TailError::Behind);
-            } else if end < next && end < oldest && begin < end && oldest < next {
+            } else if seen.has_forgotten() && begin < end && end < next && end <= oldest {
                 self.failed = Some(TailError::Cut);
+            } else if !seen.has_forgotten() && start < oldest {
+                // All that was read is gone, and more from before it. What it would be read from now came instead.
+                self.cut(index, start);
             } else if end < next && end <= oldest.max(begin) {
                 self.cut(index, end);
             } else if oldest < next {
@@ -264,20 +273,36 @@ impl Reader {
     }
 
     /// A broker does not lead a topic that was just made at once.
-    fn offsets_soon(&self, which: Offset) -> Result<Vec<i64>, TailError> {
+    fn soon(&self, ask: impl Fn() -> Result<Vec<i64>, KafkaError>) -> Result<Vec<i64>, TailError> {
         let deadline = Instant::now() + ANSWER_TIMEOUT;
         loop {
-            match self.offsets(which) {
+            match ask() {
                 Err(_) if Instant::now() < deadline => std::thread::sleep(ANSWER_TIMEOUT / 40),
                 result => return result.map_err(|error| unavailable(&error)),
             }
         }
     }
 
-    /// Where all partitions begin and end. Blocks.
-    fn bounds(&self) -> Result<Vec<Range<i64>>, KafkaError> {
+    /// All partitions as they are now. Blocks.
+    fn find(&self, start: Start) -> Result<Vec<Found>, KafkaError> {
         let (begins, ends) = (self.offsets(Offset::Beginning)?, self.offsets(Offset::End)?);
-        Ok(begins.into_iter().zip(ends).map(|(begin, end)| begin..end).collect())
+        let starts = self.starts(start, &ends)?;
+        let bounds = begins.into_iter().zip(ends).map(|(begin, end)| begin..end);
+        Ok(bounds.zip(starts).map(|(bounds, start)| Found { bounds, start }).collect())
+    }
+
+    /// Where all partitions are read from that end there. Blocks.
+    fn starts(&self, start: Start, ends: &[i64]) -> Result<Vec<i64>, KafkaError> {
+        match start {
+            Start::End => Ok(ends.to_vec()),
+            Start::Oldest => self.offsets(Offset::Beginning),
+            // For a time the same question takes milliseconds in place of one of the names of offsets. Where nothing
+            // is as new it answers with the end, which may have moved on since `ends`.
+            Start::Since(time_ms) => {
+                let since = self.offsets(Offset::Offset(i64::try_from(time_ms).unwrap_or(i64::MAX)))?;
+                Ok(since.iter().zip(ends).map(|(since, end)| if *since < 0 { *end } else { *since }).collect())
+            }
+        }
     }
 
     /// Where all partitions begin or end, in one question to each broker. Blocks.

@@ -209,6 +209,18 @@ fn who_had_not_read_what_was_lost_takes_it_from_who_had() {
 }
 
 #[test]
+fn a_server_is_told_who_of_its_people_went_elsewhere_by_a_record_that_it_never_read() {
+    let (mut cluster, ..) = two(&[HERE, LATER]);
+    let moved = cluster.asks(1, resume(1, 1));
+    cluster.reads(1);
+    let binding = cluster.accepted(moved).binding.expect("a binding");
+    cluster.loses(1);
+    cluster.settle();
+    assert_eq!(cluster.changes(0), [Change::Returned { binding }, Change::Replaced]);
+    cluster.agree();
+}
+
+#[test]
 fn who_knows_more_than_the_first_founds_the_room_once_more() {
     let (mut cluster, _, ben) = two(&[HERE, LATER]);
     let key = RequestKey::Node { incarnation: LATER, n: 99 };
@@ -255,6 +267,21 @@ fn what_is_asked_meanwhile_waits_until_the_room_is_founded_again() {
         cluster.accepted(ticket);
     }
     assert_eq!((cluster.chat(1).last().map(String::as_str), cluster.room(0).participants().len()), (Some("a2"), 3));
+    cluster.agree();
+}
+
+#[test]
+fn who_comes_back_meanwhile_is_let_in_by_a_node_that_is_busy_with_other_rooms() {
+    let (mut cluster, ..) = two(&[HERE, LATER]);
+    cluster.starts(Incarnation(60));
+    cluster.loses(2);
+    let back = cluster.asks(2, resume(1, 1));
+    for n in 100..140 {
+        let elsewhere = format!("room-{n}").parse().expect("a room name");
+        cluster.asks(2, Proposal { room: elsewhere, ..join(n, n) });
+    }
+    cluster.settle();
+    assert!(cluster.accepted(back).binding.is_some());
     cluster.agree();
 }
 
