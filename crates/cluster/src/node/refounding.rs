@@ -3,8 +3,8 @@
 //! Whoever had read the same goes on alike: each keeps its room in memory and applies on top of it what the log has in
 //! place of what was lost. But others had read less of it, or begin to read now. For them one founds the room again, by
 //! writing it down ([`RoomEvent::Refounded`]). It counts if its writer had read everything of the room
-//! that stands before it, which all readers can tell; so of several the first counts, and nothing that was accepted
-//! meanwhile is lost. Who knows more of what was lost than a founding that counts does not adopt it, but founds the
+//! that stands before it, which all readers can tell; so of several the first counts, and what others wrote meanwhile
+//! is judged, by what the writer knows. Who knows more of what was lost than a founding that counts does not adopt it, but founds the
 //! room once more. Until a room is founded again this node writes nothing else of it: what is asked waits.
 
 use std::time::{Duration, Instant};

@@ -26,7 +26,8 @@ use crate::log::Entry;
 const STATE_BYTES_MAX: usize = 512 * 1024;
 /// Largest state that is unpacked.
 const UNPACKED_BYTES_MAX: u64 = 32 * 1024 * 1024;
-/// Records of one room that are kept until there is a snapshot: more than are written between two.
+/// Records of one room that are kept until there is a snapshot. In a room that is busier than that the oldest are
+/// forgotten, of which only those after `as_of` are missed: a moment's.
 const KEPT_MAX: usize = 20_000;
 
 /// Records of a room whose beginning was not read.
