@@ -179,7 +179,7 @@ impl KafkaTail {
     /// Finds out what is there, and reads everything again that is remembered.
     async fn look(&mut self) {
         let (config, counters, start) = (self.config.clone(), Arc::clone(&self.counters), self.start);
-        let pause = self.could_not_look.then_some(ASK_AGAIN).unwrap_or_default();
+        let pause = if self.could_not_look { ASK_AGAIN } else { Duration::ZERO };
         let begin = move || {
             // Here and not by the caller, who may begin again at any time.
             std::thread::sleep(pause);
