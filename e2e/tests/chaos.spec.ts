@@ -59,6 +59,7 @@ for (const how of ['stopped', 'killed', 'cut'] as const) {
       report(`kafka ${how}: ${Date.now() - began} ms until all was as before, from when Kafka was started`);
       report(`kafka ${how}: ${reloaded} ms until who had reloaded saw and heard the others`);
       expect(arrived).toBeLessThan(ARRIVES_MS);
+      expect(reloaded, 'nobody is there twice until a grace time is over').toBeLessThan(20_000);
       expect(standstill).toBeLessThan(5000);
     });
   });

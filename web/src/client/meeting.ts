@@ -4,7 +4,7 @@ import { Connection, type ConnectionEvents, type ConnectionState } from './conne
 import { Emitter } from './emitter';
 import { Failure } from './failure';
 import { retire } from './former-transport';
-import { joinPlace } from './join-place';
+import { askForPlace } from './join-places';
 import type {
   AudioLevel,
   Direction,
@@ -75,7 +75,7 @@ async function join(
   origin: string,
   resumeToken: string | undefined,
 ): Promise<Meeting> {
-  const place = await joinPlace(origin, room, resumeToken === undefined ? {} : { resumeToken });
+  const place = await askForPlace(origin, room, resumeToken);
   const device = await Device.factory().catch(() => {
     throw new Failure('unsupported_browser', 'this browser cannot take part in meetings');
   });
