@@ -6,6 +6,9 @@ export default defineConfig({
   outputDir: 'test-results',
   workers: 1,
   fullyParallel: false,
+  // What passes only the second time is listed as flaky at the end: a fault to be found, here or in the test, that does
+  // not hold up everything else meanwhile. By hand, and in `script/chaos`, `--retries 0`.
+  retries: 1,
   timeout: 90_000,
   expect: { timeout: 20_000 },
   globalTimeout: 60 * 60_000,
