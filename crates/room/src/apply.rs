@@ -7,7 +7,7 @@ use crate::change::{Accepted, Change, Outcome};
 use crate::join::Joining;
 use crate::requests::{Decision, Seen};
 use crate::state::Room;
-use crate::{RULES, RULES_OLDEST, chat, hold, host, join, leave, produce, produce_data, rename, resume};
+use crate::{chat, hold, host, join, knows, leave, produce, produce_data, rename, resume};
 
 /// What a rule wants: the answer's binding, and what changed.
 pub(crate) type Verdict = Result<Effect, ErrorCode>;
@@ -34,7 +34,7 @@ pub fn apply(room: &mut Room, logged: &Logged) -> Outcome {
     room.time_ms = room.time_ms.max(logged.time_ms);
     room.offset = room.offset.max(logged.offset);
     let record = &logged.record;
-    if !(RULES_OLDEST..=RULES).contains(&record.rules) {
+    if !knows(record.rules) {
         return Outcome::SetAside;
     }
     if let RoomEvent::RoomCreated { rules, limits } = &record.event {
@@ -88,7 +88,7 @@ pub fn apply(room: &mut Room, logged: &Logged) -> Outcome {
 }
 
 fn create(room: &mut Room, logged: &Logged, rules: u16, limits: RoomLimits) -> Outcome {
-    if !(RULES_OLDEST..=RULES).contains(&rules) {
+    if !knows(rules) {
         return Outcome::SetAside;
     }
     if room.limits.is_some() {
@@ -203,6 +203,7 @@ mod tests {
     use protocol::{ParticipantId, SessionId, Source};
 
     use super::*;
+    use crate::RULES;
     use crate::testing::{HERE, LIMITS, Story, accepted, binding, produce, rejected};
 
     #[test]

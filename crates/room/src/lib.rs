@@ -36,5 +36,10 @@ pub use state::{Participant, Producer, Room};
 pub const RULES: u16 = 2;
 /// The oldest version whose records are read, as they were meant.
 pub const RULES_OLDEST: u16 = 1;
+/// Whether records of these rules are read.
+pub fn knows(rules: u16) -> bool {
+    (RULES_OLDEST..=RULES).contains(&rules)
+}
+
 /// From this version on a room knows its creation.
 const RULES_CREATION: u16 = 2;

@@ -61,7 +61,7 @@ impl Node {
             ProposalKey::Node => self.own_key(),
         };
         let record = Record { rules: room::RULES, origin: self.incarnation, key, binding, event };
-        if matches!(record.event, RoomEvent::Joined { .. } | RoomEvent::Resumed { .. }) {
+        if enters(&record.event) {
             self.announce(&room);
         }
         if let (RoomEvent::Held { closing }, Some(binding)) = (&record.event, binding) {
@@ -165,4 +165,9 @@ impl Node {
             _ => Err(ErrorCode::NotJoined),
         }
     }
+}
+
+/// Whether somebody comes in by it, for which this node has to be a host.
+pub(super) fn enters(event: &RoomEvent) -> bool {
+    matches!(event, RoomEvent::Joined { .. } | RoomEvent::Resumed { .. })
 }

@@ -7,6 +7,7 @@ use protocol::{ErrorCode, RoomId};
 use room::{Change, Outcome};
 
 use super::hosted::{Hosted, Pending};
+use super::proposal::enters;
 use super::{Accepted, Applied, Node, Output};
 use crate::log::Entry;
 
@@ -98,7 +99,7 @@ impl Node {
 
     /// Answers whoever waits for a record of this node.
     fn answer(&mut self, now: Instant, room: &RoomId, record: &Record, outcome: &Outcome) {
-        let enters = matches!(record.event, RoomEvent::Joined { .. } | RoomEvent::Resumed { .. });
+        let enters = enters(&record.event);
         let Some(pending) = self.take_pending(room, record.key) else {
             if let Outcome::Accepted { accepted: room::Accepted { binding: Some(binding), .. }, .. } = outcome {
                 // Its client was told `log_unavailable` and may be gone: without a socket it is held.

@@ -2,19 +2,20 @@
 //!
 //! Whoever had read the same goes on alike: each keeps its room in memory and applies on top of it what the log has in
 //! place of what was lost. But others had read less of it, or begin to read now. For them one founds the room again, by
-//! writing it down ([`RoomEvent::Refounded`]). It counts if its writer had read everything of the room
-//! that stands before it, which all readers can tell; so of several the first counts, and what others wrote meanwhile
-//! is judged, by what the writer knows. Who knows more of what was lost than a founding that counts does not adopt it, but founds the
+//! writing it down ([`RoomEvent::Refounded`]). It counts if its writer had read everything of the room that stands
+//! before it, which all readers can tell; so of several the first counts, and what others wrote meanwhile is judged, by
+//! what the writer knows. Who knows more of what was lost than a founding that counts does not adopt it, but founds the
 //! room once more. Until a room is founded again this node writes nothing else of it: what is asked waits.
 
 use std::time::{Duration, Instant};
 
-use protocol::RoomId;
-use protocol::event::{Binding, Record, RoomEvent, Salvaged};
+use protocol::event::{Binding, Record, RequestKey, RoomEvent, Salvaged};
+use protocol::{ParticipantId, RoomId};
 use room::{Change, LeaveReason, Participant, Room};
 
 use super::duties::people_of;
-use super::hosted::{Hosted, Pending};
+use super::hosted::Hosted;
+use super::proposal::enters;
 use super::snapshots::{pack, unpack};
 use super::timers::Timer;
 use super::{Applied, Node, Output};
@@ -194,9 +195,8 @@ impl Node {
     }
 
     /// Tells the server that a room that it has is over.
-    pub(super) fn say_over(&mut self, id: &RoomId, seq: u64, people: Vec<protocol::ParticipantId>) {
-        let left = |participant| Change::Left { participant, reason: LeaveReason::GraceExpired };
-        for change in people.into_iter().map(left).chain([Change::Ended]) {
+    pub(super) fn say_over(&mut self, id: &RoomId, seq: u64, people: Vec<ParticipantId>) {
+        for change in people.into_iter().map(gone).chain([Change::Ended]) {
             self.outputs.push_back(Output::Changed(Applied { room: id.clone(), seq, change }));
         }
     }
@@ -206,7 +206,7 @@ impl Node {
     pub(super) fn say_replaced(&mut self, id: &RoomId, before: Option<&Room>) {
         let Some(room) = self.rooms.get(id).map(|hosted| &hosted.room) else { return };
         let difference = |known: &Participant| match room.participant(known.id()) {
-            None => Some(Change::Left { participant: known.id(), reason: LeaveReason::GraceExpired }),
+            None => Some(gone(known.id())),
             Some(now) if now.binding() != known.binding() => Some(Change::Returned { binding: now.binding() }),
             Some(_) => None,
         };
@@ -223,15 +223,14 @@ impl Node {
         let Some(hosted) = self.rooms.get_mut(id).filter(|hosted| hosted.lost.is_some()) else { return };
         hosted.lost = None;
         hosted.announced = false;
-        let waiting = std::mem::take(&mut hosted.pending);
-        self.pending -= waiting.len();
-        let enters =
-            |pending: &Pending| matches!(pending.record.event, RoomEvent::Joined { .. } | RoomEvent::Resumed { .. });
-        if waiting.values().any(enters) {
+        let keys: Vec<RequestKey> = hosted.pending.keys().copied().collect();
+        if hosted.pending.values().any(|pending| enters(&pending.record.event)) {
             self.announce(id);
         }
-        for pending in waiting.into_values() {
-            self.append_again(id, pending);
+        for key in keys {
+            if let Some(pending) = self.take_pending(id, key) {
+                self.append_again(id, pending);
+            }
         }
     }
 
@@ -243,4 +242,9 @@ impl Node {
         }
         self.ended.push(room);
     }
+}
+
+/// Somebody who is not in the room any more, for a server that knew them.
+fn gone(participant: ParticipantId) -> Change {
+    Change::Left { participant, reason: LeaveReason::GraceExpired }
 }

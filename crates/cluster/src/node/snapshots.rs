@@ -155,14 +155,13 @@ impl Node {
         if hosted.room.offset() != as_of || hosted.lacks_events || !is_of_this_log || room == hosted.room {
             return;
         }
+        self.outputs.push_back(Output::Diverged { room: entry.room.clone(), offset: entry.offset });
         // Where both know as many, all nodes choose alike.
-        let rank = |room: &Room| (room.seq(), pack(room));
-        let (id, is_right) = (entry.room.clone(), rank(&room) > rank(&hosted.room));
-        let before = is_right.then(|| hosted.room.clone());
-        self.outputs.push_back(Output::Diverged { room: id.clone(), offset: entry.offset });
-        if before.is_some() {
+        let rank = room.seq().cmp(&hosted.room.seq()).then_with(|| pack(&room).cmp(&pack(&hosted.room)));
+        if rank.is_gt() {
+            let before = hosted.room.clone();
             self.insert(room);
-            self.say_replaced(&id, before.as_ref());
+            self.say_replaced(&entry.room, Some(&before));
         }
     }
 
@@ -201,7 +200,7 @@ pub(super) fn pack(room: &Room) -> Option<String> {
 
 /// Reads it again, if rules wrote it that this node knows.
 pub(super) fn unpack(id: &RoomId, rules: u16, state: &str) -> Option<Room> {
-    if !(room::RULES_OLDEST..=room::RULES).contains(&rules) {
+    if !room::knows(rules) {
         return None;
     }
     let packed = BASE64.decode(state).ok()?;

@@ -12,7 +12,7 @@ use room::Change;
 use tokio::sync::mpsc;
 
 use super::broker::Broker;
-use super::{PATIENCE, Start, entry, room, tail, within};
+use super::{PATIENCE, Start, entry, room, tail, unix_ms, within};
 
 /// Of the rooms `a` and `daily`, where there are four.
 const PARTITION_OF_A: u16 = 0;
@@ -37,7 +37,7 @@ async fn a_reader_is_told_where_the_log_goes_on_after_it_lost_records() {
         assert_eq!(broker.cut("numbers", PARTITION_OF_A, 8), 12);
         broker.start_again();
         assert_eq!(reader.next().await, Ok(cut(12)));
-        let mut fresh = tail(&log, Start::Since(now_ms())).await;
+        let mut fresh = tail(&log, Start::Since(unix_ms())).await;
         // What waited when the broker died, or is the first after it, may never come.
         let found = loop {
             append(&log, 112).await;
@@ -83,11 +83,6 @@ async fn a_reader_is_told_where_the_log_goes_on_after_it_lost_records() {
     .await;
 }
 
-fn now_ms() -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-    u64::try_from(now.as_millis()).expect("not that late")
-}
-
 async fn append(log: &EventLog, n: u8) {
     while log.append(&room("a"), vec![n]).is_err() {
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -111,12 +106,8 @@ async fn rooms_go_on_from_memory_and_nothing_that_was_acknowledged_is_gone() {
         }
         let chat = async |service: &RoomService| {
             // One that starts now may not have read of the room yet.
-            let snapshot = service.snapshot(room("daily")).await;
-            snapshot
-                .map(|room| {
-                    (room.participants.len(), room.chat.into_iter().map(|message| message.text).collect::<Vec<_>>())
-                })
-                .unwrap_or_default()
+            let Some(room) = service.snapshot(room("daily")).await else { return (0, Vec::new()) };
+            (room.participants.len(), room.chat.into_iter().map(|message| message.text).collect::<Vec<_>>())
         };
         while chat(&nodes[0].0).await.1.len() < 30 {
             tokio::time::sleep(Duration::from_millis(10)).await;

@@ -81,8 +81,8 @@ impl KafkaTail {
     /// Blocks.
     pub(super) fn open(config: &KafkaConfig, counters: &Arc<Counters>, start: Start) -> Result<Self, TailError> {
         let reader = Reader::new(config, counters).map_err(|error| unavailable(&error))?;
-        let ends = reader.soon(|| reader.offsets(Offset::End))?;
-        let next = reader.soon(|| reader.starts(start, &ends))?;
+        let ends = soon(|| reader.offsets(Offset::End))?;
+        let next = soon(|| reader.starts(start, &ends))?;
         reader.assign(&next).map_err(|error| unavailable(&error))?;
         let partition = |(next, end)| Partition { seen: Seen::new(next), end, compared_to: None };
         let partitions: Vec<Partition> = next.into_iter().zip(ends).map(partition).collect();
@@ -272,17 +272,6 @@ impl Reader {
         Ok(Self { topic: config.topic.clone(), partitions: i32::from(config.partitions), consumer })
     }
 
-    /// A broker does not lead a topic that was just made at once.
-    fn soon(&self, ask: impl Fn() -> Result<Vec<i64>, KafkaError>) -> Result<Vec<i64>, TailError> {
-        let deadline = Instant::now() + ANSWER_TIMEOUT;
-        loop {
-            match ask() {
-                Err(_) if Instant::now() < deadline => std::thread::sleep(ANSWER_TIMEOUT / 40),
-                result => return result.map_err(|error| unavailable(&error)),
-            }
-        }
-    }
-
     /// All partitions as they are now. Blocks.
     fn find(&self, start: Start) -> Result<Vec<Found>, KafkaError> {
         let (begins, ends) = (self.offsets(Offset::Beginning)?, self.offsets(Offset::End)?);
@@ -333,5 +322,16 @@ impl Reader {
             list.add_partition_offset(&self.topic, partition, offset(index))?;
         }
         Ok(list)
+    }
+}
+
+/// Asks until there is an answer: a broker does not lead a topic that was just made at once. Blocks.
+fn soon<T>(ask: impl Fn() -> Result<T, KafkaError>) -> Result<T, TailError> {
+    let deadline = Instant::now() + ANSWER_TIMEOUT;
+    loop {
+        match ask() {
+            Err(_) if Instant::now() < deadline => std::thread::sleep(ANSWER_TIMEOUT / 40),
+            result => return result.map_err(|error| unavailable(&error)),
+        }
     }
 }
