@@ -165,11 +165,20 @@ describe('firstWelcome', () => {
     const draining: Answer = { after: 50, says: 'draining' };
     const alone = cluster({ a: draining });
     const asking = cluster({ a: draining });
-    asking.elsewhere.mockRejectedValue(failureOf('unreachable'));
+    asking.elsewhere.mockRejectedValue(failureOf('draining'));
+    const unanswered = cluster({ a: draining });
+    unanswered.elsewhere.mockRejectedValue(failureOf('unreachable'));
     const all = cluster({ a: draining, b: draining });
     const another = cluster({ a: draining, b: { after: 50, says: 'unreachable' } });
     await vi.advanceTimersByTimeAsync(10_000);
-    const codes = [alone, asking, all, another].map(({ settled }) => settled.map(({ code }) => code));
-    expect(codes).toEqual([['draining'], ['draining'], ['draining'], ['unreachable']]);
+    const codes = [alone, asking, unanswered, all, another].map(({ settled }) => settled.map(({ code }) => code));
+    expect(codes).toEqual([['draining'], ['draining'], ['draining'], ['draining'], ['unreachable']]);
+  });
+
+  it('goes to another node when its own goes down, also when that is not answered at once', async () => {
+    const { settled, elsewhere } = cluster({ a: { after: 50, says: 'draining' }, b: { after: 50, says: 'welcome' } });
+    for (let asked = 0; asked < 5; asked++) elsewhere.mockRejectedValueOnce(failureOf('unreachable'));
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(settled).toEqual([{ node: 'b', after: 50 + 5 * 250 + 20 + 50 }]);
   });
 });

@@ -5,6 +5,8 @@ import type { OpenSocket } from './socket';
 /** How long the newest attempt may take until another node is asked for beside it. As many again may follow it. */
 const PATIENCE_MS = [400, 1_500];
 const ASK_AGAIN_MS = 250;
+/** How often somebody whose node goes down asks where else to go while nobody answers that. */
+const ASKED_MAX = 12;
 
 export interface Attempts {
   /** The session's node, which is tried first. */
@@ -48,6 +50,7 @@ export async function firstWelcome({ first, open, elsewhere }: Attempts): Promis
   const ended = () => Promise.all(running);
   const isDecided = () => over.signal.aborted || failures.some(({ retryable }) => !retryable);
 
+  let asked = 0;
   const another = async (): Promise<ResumePlaceReply | undefined> => {
     while (tried.length <= PATIENCE_MS.length && !isDecided()) {
       try {
@@ -56,8 +59,12 @@ export async function firstWelcome({ first, open, elsewhere }: Attempts): Promis
       } catch (thrown) {
         const failure = Failure.from(thrown);
         if (!failure.retryable) failures.push(failure);
-        await Promise.race([ended(), pause(ASK_AGAIN_MS)]);
-        if (running.size === 0) return undefined;
+        asked += 1;
+        // That our node goes down says nothing of the others: whether there are any was not answered yet.
+        const goesDown = failures.some(({ code }) => code === 'draining') && failure.code !== 'draining';
+        const insists = goesDown && asked < ASKED_MAX;
+        await (insists ? pause(ASK_AGAIN_MS) : Promise.race([ended(), pause(ASK_AGAIN_MS)]));
+        if (running.size === 0 && !insists) return undefined;
       }
     }
     return undefined;

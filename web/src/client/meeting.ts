@@ -114,8 +114,9 @@ export class Meeting extends Emitter<MeetingEvents> {
     const videoCodecs = (device.sendRtpCapabilities.codecs ?? [])
       .filter(({ kind, mimeType }) => kind === 'video' && !/\/rtx$/i.test(mimeType))
       .sort((one, other) => Number(isPreferred(other)) - Number(isPreferred(one)));
+    // What one sends is to be so however long the log is away.
     this.#publisher = new Publisher(
-      request,
+      (event, data) => request(event, data, { patient: true }),
       (source, failure) => this.emit('publishFailed', { source, failure }),
       videoCodecs,
     );
@@ -319,7 +320,7 @@ export class Meeting extends Emitter<MeetingEvents> {
       transport.on('produce', ({ kind, rtpParameters, appData }, callback, errback) => {
         const { source, paused } = appData as { source: Source; paused: boolean };
         this.#connection
-          .request('produce', { transportId: transport.id, source, kind, rtpParameters, paused })
+          .request('produce', { transportId: transport.id, source, kind, rtpParameters, paused }, { patient: true })
           .then(callback, errback);
       });
       this.#connect(transport);

@@ -18,7 +18,7 @@ interface Pending {
 const TIMEOUT_MS = 10_000;
 const RETRY_DELAYS_MS = [300, 700, 1500, 3000, 5000];
 /** What the server says while it cannot do it, however long that is. */
-const PASSING: FailureCode[] = ['log_unavailable', 'draining', 'rate_limited', 'server_full'];
+const PASSING: FailureCode[] = ['log_unavailable', 'draining', 'rate_limited'];
 /** What a node says that does not have the session any more. */
 const ELSEWHERE: FailureCode[] = ['superseded', 'not_joined'];
 /** With it, what is asked for patiently succeeds within 5 s of the log's return. */

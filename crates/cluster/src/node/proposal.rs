@@ -1,6 +1,6 @@
 //! From a proposal to its record on the log, and what happens when that does not come back.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use protocol::event::{Binding, Creation, Record, RequestKey, RoomEvent};
 use protocol::snapshot::RoomSnapshot;
@@ -56,6 +56,7 @@ impl Node {
             return;
         }
         let Proposal { room, key, binding, event } = proposal;
+        let patience = self.patience(key);
         let key = match key {
             ProposalKey::Session { session, n } => RequestKey::Session { session, n },
             ProposalKey::Node => self.own_key(),
@@ -68,7 +69,17 @@ impl Node {
             self.keep_holding(now, &room, binding, *closing);
         }
         self.append(&room, &record);
-        self.wait(room, Pending { ticket, record, attempts: 1, deadline: now + self.config.answer_timeout });
+        self.wait(room, Pending { ticket, record, attempts: 1, deadline: now + patience });
+    }
+
+    /// For how long the log's answer is waited for. While the log is away that is what somebody in a room is told at
+    /// once, so that what they ask for next, perhaps without need of the log, is not held up. The record is taken all
+    /// the same if it finds the log back soon, and a repeat of the request gets its outcome.
+    fn patience(&self, key: ProposalKey) -> Duration {
+        match key {
+            ProposalKey::Session { n: 1.., .. } if !self.log_answers => Duration::ZERO,
+            _ => self.config.answer_timeout,
+        }
     }
 
     /// Waits for a record that was appended. Whoever asks the same again while it is under way is a newer

@@ -1,14 +1,15 @@
-//! Several nodes over one log that loses, repeats, delays and refuses, and that loses what was read in one of the
-//! tests, and a registry that is away at times; nodes crash, freeze and start anew from the middle of the log, while people come, go and come back elsewhere.
+//! Several nodes over one log that loses, repeats, delays and refuses, that one node alone does not reach, and that loses
+//! what was read, in some of the tests; and a registry that is away at times, or lies. Nodes crash, freeze and start anew
+//! from the middle of the log, while people come, go and come back elsewhere.
 
 mod ledger;
+mod registry;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use cluster::log::{Cut, Entry};
 use cluster::node::{Input, Output, Ticket};
-use cluster::store::{HEARTBEAT, LEASE, NodeEntry, NodeState};
 use cluster::{Accepted, Node, NodeConfig, Proposal, ProposalKey};
 use protocol::event::{Binding, Record, RoomEvent, RoomLimits};
 use protocol::limits::Limits;
@@ -19,6 +20,7 @@ use rand_chacha::ChaCha8Rng;
 use room::{Change, LeaveReason};
 
 use ledger::Ledger;
+use registry::Registry;
 
 const SEEDS: u64 = 300;
 const NODES: usize = 3;
@@ -82,6 +84,23 @@ fn a_log_that_loses_its_tail_costs_nothing_that_a_living_node_knew() {
     assert!(stayed > 0 && cuts > 0 && refounded > 0 && salvaged > 0, "rooms are founded again");
 }
 
+#[test]
+fn nodes_that_are_left_out_of_the_registry_or_alone_without_the_log_are_fenced_or_wait() {
+    let (mut stayed, mut fences, mut lies, mut cut_off) = (0, 0, 0, 0);
+    sim::seeds::run(0..sim::seeds::count(SEEDS), |seed| {
+        let mut world = World::new(seed);
+        world.registry.lies = true;
+        world.log_is_cut_off = true;
+        world.run();
+        stayed += world.stayed;
+        fences += world.fences;
+        lies += world.registry.told;
+        cut_off += world.cut_off;
+    });
+    println!("{stayed} stayed, {lies} lies, {cut_off} times a node alone did not reach the log, {fences} fences");
+    assert!(stayed > 0 && fences > 0 && lies > 0 && cut_off > 0, "people stay, and nodes are held for dead");
+}
+
 struct World {
     rng: ChaCha8Rng,
     start: Instant,
@@ -91,12 +110,17 @@ struct World {
     clocks_are_wrong: bool,
     /// The log loses its newest records at times, also those that were read.
     tail_is_lost: bool,
+    /// Nodes do not reach the log at times that others do reach.
+    log_is_cut_off: bool,
     /// Nothing reaches the log before then.
     outage_until: Instant,
+    registry: Registry,
     nodes: Vec<Site>,
     log: Vec<Entry>,
     people: Vec<Person>,
     asked: BTreeMap<Ticket, Asked>,
+    /// What clients ask again, and when.
+    again: Vec<(Instant, usize, Proposal)>,
     next_ticket: u64,
     next_session: u64,
     /// The room as the first node that read so far had it, by where it began.
@@ -116,6 +140,8 @@ struct World {
     /// How often the log lost its tail, and a node took a room that was founded again because of that.
     cuts: u64,
     refounded: u64,
+    /// How often a node alone did not reach the log.
+    cut_off: u64,
 }
 
 fn room() -> RoomId {
@@ -144,8 +170,8 @@ struct Site {
     still_until: Instant,
     /// It has to be started anew when it is back.
     crashed: bool,
-    /// Its last heartbeat that reached the registry.
-    heartbeat: Option<Instant>,
+    /// It neither reads nor appends until then.
+    cut_off_until: Instant,
     next_heartbeat: Instant,
     /// Its records on their way to the log, in order.
     sending: VecDeque<(Instant, RoomId, Vec<u8>)>,
@@ -191,7 +217,7 @@ impl World {
             catches_up_at: Some(0),
             still_until: start,
             crashed: false,
-            heartbeat: None,
+            cut_off_until: start,
             next_heartbeat: start,
             sending: VecDeque::new(),
         };
@@ -209,11 +235,14 @@ impl World {
             faults: true,
             clocks_are_wrong: false,
             tail_is_lost: false,
+            log_is_cut_off: false,
             outage_until: start,
+            registry: Registry::default(),
             nodes: (0..NODES).map(site).collect(),
             log: Vec::new(),
             people: (1..=PEOPLE).map(person).collect(),
             asked: BTreeMap::new(),
+            again: Vec::new(),
             next_ticket: 0,
             next_session: 0,
             history: BTreeMap::new(),
@@ -227,6 +256,7 @@ impl World {
             ledger: Ledger::default(),
             cuts: 0,
             refounded: 0,
+            cut_off: 0,
         }
     }
 
@@ -346,22 +376,34 @@ impl World {
         if self.tail_is_lost && self.faults && self.is_whole() && self.rng.random_ratio(1, 500) {
             self.lose_tail();
         }
+        self.ask_again();
         for site in 0..NODES {
             if self.faults && self.is_up(site) && self.rng.random_ratio(1, 1500) {
                 self.stop(site);
             }
+            if self.log_is_cut_off && self.faults && self.rng.random_ratio(1, 1500) {
+                self.nodes[site].cut_off_until = self.now + Duration::from_secs(self.rng.random_range(1..20));
+                self.cut_off += 1;
+            }
             if self.now < self.nodes[site].still_until {
                 continue;
             }
+            let reads = self.now >= self.nodes[site].cut_off_until;
             if self.nodes[site].crashed {
+                // Who starts waits for the log.
+                if !reads {
+                    continue;
+                }
                 self.start_anew(site);
             }
             self.deliver(site);
             self.beat(site);
-            if !self.nodes[site].crashed && (self.rng.random_ratio(3, 4) || !self.faults) {
+            if !self.nodes[site].crashed && reads && (self.rng.random_ratio(3, 4) || !self.faults) {
                 self.read(site);
             }
             if !self.nodes[site].crashed && self.nodes[site].node.poll_timeout().is_some_and(|at| at <= self.now) {
+                let answers = self.log_answers(site);
+                self.nodes[site].node.log_answers(self.now, answers);
                 self.nodes[site].node.handle_timeout(self.now);
                 self.drain(site);
             }
@@ -465,45 +507,33 @@ impl World {
         (started.cut, started.told) = (None, (None, 0));
         started.catches_up_at = Some(self.log.len());
         started.next_heartbeat = self.now;
-        started.heartbeat = None;
     }
 
     fn time_ms(&self) -> u64 {
         u64::try_from((self.now - self.start).as_millis()).expect("a short run")
     }
 
-    /// A node tells the registry of itself and asks for the others; at times there is no answer.
-    fn beat(&mut self, site: usize) {
-        if self.now < self.nodes[site].next_heartbeat {
-            return;
+    fn log_answers(&self, site: usize) -> bool {
+        self.now >= self.outage_until.max(self.nodes[site].cut_off_until)
+    }
+
+    /// Clients say again what had no answer.
+    fn ask_again(&mut self) {
+        let now = self.now;
+        let due: Vec<_> = self.again.extract_if(.., |(at, ..)| *at <= now).collect();
+        for (_, person, Proposal { key, event, .. }) in due {
+            let Person { session, place, .. } = self.people[person];
+            let is_theirs = matches!(key, ProposalKey::Session { session: of, .. } if of == session);
+            if let (true, Place::Inside { site, binding }) = (is_theirs, place) {
+                self.ask(person, site, key, Some(binding), event);
+                self.drain(site);
+            }
         }
-        self.nodes[site].next_heartbeat = self.now + HEARTBEAT;
-        let answers = !self.faults || self.rng.random_ratio(9, 10);
-        if answers {
-            self.nodes[site].heartbeat = Some(self.now);
-        }
-        let alive = |site: &&Site| site.heartbeat.is_some_and(|at| self.now - at < LEASE);
-        let entry = |site: &Site| NodeEntry {
-            node: config(0).node,
-            incarnation: site.node.incarnation(),
-            version: String::new(),
-            state: NodeState::Ready,
-            participants: 0,
-            busy_permille: 0,
-            link: None,
-        };
-        let mut entries: Vec<NodeEntry> = Vec::new();
-        for (index, other) in self.nodes.iter().enumerate().filter(|(_, other)| alive(other)) {
-            entries.push(NodeEntry { node: config(index).node, ..entry(other) });
-        }
-        self.nodes[site].node.handle(self.now, Input::Registry(answers.then(|| entries.into())));
-        self.drain(site);
     }
 
     /// What a node sent reaches the log, or not, or twice.
     fn deliver(&mut self, site: usize) {
-        while self.now >= self.outage_until && self.nodes[site].sending.front().is_some_and(|(at, ..)| *at <= self.now)
-        {
+        while self.log_answers(site) && self.nodes[site].sending.front().is_some_and(|(at, ..)| *at <= self.now) {
             let Some((_, room, value)) = self.nodes[site].sending.pop_front() else { return };
             let copies = match self.rng.random_range(0..40) {
                 0 if self.faults => 0,
@@ -690,9 +720,8 @@ impl World {
             }
             // The client shows it as being sent, and asks again.
             Err(ErrorCode::LogUnavailable) if matches!(proposal.event, RoomEvent::ChatSent { .. }) => {
-                if let Place::Inside { site, binding } = self.people[person].place {
-                    self.ask(person, site, proposal.key, Some(binding), proposal.event);
-                }
+                let at = self.now + Duration::from_millis(self.rng.random_range(300..2000));
+                self.again.push((at, person, proposal));
             }
             Err(_) => {}
         }
@@ -718,6 +747,10 @@ impl World {
     fn everybody_goes(&mut self) {
         self.faults = false;
         self.outage_until = self.now;
+        self.registry.speaks_the_truth();
+        for site in &mut self.nodes {
+            site.cut_off_until = self.now;
+        }
         self.pass(Duration::from_secs(40));
         for Site { node, .. } in &self.nodes {
             assert!(!node.is_lost(&room()), "every room is founded again");

@@ -28,6 +28,24 @@ fn a_request_that_came_late_is_not_applied_twice() {
 }
 
 #[test]
+fn a_log_that_is_away_holds_up_no_other_request_and_its_records_are_taken_when_it_is_back() {
+    let mut bench = Bench::new();
+    let a = bench.joined(1).binding.expect("a binding");
+    bench.changes();
+    bench.node.log_answers(bench.now, false);
+    let (first, newcomer) = (bench.propose(ask(a, 1, produce_mic())), bench.propose(join(2, 2)));
+    bench.advance(Duration::ZERO);
+    assert_eq!(bench.result(first), Err(ErrorCode::LogUnavailable));
+    assert!(bench.is_open(newcomer), "nothing waits behind a join");
+    bench.node.log_answers(bench.now, true);
+    let again = bench.propose(ask(a, 1, produce_mic()));
+    bench.deliver_all();
+    bench.accepted(again);
+    bench.accepted(newcomer);
+    assert!(matches!(bench.changes()[..], [Change::ProducerAdded { .. }, Change::Joined { .. }]));
+}
+
+#[test]
 fn a_join_that_comes_after_its_client_gave_up_is_held_and_expires() {
     let mut bench = Bench::new();
     bench.propose(join(1, 1));
