@@ -39,8 +39,8 @@ export type DeviceKind = LocalKind | 'speaker';
 export type JoinMeeting = (options: JoinOptions) => Promise<Meeting>;
 
 export const NAME_BYTES_MAX = 128;
-/** A server that restarts is back within seconds; one that is not after a minute may be away for long. */
-const RETRY_OFTEN_MS = 60_000;
+/** What a server stands on is back within minutes; what is not after three may be away for long. */
+const RETRY_OFTEN_MS = 180_000;
 const RETRY_MS_MAX = { soon: 4_000, later: 30_000 };
 const PASSING: FailureCode[] = [
   'unreachable',

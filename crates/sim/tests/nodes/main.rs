@@ -566,9 +566,10 @@ impl World {
                 }
                 continue;
             }
-            let snapshot = self.nodes[site].node.snapshot(&room);
-            // Who reads the past does not know yet of every room that it is there.
-            if snapshot.is_some() || self.nodes[site].catches_up_at.is_none() {
+            // Who reads the past may have begun at a record that does not count for those who know what was before it. A
+            // snapshot or a founding that does is on its way.
+            if self.nodes[site].catches_up_at.is_none() {
+                let snapshot = self.nodes[site].node.snapshot(&room);
                 let created = self.nodes[site].node.room(&room).and_then(room::Room::created);
                 let rooms = self.history.entry(offset).or_default();
                 let first = rooms.entry(created).or_insert_with(|| snapshot.clone());
