@@ -25,7 +25,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut changes: mpsc::Receiver<Applied
     }
 }
 
-fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applied) {
+pub(super) fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applied) {
     let mut registry = shared.registry();
     if let Some(news) = notification(seq, &change).map(News::from) {
         registry.people(&room).for_each(|(_, person)| person.hear(seq, &news));

@@ -1,6 +1,8 @@
 //! Two nodes that share a log and a registry.
 
+use cluster::Applied;
 use protocol::request::ResumePlace;
+use room::Change;
 
 use super::*;
 
@@ -76,6 +78,22 @@ async fn a_token_that_a_newer_one_followed_is_good_at_no_node() {
     assert_eq!(refused.code, ErrorCode::Superseded);
     let asked = ResumePlace { token: anna.welcome.session_token.clone(), avoid: Vec::new() };
     second.resume_place(room, asked).await.expect("the newest");
+}
+
+#[tokio::test]
+async fn people_of_a_room_that_was_founded_again_look_again_and_keep_their_media() {
+    let [first, _second] = two_nodes().await;
+    let mut people = [Page::join(&first, "daily", "Anna").await, Page::join(&first, "daily", "Ben").await];
+    people[0].hears(|n| matches!(n, Notification::ParticipantJoined { .. })).await;
+    let room: RoomId = "daily".parse().expect("a name");
+    follow::follow(&first.0, Applied { room, seq: 9, change: Change::Replaced });
+    for person in &mut people {
+        assert!(matches!(person.next().await, Outgoing::Close(ErrorCode::Internal)), "which says: resume at once");
+        let back = Page::resume(&first, &person.welcome.session_token).await.expect("resumed");
+        assert_eq!(back.welcome.room.participants.len(), 2);
+        assert!(back.welcome.send_transport.is_none(), "what they send by is as it was");
+    }
+    assert_eq!(worker_stats(&first).await.transports, 4);
 }
 
 #[tokio::test]
