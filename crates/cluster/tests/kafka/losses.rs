@@ -83,6 +83,37 @@ async fn a_reader_is_told_where_the_log_goes_on_after_it_lost_records() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_of_the_past_waits_for_no_record_that_was_lost_before_it_came_there() {
+    // More than librdkafka fetches unasked, which are 16 MiB.
+    const RECORDS: usize = 60;
+    let record = |n: u8| vec![n; 512 * 1024];
+    let broker = Broker::start();
+    let log = EventLog::from(broker.log("numbers"));
+    within(PATIENCE, async {
+        let mut reader = tail(&log, Start::Oldest).await;
+        for n in 0..RECORDS {
+            while log.append(&room("a"), record(n as u8)).is_err() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            entry(&mut reader).await;
+        }
+        let mut late = tail(&log, Start::Oldest).await;
+        assert_eq!(entry(&mut late).await.offset, 0);
+        broker.kill();
+        assert_eq!(broker.cut("numbers", PARTITION_OF_A, 10), 50);
+        broker.start_again();
+        let mut last = 0;
+        while !late.is_caught_up() {
+            if let Ok(next) = tokio::time::timeout(Duration::from_millis(100), late.next()).await {
+                last = next.expect("a log that can be read").entry().expect("it had read nothing of that").offset;
+            }
+        }
+        assert_eq!(last, 49);
+    })
+    .await;
+}
+
 async fn append(log: &EventLog, n: u8) {
     while log.append(&room("a"), vec![n]).is_err() {
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -425,7 +425,8 @@ impl World {
         self.history.split_off(&(end as u64));
         self.outage_until = self.now + Duration::from_millis(self.rng.random_range(0..3000));
         self.cuts += 1;
-        for Site { read, cut, .. } in &mut self.nodes {
+        for Site { read, cut, catches_up_at, .. } in &mut self.nodes {
+            *catches_up_at = catches_up_at.map(|at| at.min(end));
             if *read > end {
                 let at = self.outage_until + Duration::from_millis(self.rng.random_range(0..1000));
                 *cut = Some((at, cut.map_or(end, |(_, before)| end.min(before))));
@@ -589,13 +590,12 @@ impl World {
 
     /// Whether it may read on.
     fn finds_cut(&mut self, site: usize) -> bool {
-        let Site { node, began, read, cut, catches_up_at, .. } = &mut self.nodes[site];
+        let Site { node, began, read, cut, .. } = &mut self.nodes[site];
         match *cut {
             Some((at, _)) if self.now < at => return false,
             Some((_, end)) => {
                 *cut = None;
                 (*read, *began) = (end, end.min(*began));
-                *catches_up_at = catches_up_at.map(|at| at.min(end));
                 node.handle(self.now, Input::Cut(Cut { partition: 0, partitions: 1, end: end as u64 }));
             }
             None => {}

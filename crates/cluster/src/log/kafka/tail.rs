@@ -21,6 +21,8 @@ use crate::log::{Cut, Entry, Next, Start, TailError};
 
 /// Between two questions where the log begins and ends.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
+/// A reader that is behind and gets nothing for so long looks whether there is anything left that it could get.
+const QUIET: Duration = Duration::from_secs(3);
 
 /// A reader of a [`KafkaLog`](super::KafkaLog).
 ///
@@ -33,6 +35,8 @@ pub struct KafkaTail {
     partitions: Vec<Partition>,
     /// Partitions that are not read up to where they ended when this was opened.
     behind: usize,
+    /// When something was read last, or looked for.
+    heard: Instant,
     /// What is to be returned next.
     found: VecDeque<Next>,
     /// Kafka has no record at an offset that should come next, or another one before it.
@@ -93,6 +97,7 @@ impl KafkaTail {
             counters: Arc::clone(counters),
             behind: partitions.iter().filter(|partition| partition.is_behind()).count(),
             partitions,
+            heard: Instant::now(),
             found: VecDeque::new(),
             doubted: false,
             could_not_look: false,
@@ -114,9 +119,21 @@ impl KafkaTail {
                 continue;
             }
             let reader = Arc::clone(&self.reader);
-            match reader.consumer.recv().await {
-                Ok(message) => self.take(&message),
-                Err(error) => self.fail(&error),
+            let quiet = async {
+                match self.is_caught_up() {
+                    true => std::future::pending().await,
+                    false => tokio::time::sleep_until((self.heard + QUIET).into()).await,
+                }
+            };
+            let message = tokio::select! {
+                message = reader.consumer.recv() => Some(message),
+                () = quiet => None,
+            };
+            self.heard = Instant::now();
+            match message {
+                Some(Ok(message)) => self.take(&message),
+                Some(Err(error)) => self.fail(&error),
+                None => self.doubted = true,
             }
         }
     }
@@ -206,7 +223,9 @@ impl KafkaTail {
         let mut positions = Vec::new();
         for (index, Found { bounds: Range { start: begin, end }, start }) in found.iter().enumerate() {
             let (begin, end, start) = (*begin, *end, *start);
-            let Partition { seen, compared_to, .. } = &mut self.partitions[index];
+            let Partition { seen, compared_to, end: awaited } = &mut self.partitions[index];
+            // Perhaps records are gone that this reader was not at yet.
+            *awaited = end.min(*awaited);
             let (oldest, next) = (seen.oldest(), seen.next());
             *compared_to = None;
             if next < begin {
@@ -224,6 +243,7 @@ impl KafkaTail {
             let seen = &self.partitions[index].seen;
             positions.push(seen.oldest().max(begin));
         }
+        self.count_behind();
         reader.assign(&positions)?;
         // The one of before does not go on where it found that something is missing. Its end takes a moment.
         let before = std::mem::replace(&mut self.reader, Arc::new(reader));
