@@ -73,12 +73,12 @@ answers_ok() {
 }
 
 # hold CLEANUP START...: starts something, waits until standard input ends or a signal comes, and cleans up whatever
-# happens. A terminal or /dev/null never ends it.
+# happens, once: a second signal does not end that. A terminal or /dev/null never ends it.
 hold() {
   local cleanup=$1 waiter=
   shift
   # shellcheck disable=SC2064
-  trap "$cleanup" EXIT
+  trap "trap '' HUP INT TERM; $cleanup" EXIT
   trap 'exit 1' HUP INT TERM
   "$@"
   # In the background, since a signal waits for what is in the foreground.
@@ -90,6 +90,6 @@ hold() {
   fi
   waiter=$!
   # shellcheck disable=SC2064
-  trap "kill $waiter 2>/dev/null || true; $cleanup" EXIT
+  trap "trap '' HUP INT TERM; kill $waiter 2>/dev/null || true; $cleanup" EXIT
   wait "$waiter"
 }

@@ -1,12 +1,12 @@
 //! One `sfu::Worker` and many `str0m` clients on one virtual clock and network.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use loadtest::client::{AudioConfig, Client, StreamReport, VideoConfig, receive_capabilities};
-use protocol::rtp::RtpCapabilities;
+use protocol::rtp::{RtpCapabilities, RtpParameters};
 use protocol::sctp::SctpStreamParameters;
 use protocol::{ConsumerId, DataConsumerId, DataProducerId, MediaKind, ParticipantId, ProducerId, Source, TransportId};
 use sfu::dtls::Identity;
@@ -67,6 +67,8 @@ pub struct Person {
     pub receiver: usize,
     /// What they send.
     pub producers: Vec<ProducerId>,
+    /// What they asked for last to send it.
+    asked: BTreeMap<Source, RtpParameters>,
     /// What they receive.
     pub consumptions: Vec<Consumption>,
     /// The streams of the channels that they receive.
@@ -240,7 +242,17 @@ impl Call {
         let participant = ParticipantId(self.next_participant);
         self.next_participant += 1;
         let (producers, consumptions, channels) = (Vec::new(), Vec::new(), Vec::new());
-        self.people.insert(Person { participant, publisher, receiver, producers, consumptions, channels, lives: 1 })
+        let asked = BTreeMap::new();
+        self.people.insert(Person {
+            participant,
+            publisher,
+            receiver,
+            producers,
+            asked,
+            consumptions,
+            channels,
+            lives: 1,
+        })
     }
 
     fn add_peer(&mut self, up: Link, down: Link, role: Role) -> usize {
@@ -284,7 +296,7 @@ impl Call {
         &mut self,
         person: usize,
         source: Source,
-        produce: impl FnOnce(&mut Client, Instant, u32) -> protocol::rtp::RtpParameters,
+        produce: impl FnOnce(&mut Client, Instant, u32) -> RtpParameters,
     ) -> ProducerId {
         let Person { participant, publisher, lives, .. } = self.people[person];
         let producer = ProducerId { participant, source };
@@ -294,10 +306,22 @@ impl Call {
         let (now, transport) = (self.now, peer.transport);
         let produce = || self.worker.produce(now, transport, producer, source.kind(), &parameters, false);
         metered(self.meter, produce).expect("can be produced");
+        self.people[person].asked.insert(source, parameters);
         if !self.people[person].producers.contains(&producer) {
             self.people[person].producers.push(producer);
         }
         producer
+    }
+
+    /// A person asks once more for what they send, as when the answer was lost.
+    pub fn publish_once_more(&mut self, person: usize) {
+        let Person { participant, publisher, ref asked, .. } = self.people[person];
+        let transport = self.peers[publisher].transport;
+        for (&source, parameters) in asked {
+            let producer = ProducerId { participant, source };
+            let again = self.worker.produce(self.now, transport, producer, source.kind(), parameters, false);
+            again.expect("can be produced");
+        }
     }
 
     /// A person's page is loaded again: another sending transport, on which nothing is produced yet.

@@ -116,7 +116,7 @@ export class Meeting extends Emitter<MeetingEvents> {
       .sort((one, other) => Number(isPreferred(other)) - Number(isPreferred(one)));
     // What one sends is to be so however long the log is away.
     this.#publisher = new Publisher(
-      (event, data) => request(event, data, { patient: true }),
+      (event, data, options) => request(event, data, { ...options, patient: true }),
       (source, failure) => this.emit('publishFailed', { source, failure }),
       videoCodecs,
     );

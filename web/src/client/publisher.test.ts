@@ -152,10 +152,12 @@ describe('Publisher', () => {
     publisher.attach(second.as);
     fail(new Failure('not_found', ''));
     await settled();
-    expect(second.produce.mock.calls.map(([{ appData }]) => appData)).toEqual([
-      { source: 'mic', paused: true },
-      { source: 'camera', paused: false },
-    ]);
+    expect(new Set(second.produce.mock.calls.map(([{ appData }]) => appData))).toEqual(
+      new Set([
+        { source: 'mic', paused: true },
+        { source: 'camera', paused: false },
+      ]),
+    );
     expect(onFailure).not.toHaveBeenCalled();
   });
 
@@ -176,6 +178,30 @@ describe('Publisher', () => {
     expect(requests).toEqual(['pauseProducer', 'resumeProducer']);
   });
 
+  it('asks for no mute any more when something else is wanted, however long the room is not told of it', async () => {
+    const { publisher, requests, request } = server();
+    publisher.attach(transport().as);
+    publisher.publish('mic', track(), false);
+    await settled();
+    const signals: AbortSignal[] = [];
+    const waits = async (event: string, _: unknown, { signal }: { signal: AbortSignal }) => {
+      requests.push(event);
+      signals.push(signal);
+      return new Promise<never>((_, reject) =>
+        signal.addEventListener('abort', () => reject(new Failure('superseded', ''))),
+      );
+    };
+    request.mockImplementationOnce(waits as unknown as typeof request);
+    publisher.setPaused('mic', true);
+    await settled();
+    expect(requests).toEqual(['pauseProducer']);
+    publisher.setPaused('mic', true);
+    expect(signals[0]?.aborted).toBe(false);
+    publisher.setPaused('mic', false);
+    await settled();
+    expect(requests, 'the server may have muted it').toEqual(['pauseProducer', 'resumeProducer']);
+  });
+
   it('brings the server in line after a resume', async () => {
     const { publisher, requests } = server();
     publisher.attach(transport().as);
@@ -189,6 +215,21 @@ describe('Publisher', () => {
     );
     await settled();
     expect(requests.sort()).toEqual(['closeProducer', 'pauseProducer']);
+  });
+
+  it('asks no more to close what a page before published, once it is published again', async () => {
+    const { publisher, request } = server();
+    let signal: AbortSignal | undefined;
+    const waits = async (_: string, __: unknown, options: { signal: AbortSignal }) => {
+      signal = options.signal;
+      return new Promise<never>(() => {});
+    };
+    request.mockImplementationOnce(waits as unknown as typeof request);
+    publisher.attach(transport().as);
+    publisher.reconcile(new Map([['mic', { producerId: 'me-mic', paused: false }]]));
+    expect(signal?.aborted).toBe(false);
+    publisher.publish('mic', track(), false);
+    expect(signal?.aborted).toBe(true);
   });
 
   it('says what could not be published', async () => {

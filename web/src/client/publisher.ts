@@ -2,16 +2,23 @@ import type { types } from 'mediasoup-client';
 import { cameraEncodings, SCREEN_ENCODINGS } from './encodings';
 import { Failure } from './failure';
 import type { ProducerId, RequestData, RequestEvent, RequestReply, Source } from './protocol';
+import type { RequestOptions } from './request-queue';
 
-export type Requester = <E extends RequestEvent>(event: E, data: RequestData<E>) => Promise<RequestReply<E>>;
+export type Requester = <E extends RequestEvent>(
+  event: E,
+  data: RequestData<E>,
+  options?: Pick<RequestOptions, 'signal'>,
+) => Promise<RequestReply<E>>;
 
 /** What is to be sent from one source. */
 interface Publication {
   track: MediaStreamTrack | null;
   paused: boolean;
   producer?: types.Producer | undefined;
-  /** Whether the server holds the producer as paused. */
-  serverPaused: boolean;
+  /** Whether the server holds the producer as paused, where that is known. */
+  serverPaused: boolean | undefined;
+  /** Ends what asks for `serverPaused` to change. */
+  pausing?: AbortController | undefined;
   /** When the codec was changed for the room, in ms since the page began, and what waits to change it again. */
   codecChangedAt: number;
   codecTimer?: ReturnType<typeof setTimeout>;
@@ -30,6 +37,8 @@ const CODEC_MS_MIN = 10_000;
 export class Publisher {
   readonly #publications = new Map<Source, Publication>();
   readonly #stale = new Map<Source, types.Producer>();
+  /** What closes a source that was published before this page was loaded, until it is published again. */
+  readonly #closing = new Map<Source, AbortController>();
   readonly #running = new Set<Source>();
   /** What was asked for since the source's loop last looked. */
   readonly #changed = new Set<Source>();
@@ -64,6 +73,8 @@ export class Publisher {
       return;
     }
     track.enabled = !paused;
+    // It may be repeated until long after what is published now.
+    this.#closing.get(source)?.abort();
     this.#publications.set(source, { track, paused, serverPaused: paused, codecChangedAt: Number.NEGATIVE_INFINITY });
     void this.#run(source);
   }
@@ -71,6 +82,7 @@ export class Publisher {
   setPaused(source: Source, paused: boolean): void {
     const publication = this.#publications.get(source);
     if (!publication) return;
+    if (publication.paused !== paused) publication.pausing?.abort();
     publication.paused = paused;
     if (publication.track) publication.track.enabled = !paused;
     if (paused) publication.producer?.pause();
@@ -131,8 +143,15 @@ export class Publisher {
       void this.#run(source);
     }
     for (const [source, { producerId }] of held) {
-      if (!this.#publications.has(source)) this.#request('closeProducer', { producerId }).catch(() => {});
+      if (!this.#publications.has(source)) this.#close(source, producerId);
     }
+  }
+
+  #close(source: Source, producerId: ProducerId): void {
+    const closing = new AbortController();
+    this.#closing.get(source)?.abort();
+    this.#closing.set(source, closing);
+    this.#request('closeProducer', { producerId }, { signal: closing.signal }).catch(() => {});
   }
 
   async #run(source: Source): Promise<void> {
@@ -191,12 +210,26 @@ export class Publisher {
       return true;
     }
     if (publication.serverPaused !== publication.paused) {
-      const paused = publication.paused;
-      await this.#request(paused ? 'pauseProducer' : 'resumeProducer', { producerId: producer.id });
-      publication.serverPaused = paused;
+      await this.#pause(publication, producer.id, publication.paused);
       return true;
     }
     return false;
+  }
+
+  /** Until it is answered, or something else is wanted: the room's log may be away for long, the media is not. */
+  async #pause(publication: Publication, producerId: ProducerId, paused: boolean): Promise<void> {
+    const wanted = new AbortController();
+    publication.pausing = wanted;
+    publication.serverPaused = undefined;
+    try {
+      const { signal } = wanted;
+      await this.#request(paused ? 'pauseProducer' : 'resumeProducer', { producerId }, { signal });
+      if (!signal.aborted) publication.serverPaused = paused;
+    } catch (thrown) {
+      if (!wanted.signal.aborted) throw thrown;
+    } finally {
+      if (publication.pausing === wanted) publication.pausing = undefined;
+    }
   }
 
   /** Whether there are people who cannot receive this producer and would receive another. */

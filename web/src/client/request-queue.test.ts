@@ -123,20 +123,38 @@ describe('RequestQueue', () => {
     await expect(refused).rejects.toMatchObject({ code: 'bad_request' });
   });
 
-  it('does not go further from the oldest request than the server remembers', () => {
+  it('does not go further from the oldest request than the server remembers, but for what it need not remember', () => {
     const queue = new RequestQueue();
     const { sent, send } = wire();
     queue.open(send);
     void queue.request('sendChatMessage', { text: 'hello' }, { patient: true });
     for (let i = 0; i < 70; i += 1) {
-      void queue.request('resumeConsumer', { consumerId: 'c' });
+      void queue.request('closeConsumer', { consumerId: 'c' });
       sent.find(({ n }) => n === i + 2)?.acknowledge(done);
     }
     expect(sent.at(-1)?.n).toBe(56);
-    void queue.request('leave', {});
-    expect(sent.at(-1)?.event).toBe('leave');
+    for (const event of ['restartIce', 'leave'] as const) {
+      void queue.request(event, { transportId: 't' });
+      expect(sent.at(-1)?.event).toBe(event);
+    }
     sent[0]?.acknowledge(done);
-    expect(sent.at(-1)).toMatchObject({ event: 'resumeConsumer', n: 71 });
+    expect(sent.at(-1)).toMatchObject({ event: 'closeConsumer', n: 71 });
+  });
+
+  it('asks no more for what gave way to something newer, sent or not', async () => {
+    const queue = new RequestQueue();
+    const { sent, send } = wire();
+    const [first, second] = [new AbortController(), new AbortController()];
+    const mute = queue.request('pauseProducer', { producerId: 'p' }, { patient: true, signal: first.signal });
+    const unmute = queue.request('resumeProducer', { producerId: 'p' }, { patient: true, signal: second.signal });
+    const refused = [mute, unmute].map((request) => expect(request).rejects.toMatchObject({ code: 'superseded' }));
+    second.abort();
+    queue.open(send);
+    sent[0]?.acknowledge(error('log_unavailable', true));
+    first.abort();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(sent.map(({ event }) => event)).toEqual(['pauseProducer']);
+    await Promise.all(refused);
   });
 
   it('keeps at most 32 requests unanswered, fewer than the server remembers', () => {

@@ -26,10 +26,22 @@ const PATIENT_DELAY_MS_MAX = 2_000;
 const IN_FLIGHT_MAX = 32;
 /** The server remembers the outcomes of the last 64 requests of a session; what is repeated must be among them. */
 const NUMBERS_IN_FLIGHT_MAX = 56;
+/** What the server carries out each time that it is asked for, whatever the number, and remembers no outcome of. */
+const ANY_NUMBER: RequestEvent[] = [
+  'leave',
+  'setPreferredLayers',
+  'setPriority',
+  'pauseConsumer',
+  'resumeConsumer',
+  'restartIce',
+  'getStats',
+];
 
 export interface RequestOptions {
   /** Asks for as long as the session lasts, for what must not be lost and not be done twice. */
   patient?: boolean;
+  /** Aborted when something newer is asked for: it is not asked again, and rejects with `superseded`. */
+  signal?: AbortSignal;
 }
 
 /**
@@ -49,7 +61,7 @@ export class RequestQueue {
   request<E extends RequestEvent>(
     event: E,
     data: RequestData<E>,
-    { patient = false }: RequestOptions = {},
+    { patient = false, signal }: RequestOptions = {},
   ): Promise<RequestReply<E>> {
     return new Promise((resolve, reject) => {
       this.#n += 1;
@@ -57,6 +69,7 @@ export class RequestQueue {
       // Whoever leaves wants nothing else any more.
       if (event === 'leave') this.#waiting.unshift(pending);
       else this.#waiting.push(pending);
+      signal?.addEventListener('abort', () => this.#giveUp(pending), { once: true });
       this.#pump();
     });
   }
@@ -87,13 +100,11 @@ export class RequestQueue {
 
   #pump(): void {
     while (this.#send && this.#sent.size < IN_FLIGHT_MAX) {
-      const pending = this.#waiting[0];
+      const [oldest] = this.#sent.keys();
+      const isFar = ({ n }: Pending) => oldest !== undefined && n - oldest >= NUMBERS_IN_FLIGHT_MAX;
+      const next = this.#waiting.findIndex((pending) => !isFar(pending) || ANY_NUMBER.includes(pending.event));
+      const [pending] = next < 0 ? [] : this.#waiting.splice(next, 1);
       if (!pending) return;
-      const [oldest = pending.n] = this.#sent.keys();
-      const isFar = pending.n - oldest >= NUMBERS_IN_FLIGHT_MAX;
-      // It is carried out whatever its number.
-      if (isFar && pending.event !== 'leave') return;
-      this.#waiting.shift();
       this.#sent.set(pending.n, pending);
       this.#transmit(pending);
     }
@@ -132,6 +143,14 @@ export class RequestQueue {
     pending.attempts += 1;
     clearTimeout(pending.timer);
     pending.timer = setTimeout(() => this.#transmit(pending), delay);
+  }
+
+  #giveUp(pending: Pending): void {
+    const waits = this.#waiting.indexOf(pending);
+    if (waits >= 0) this.#waiting.splice(waits, 1);
+    const finish = () => pending.reject(new Failure('superseded', `${pending.event} gives way to something newer`));
+    if (waits >= 0) finish();
+    else this.#settle(pending, finish);
   }
 
   #settle(pending: Pending, finish: () => void): void {

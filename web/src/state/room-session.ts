@@ -227,7 +227,8 @@ export class RoomSession extends Store<Phase> {
     this.#failingSince ??= Date.now();
     const often = Date.now() - this.#failingSince < RETRY_OFTEN_MS;
     if (!often) this.#turnOff();
-    const most = often ? RETRY_MS_MAX.soon : RETRY_MS_MAX.later;
+    // The server itself is there, and has little to do meanwhile.
+    const most = often || code === 'log_unavailable' ? RETRY_MS_MAX.soon : RETRY_MS_MAX.later;
     // Everybody on a server loses it at the same time, and shall not come back in the same instant.
     this.#countDown(code, most * (0.5 + Math.random() / 2));
   }

@@ -56,7 +56,7 @@ impl Node {
             return;
         }
         let Proposal { room, key, binding, event } = proposal;
-        let patience = self.patience(key);
+        let patience = self.patience(&event, key);
         let key = match key {
             ProposalKey::Session { session, n } => RequestKey::Session { session, n },
             ProposalKey::Node => self.own_key(),
@@ -74,10 +74,12 @@ impl Node {
 
     /// For how long the log's answer is waited for. While the log is away that is what somebody in a room is told at
     /// once, so that what they ask for next, perhaps without need of the log, is not held up. The record is taken all
-    /// the same if it finds the log back soon, and a repeat of the request gets its outcome.
-    fn patience(&self, key: ProposalKey) -> Duration {
+    /// the same if it finds the log back soon, and a repeat of the request gets its outcome. Who publishes waits: the
+    /// media is there already, and would be taken for given up in between.
+    fn patience(&self, event: &RoomEvent, key: ProposalKey) -> Duration {
+        let publishes = matches!(event, RoomEvent::ProducerAdded { .. } | RoomEvent::DataProducerAdded { .. });
         match key {
-            ProposalKey::Session { n: 1.., .. } if !self.log_answers => Duration::ZERO,
+            ProposalKey::Session { n: 1.., .. } if !self.log_answers && !publishes => Duration::ZERO,
             _ => self.config.answer_timeout,
         }
     }

@@ -40,7 +40,8 @@ impl Node {
         let logged = Logged { offset: *offset, time_ms: *time_ms, record };
         let outcome = self.apply(now, room, &logged);
         if outcome == Outcome::SetAside {
-            if let Some(hosted) = self.rooms.get_mut(room) {
+            // What somebody writes who is no host, as far as is known here, others do not have either.
+            if let Some(hosted) = self.rooms.get_mut(room).filter(|hosted| hosted.room.is_host(logged.record.origin)) {
                 hosted.lacks_events = true;
             }
             self.outputs.push_back(Output::SetAside { room: room.clone(), offset: *offset });

@@ -79,6 +79,8 @@ pub(super) struct Member {
     /// What consumers and data consumers ended last, because a broken socket swallows what it is given.
     pub(super) ended: VecDeque<Ended>,
     pub(super) outcomes: Outcomes,
+    /// The newest request about each source.
+    asked: HashMap<Source, u64>,
 }
 
 /// What is left of a session that goes on at another node.
@@ -140,7 +142,16 @@ impl Member {
             data_consumers: HashSet::new(),
             ended: VecDeque::new(),
             outcomes: Outcomes::default(),
+            asked: HashMap::new(),
         }
+    }
+
+    /// Notes a request about a source. Whether it is the newest: one that is repeated, because the log was away, may be
+    /// out of date, and does nothing to the media any more.
+    pub(super) fn asks_newest(&mut self, source: Source, n: u64) -> bool {
+        let newest = self.asked.entry(source).or_default();
+        *newest = n.max(*newest);
+        *newest == n
     }
 
     pub(super) fn transports(&self) -> impl Iterator<Item = TransportId> + use<> {

@@ -1,4 +1,4 @@
-//! Requests about producers. The media acts first, so that muting is instant; then the log says so to everybody.
+//! Requests about producers. The media begins and is muted first, at once; then the log says so to everybody.
 
 use std::sync::Arc;
 
@@ -30,16 +30,22 @@ impl Shared {
             return Err(ErrorBody::new(ErrorCode::BadRequest, message));
         }
         let id = ProducerId { participant: caller.participant(), source };
-        let (call, earlier) = {
+        let begun = {
             let mut registry = self.registry();
             let (member, published, media) = registry.member(caller)?;
             if member.send != Some(transport_id) {
                 return Err(not_found("transport"));
             }
-            let call = media
-                .worker
-                .call(move |worker, now| worker.produce(now, transport_id, id, kind, &rtp_parameters, paused));
-            (call, published.insert(source, UNDER_WAY))
+            member.asks_newest(source, n).then(|| {
+                let call = media
+                    .worker
+                    .call(move |worker, now| worker.produce(now, transport_id, id, kind, &rtp_parameters, paused));
+                (call, published.insert(source, UNDER_WAY))
+            })
+        };
+        let event = RoomEvent::ProducerAdded { source, kind, paused };
+        let Some((call, earlier)) = begun else {
+            return self.append(caller, n, event).await.map(|_| Reply::Produce { id });
         };
         let produced = call.await.map_err(call_failed).and_then(|result| result.map_err(|e| produce_failed(&e)));
         self.relays.changed(&caller.room);
@@ -47,7 +53,7 @@ impl Shared {
             self.set_published(caller, source, earlier);
             return Err(error);
         }
-        match self.append(caller, n, RoomEvent::ProducerAdded { source, kind, paused }).await {
+        match self.append(caller, n, event).await {
             Ok(accepted) => {
                 self.set_published(caller, source, Some(accepted.seq));
                 Ok(Reply::Produce { id })
@@ -74,35 +80,29 @@ impl Shared {
     ) -> Result<Reply, ErrorBody> {
         let call = {
             let mut registry = self.registry();
-            let (_, _, media) = registry.member(caller)?;
+            let (member, _, media) = registry.member(caller)?;
             check_own(caller, id)?;
             let router = media.router;
-            media.worker.call(move |worker, now| match paused {
-                true => worker.pause_producer(router, id),
-                false => worker.resume_producer(now, router, id),
+            member.asks_newest(id.source, n).then(|| {
+                media.worker.call(move |worker, now| match paused {
+                    true => worker.pause_producer(router, id),
+                    false => worker.resume_producer(now, router, id),
+                })
             })
         };
-        // Whether there is such a producer is for the room to say.
-        let _ = call.await.map_err(call_failed)?;
+        if let Some(call) = call {
+            // Whether there is such a producer is for the room to say.
+            let _ = call.await.map_err(call_failed)?;
+        }
         let source = id.source;
         let event = if paused { RoomEvent::ProducerPaused { source } } else { RoomEvent::ProducerResumed { source } };
         self.append(caller, n, event).await.map(|_| Reply::Done {})
     }
 
-    /// Stops publishing.
-    pub(super) async fn close_producer(
-        self: &Arc<Self>,
-        caller: &Caller,
-        n: u64,
-        id: ProducerId,
-    ) -> Result<Reply, ErrorBody> {
-        {
-            let mut registry = self.registry();
-            let (_, published, media) = registry.member(caller)?;
-            check_own(caller, id)?;
-            published.remove(&id.source);
-            self.close(media, vec![Closing::Producer(id)]);
-        }
+    /// Stops publishing. The media ends when the room says so: a source that is published anew meanwhile goes on for
+    /// those who receive it.
+    pub(super) async fn close_producer(&self, caller: &Caller, n: u64, id: ProducerId) -> Result<Reply, ErrorBody> {
+        check_own(caller, id)?;
         self.append(caller, n, RoomEvent::ProducerClosed { source: id.source }).await.map(|_| Reply::Done {})
     }
 

@@ -13,8 +13,7 @@ use super::person::Caller;
 use super::turn::Turn;
 
 impl Shared {
-    /// Carries out request `n` of the session behind a socket, once; but a `leave` under whatever number, because
-    /// whoever wants to go shall not be held back by a client that counts wrongly.
+    /// Carries out request `n` of the session behind a socket, once, unless it [is repeatable](is_repeatable).
     pub(super) async fn request(
         self: &Arc<Self>,
         handle: SessionHandle,
@@ -22,14 +21,14 @@ impl Shared {
         request: Request,
     ) -> Result<Reply, ErrorBody> {
         let (room, participant) = self.registry().socket(handle).ok_or_else(not_joined)?;
+        let is_repeatable = is_repeatable(&request);
         let _turn = Turn::take(self, &room, participant).await;
         let caller = {
             let mut registry = self.registry();
             let caller = registry.caller(handle)?;
             let (member, ..) = registry.member(&caller)?;
             member.token_arrived = true;
-            let known = if let Request::Leave {} = request { Known::New } else { member.outcomes.look(n) };
-            match known {
+            match if is_repeatable { Known::New } else { member.outcomes.look(n) } {
                 Known::New => caller,
                 Known::Outcome(outcome) => return outcome,
                 Known::Forgotten => {
@@ -39,7 +38,7 @@ impl Shared {
             }
         };
         let outcome = self.carry_out(&caller, n, request).await;
-        if let Ok((member, ..)) = self.registry().member(&caller) {
+        if !is_repeatable && let Ok((member, ..)) = self.registry().member(&caller) {
             member.outcomes.keep(n, &outcome);
         }
         outcome
@@ -110,6 +109,22 @@ impl Shared {
         let proposal = Proposal { room: caller.room.clone(), key, binding: Some(caller.binding), event };
         self.rooms.propose(proposal).await
     }
+}
+
+/// Whether it is carried out as often as it is asked for, under whatever number: it does the same each time and waits for
+/// no log. While something else waits for that, no number of these ends what is known of it. And whoever wants to leave
+/// shall not be held back by a client that counts wrongly.
+fn is_repeatable(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::Leave {}
+            | Request::SetPreferredLayers { .. }
+            | Request::SetPriority { .. }
+            | Request::PauseConsumer { .. }
+            | Request::ResumeConsumer { .. }
+            | Request::RestartIce { .. }
+            | Request::GetStats { .. }
+    )
 }
 
 fn not_joined() -> ErrorBody {

@@ -134,7 +134,11 @@ fn command() -> Command {
         command.arg(match key.kind {
             Kind::Switch => arg.num_args(0..=1).require_equals(true).default_missing_value("true").value_name("BOOL"),
             Kind::List(_) => {
-                let singular = key.flag().trim_end_matches('s').to_owned();
+                let flag = key.flag();
+                let singular = match flag.strip_suffix("ies") {
+                    Some(stem) => format!("{stem}y"),
+                    None => flag.trim_end_matches('s').to_owned(),
+                };
                 let arg = if singular == key.flag() { arg } else { arg.visible_alias(singular) };
                 arg.action(ArgAction::Append).value_name("LIST")
             }

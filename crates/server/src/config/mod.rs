@@ -302,7 +302,11 @@ impl Config {
                  reaches a Redis without a password can send people to nodes of his own",
             ));
         }
-        let needs = |key, what: &str| Err(ConfigError::new(key, &"nothing", what));
+        let secret = "--cluster-secret-file FILE (openssl rand -hex 32 makes one)";
+        let needs = |key, what: &str| {
+            let all = format!("{what}. A node of a cluster has --redis, --kafka HOST:PORT, --node NAME and {secret}");
+            Err(ConfigError::new(key, &"nothing", all))
+        };
         if self.kafka.brokers.is_empty() {
             return needs("kafka.brokers", "an address, beside redis.url: nodes share their rooms through Kafka");
         }

@@ -210,7 +210,21 @@ impl Worker {
         let transport_key = *self.transport_ids.get(&transport).ok_or(ProduceError::TransportNotFound)?;
         let router = self.transports[transport_key.0].router.ok_or(ProduceError::TransportNotFound)?;
         let mapping = ortc::producer_mapping(kind, parameters)?;
+        if self.comes_by(transport_key, router, id, &mapping) {
+            // Asked once more, because the answer was lost or the room's log was away. The media just goes on.
+            let _ = if paused { self.pause_producer(router, id) } else { self.resume_producer(now, router, id) };
+            return Ok(());
+        }
         self.produce_on(now, transport_key, router, id, mapping, paused).map(|_| ())
+    }
+
+    /// Whether a producer's source, or the one that is to be, is this one already.
+    fn comes_by(&self, transport: TransportKey, router: RouterId, id: ProducerId, mapping: &ProducerMapping) -> bool {
+        self.producer_key(router, id).is_some_and(|key| {
+            let newest = self.producers[key.0].successor.unwrap_or(key);
+            let Producer { transport: from, mapping: known, .. } = &self.producers[newest.0];
+            *from == Some(transport) && known == mapping
+        })
     }
 
     /// The same of what is understood already, on whatever transport.

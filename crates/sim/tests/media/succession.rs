@@ -38,6 +38,28 @@ fn who_goes_over_to_another_transport_is_heard_and_seen_all_the_time() {
 }
 
 #[test]
+fn who_asks_once_more_for_what_they_send_is_heard_and_seen_all_the_time() {
+    let mut call = stage(1);
+    for _ in 0..3 {
+        call.run(seconds(1));
+        call.publish_once_more(0);
+    }
+    let old = go_over(&mut call);
+    call.publish_once_more(0);
+    call.connect();
+    call.run(seconds(1));
+    call.end(old);
+    call.publish_once_more(0);
+    call.run(seconds(1));
+    let (audio, video) = face(&call, 1);
+    for (consumption, longest) in [(audio, ms(60)), (video, ms(150))] {
+        let report = call.report(1, consumption);
+        assert!(report.longest_freeze <= longest, "{report:?}");
+        assert_eq!((report.lost, report.changes), (0, 1), "{report:?}");
+    }
+}
+
+#[test]
 fn the_transport_before_goes_on_until_the_next_brings_something() {
     let mut call = stage(1);
     call.run(seconds(1));

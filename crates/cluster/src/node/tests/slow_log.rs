@@ -2,6 +2,10 @@
 
 use super::*;
 
+fn chat() -> RoomEvent {
+    RoomEvent::ChatSent { text: "hello".to_owned() }
+}
+
 #[test]
 fn without_an_answer_of_the_log_a_proposal_fails_in_time() {
     let mut bench = Bench::new();
@@ -33,16 +37,19 @@ fn a_log_that_is_away_holds_up_no_other_request_and_its_records_are_taken_when_i
     let a = bench.joined(1).binding.expect("a binding");
     bench.changes();
     bench.node.log_answers(bench.now, false);
-    let (first, newcomer) = (bench.propose(ask(a, 1, produce_mic())), bench.propose(join(2, 2)));
+    let (first, newcomer) = (bench.propose(ask(a, 1, chat())), bench.propose(join(2, 2)));
+    let publishes = bench.propose(ask(a, 2, produce_mic()));
     bench.advance(Duration::ZERO);
     assert_eq!(bench.result(first), Err(ErrorCode::LogUnavailable));
-    assert!(bench.is_open(newcomer), "nothing waits behind a join");
+    assert!(bench.is_open(newcomer) && bench.is_open(publishes), "nothing waits behind a join, and media flows");
     bench.node.log_answers(bench.now, true);
-    let again = bench.propose(ask(a, 1, produce_mic()));
+    let again = bench.propose(ask(a, 1, chat()));
     bench.deliver_all();
-    bench.accepted(again);
-    bench.accepted(newcomer);
-    assert!(matches!(bench.changes()[..], [Change::ProducerAdded { .. }, Change::Joined { .. }]));
+    for ticket in [again, newcomer, publishes] {
+        bench.accepted(ticket);
+    }
+    let changes = bench.changes();
+    assert!(matches!(changes[..], [Change::ChatSent { .. }, Change::Joined { .. }, Change::ProducerAdded { .. }]));
 }
 
 #[test]

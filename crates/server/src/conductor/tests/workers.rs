@@ -92,6 +92,22 @@ async fn what_is_muted_when_it_comes_to_a_worker_is_muted_there_too() {
 }
 
 #[tokio::test]
+async fn a_mute_that_is_asked_for_once_more_after_the_unmute_mutes_nobody() {
+    let conductor = conductor_of(1, 1).await;
+    let mut anna = join(&conductor, "Anna").await;
+    let mic = anna.produce(Source::Mic).await;
+    let Media { worker, router } = seat(&conductor, &anna);
+    // Its record was not read back in time.
+    anna.n += 1;
+    let late = anna.n;
+    anna.request(Request::ResumeProducer { producer_id: mic }).await.expect("unmuted");
+    anna.n = late;
+    anna.repeat(Request::PauseProducer { producer_id: mic }).await.expect("on the log");
+    let paused = worker.call(move |worker, _| worker.is_producer_paused(router, mic)).await;
+    assert_eq!(paused, Ok(Some(false)));
+}
+
+#[tokio::test]
 async fn people_with_data_channels_are_on_one_worker() {
     let conductor = conductor_of(3, 1).await;
     let _anna = join(&conductor, "Anna").await;
