@@ -59,11 +59,7 @@ impl Server {
         let reachable = addresses::told(&media_addresses);
         let tls = if config.tls() { Some(tls(&config, &reachable)?) } else { None };
         let listener = tcp::listen(config.listen).with_context(|| {
-            format!(
-                "cannot listen on {} (if it is in use, another server may run already: --listen and --media-port take \
-                 other ports; if it is not of this machine, listen on one that is, and tell others of it by --announce)",
-                config.listen
-            )
+            format!("cannot listen on {} (another server may run already; --listen takes another port)", config.listen)
         })?;
         let listen = listener.local_addr().context("the listening socket has no address")?;
 

@@ -94,6 +94,8 @@ export class Publisher {
   replaceTrack(source: Source, track: MediaStreamTrack | null): void {
     const publication = this.#publications.get(source);
     if (!publication) return;
+    // A device that was changed for another is to be heard or seen at once.
+    if (track && publication.track && publication.track !== track) publication.pausing?.abort();
     publication.track = track;
     if (track) track.enabled = !publication.paused;
     void this.#run(source);
@@ -103,6 +105,7 @@ export class Publisher {
     const publication = this.#publications.get(source);
     if (!publication) return;
     this.#publications.delete(source);
+    publication.pausing?.abort();
     if (publication.producer) this.#stale.set(source, publication.producer);
     void this.#run(source);
   }
@@ -113,6 +116,7 @@ export class Publisher {
     this.#stale.clear();
     for (const [source, publication] of this.#publications) {
       publication.producer = undefined;
+      publication.pausing?.abort();
       void this.#run(source);
     }
   }

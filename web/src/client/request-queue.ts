@@ -100,8 +100,8 @@ export class RequestQueue {
 
   #pump(): void {
     while (this.#send && this.#sent.size < IN_FLIGHT_MAX) {
-      const [oldest] = this.#sent.keys();
-      const isFar = ({ n }: Pending) => oldest !== undefined && n - oldest >= NUMBERS_IN_FLIGHT_MAX;
+      const oldest = Math.min(...this.#sent.keys());
+      const isFar = ({ n }: Pending) => n - oldest >= NUMBERS_IN_FLIGHT_MAX;
       const next = this.#waiting.findIndex((pending) => !isFar(pending) || ANY_NUMBER.includes(pending.event));
       const [pending] = next < 0 ? [] : this.#waiting.splice(next, 1);
       if (!pending) return;

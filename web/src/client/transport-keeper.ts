@@ -33,8 +33,9 @@ export function keepTransport(transport: types.Transport, rescue: TransportRescu
     try {
       const iceParameters = await rescue.restartIce();
       if (transport.closed) return;
-      await transport.restartIce({ iceParameters });
+      // It waits behind what is being published, which the room's log may hold up.
       after(RESTARTED_MS_MAX, giveUp);
+      await transport.restartIce({ iceParameters });
     } catch (thrown) {
       // When the session ended instead, the next welcome brings new transports anyway.
       if ((thrown as Failure).code !== 'closed') giveUp();

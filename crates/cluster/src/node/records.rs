@@ -40,9 +40,10 @@ impl Node {
         let logged = Logged { offset: *offset, time_ms: *time_ms, record };
         let outcome = self.apply(now, room, &logged);
         if outcome == Outcome::SetAside {
-            // What somebody writes who is no host, as far as is known here, others do not have either.
-            if let Some(hosted) = self.rooms.get_mut(room).filter(|hosted| hosted.room.is_host(logged.record.origin)) {
-                hosted.lacks_events = true;
+            // What somebody writes by known rules who is no host others do not have either.
+            let Record { rules, origin, .. } = logged.record;
+            if let Some(hosted) = self.rooms.get_mut(room) {
+                hosted.lacks_events |= !room::knows(rules) || hosted.room.is_host(origin);
             }
             self.outputs.push_back(Output::SetAside { room: room.clone(), offset: *offset });
         }

@@ -147,7 +147,7 @@ impl Member {
     }
 
     /// Notes a request about a source. Whether it is the newest: one that is repeated, because the log was away, may be
-    /// out of date, and does nothing to the media any more.
+    /// out of date, and does nothing any more.
     pub(super) fn asks_newest(&mut self, source: Source, n: u64) -> bool {
         let newest = self.asked.entry(source).or_default();
         *newest = n.max(*newest);

@@ -90,10 +90,9 @@ impl Shared {
                 })
             })
         };
-        if let Some(call) = call {
-            // Whether there is such a producer is for the room to say.
-            let _ = call.await.map_err(call_failed)?;
-        }
+        let Some(call) = call else { return Ok(Reply::Done {}) };
+        // Whether there is such a producer is for the room to say.
+        let _ = call.await.map_err(call_failed)?;
         let source = id.source;
         let event = if paused { RoomEvent::ProducerPaused { source } } else { RoomEvent::ProducerResumed { source } };
         self.append(caller, n, event).await.map(|_| Reply::Done {})

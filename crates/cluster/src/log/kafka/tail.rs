@@ -116,6 +116,7 @@ impl KafkaTail {
             }
             if self.doubted {
                 self.look().await;
+                self.heard = Instant::now();
                 continue;
             }
             let reader = Arc::clone(&self.reader);

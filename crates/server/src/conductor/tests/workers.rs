@@ -102,7 +102,7 @@ async fn a_mute_that_is_asked_for_once_more_after_the_unmute_mutes_nobody() {
     let late = anna.n;
     anna.request(Request::ResumeProducer { producer_id: mic }).await.expect("unmuted");
     anna.n = late;
-    anna.repeat(Request::PauseProducer { producer_id: mic }).await.expect("on the log");
+    anna.repeat(Request::PauseProducer { producer_id: mic }).await.expect("out of date");
     let paused = worker.call(move |worker, _| worker.is_producer_paused(router, mic)).await;
     assert_eq!(paused, Ok(Some(false)));
 }
