@@ -299,17 +299,20 @@ test('a repeated number gets the same answer and is not carried out again', asyn
   const ben = await join('Ben');
   const transport = await anna.request<TransportOptions>('createWebRtcTransport', { direction: 'recv' });
   expect(await anna.request('createWebRtcTransport', { direction: 'recv' }, 1)).toEqual(transport);
-  expect(await anna.request('restartIce', { transportId: transport.id }, 1), 'the number alone counts').toEqual(
-    transport,
-  );
+  const unknown = { consumerId: '00000000000000ff' };
+  expect(await anna.request('closeConsumer', unknown, 1), 'the number alone counts').toEqual(transport);
   const produced = await publish(anna, 1);
   expect(await anna.request('produce', microphoneOf(anna, 1), 2)).toEqual(produced);
-  expect(await anna.refusal('restartIce', { transportId: '00000000000000ff' })).toBe('not_found');
-  expect(await anna.refusal('restartIce', { transportId: transport.id }, 3)).toBe('not_found');
+  expect(await anna.refusal('closeConsumer', unknown)).toBe('not_found');
+  expect(await anna.refusal('createWebRtcTransport', { direction: 'recv' }, 3)).toBe('not_found');
   await ben.hears('producerAdded', { participantId: anna.welcome.participantId });
 
-  for (let i = 0; i < 64; i += 1) await anna.request('restartIce', { transportId: transport.id });
-  expect(await anna.refusal('restartIce', { transportId: transport.id }, 3)).toBe('request_expired');
+  const restart = (n?: number) => anna.request('restartIce', { transportId: transport.id }, n);
+  for (let i = 0; i < 64; i += 1) await restart();
+  expect(await anna.refusal('createWebRtcTransport', { direction: 'recv' }, 3), 'no outcome is kept').toBe('not_found');
+  for (let i = 0; i < 64; i += 1) await anna.refusal('closeConsumer', unknown);
+  expect(await anna.refusal('createWebRtcTransport', { direction: 'recv' }, 3)).toBe('request_expired');
+  expect(await restart(3)).toHaveProperty('iceParameters');
   expect(ben.heard('producerAdded')).toHaveLength(1);
 
   expect(await anna.request('leave', {}, 1), 'who wants to go, goes').toEqual({});
