@@ -28,7 +28,8 @@ impl Shared {
             let caller = registry.caller(handle)?;
             let (member, ..) = registry.member(&caller)?;
             member.token_arrived = true;
-            match if is_repeatable { Known::New } else { member.outcomes.look(n) } {
+            let known = if is_repeatable { Known::New } else { member.outcomes.look(n) };
+            match known {
                 Known::New => caller,
                 Known::Outcome(outcome) => return outcome,
                 Known::Forgotten => {

@@ -139,7 +139,7 @@ fn command() -> Command {
                     Some(stem) => format!("{stem}y"),
                     None => flag.trim_end_matches('s').to_owned(),
                 };
-                let arg = if singular == key.flag() { arg } else { arg.visible_alias(singular) };
+                let arg = if singular == flag { arg } else { arg.visible_alias(singular) };
                 arg.action(ArgAction::Append).value_name("LIST")
             }
             Kind::Number(..) => arg.value_name("N"),
