@@ -11,6 +11,8 @@ export interface Preferences {
   speaker: string;
   /** What to send video with, as `VP9`; empty for VP8, which every browser has. */
   videoCodec: string;
+  /** As `de`; empty for the browser's. */
+  language: string;
 }
 
 const KEY = 'hyperion.preferences';
@@ -22,6 +24,7 @@ const DEFAULTS: Preferences = {
   camera: '',
   speaker: '',
   videoCodec: '',
+  language: '',
 };
 
 /** What a person chose, remembered in this browser. */

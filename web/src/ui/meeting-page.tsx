@@ -1,6 +1,7 @@
 import './styles/meeting.css';
 import { PhoneOff, Settings, Users, WifiOff } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
+import { useTranslation } from 'react-i18next';
 import type { Meeting } from '../client';
 import { ChatView } from '../state/chat-view';
 import { MeetingView } from '../state/meeting-view';
@@ -17,7 +18,6 @@ import { NotSent } from './parts/not-sent';
 import { Notices } from './parts/notices';
 import { Stage } from './parts/stage';
 import { ToggleButtons } from './parts/toggle-buttons';
-import { texts } from './texts';
 import { useChatPanel } from './use-chat-panel';
 import { useStore } from './use-store';
 import { useWakeLock } from './use-wake-lock';
@@ -47,6 +47,7 @@ interface OpenMeetingProps {
 }
 
 function OpenMeeting({ session, view, chat }: OpenMeetingProps) {
+  const { t } = useTranslation();
   const state = useStore(view);
   const { speaker } = useStore(session.preferences);
   const [settings, setSettings] = useState(false);
@@ -70,19 +71,19 @@ function OpenMeeting({ session, view, chat }: OpenMeetingProps) {
       ref={main}
       tabIndex={-1}
       className={`meeting ${away ? 'away' : ''} ${panel.open ? 'chatting' : ''}`}
-      aria-label={texts.meeting.title(session.room)}
+      aria-label={t('meeting.title', { room: session.room })}
     >
       <div className="meeting-rest" inert={panel.covers}>
         <Stage state={state} session={session} />
         <h1 className="meeting-name">{session.room}</h1>
         {participants.length === 1 && participants[0]?.id === selfId && <AloneCard room={session.room} />}
         {/* biome-ignore lint/a11y/useSemanticElements: these are buttons, not the fields of a form. */}
-        <div className="meeting-controls" role="group" aria-label={texts.controls.label}>
+        <div className="meeting-controls" role="group" aria-label={t('controls.label')}>
           <ToggleButtons session={session} notSent={state.notSent} onProblem={() => setSettings(true)} />
           <button
             type="button"
             className="round-button tip"
-            aria-label={texts.controls.settings}
+            aria-label={t('controls.settings')}
             data-testid="settings"
             onClick={() => setSettings(true)}
           >
@@ -96,16 +97,16 @@ function OpenMeeting({ session, view, chat }: OpenMeetingProps) {
           <button
             type="button"
             className="round-button leave tip"
-            aria-label={texts.controls.leave}
+            aria-label={t('controls.leave')}
             data-testid="leave"
             onClick={() => session.leave()}
           >
             <PhoneOff aria-hidden="true" />
           </button>
         </div>
-        <div className="meeting-people" title={texts.meeting.count(participants.length)}>
+        <div className="meeting-people" title={t('meeting.count', { count: participants.length })}>
           <Users aria-hidden="true" />
-          <span className="visually-hidden">{texts.meeting.count(participants.length)}</span>
+          <span className="visually-hidden">{t('meeting.count', { count: participants.length })}</span>
           <span aria-hidden="true" data-testid="participant-count">
             {participants.length}
           </span>
@@ -117,7 +118,7 @@ function OpenMeeting({ session, view, chat }: OpenMeetingProps) {
         {away && (
           <Banner role="alert" testId="connection-banner">
             <WifiOff aria-hidden="true" />
-            <p>{texts.meeting.reconnecting}</p>
+            <p>{t('meeting.reconnecting')}</p>
             <span className="spinner" aria-hidden="true" />
           </Banner>
         )}

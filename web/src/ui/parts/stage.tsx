@@ -1,11 +1,11 @@
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { useTranslation } from 'react-i18next';
 import type { Participant } from '../../client';
 import { layOutGrid } from '../../state/grid';
 import { isLive } from '../../state/local-media';
 import type { MeetingState } from '../../state/meeting-view';
 import type { RoomSession } from '../../state/room-session';
 import { viewLayer } from '../../state/view-layer';
-import { texts } from '../texts';
 import { useStore } from '../use-store';
 import { Tile } from './tile';
 
@@ -18,6 +18,7 @@ const PORTRAIT = { gap: GAP, aspectMin: 0.7, aspectMax: 1.6 };
 
 /** Everybody, each as large as the window allows. */
 export function Stage({ state, session }: { state: MeetingState; session: RoomSession }) {
+  const { t } = useTranslation();
   const { ref, width, height } = useSize();
   const local = useStore(session.media);
   const { participants, selfId, names, speaking, weak, stalled, notSent } = state;
@@ -57,7 +58,7 @@ export function Stage({ state, session }: { state: MeetingState; session: RoomSe
   };
 
   return (
-    <section ref={ref} className="stage" aria-label={texts.meeting.stage}>
+    <section ref={ref} className="stage" aria-label={t('meeting.stage')}>
       <div
         className="grid"
         style={{
@@ -70,8 +71,8 @@ export function Stage({ state, session }: { state: MeetingState; session: RoomSe
         {width > 0 && participants.slice(0, shown).map(tile)}
         {hidden > 0 && (
           <div className="tile more">
-            <span aria-hidden="true">{texts.meeting.more(hidden)}</span>
-            <span className="visually-hidden">{texts.meeting.moreLabel(hidden)}</span>
+            <span aria-hidden="true">{t('meeting.more', { number: hidden })}</span>
+            <span className="visually-hidden">{t('meeting.moreLabel', { count: hidden })}</span>
           </div>
         )}
       </div>

@@ -1,6 +1,6 @@
 import { MicOff, Signal } from 'lucide-react';
 import { memo, useState } from 'react';
-import { texts } from '../texts';
+import { useTranslation } from 'react-i18next';
 import { Avatar } from './avatar';
 import { VideoView } from './video-view';
 
@@ -19,7 +19,13 @@ interface TileProps {
 
 /** One person. */
 export const Tile = memo(function Tile({ id, name, isSelf, track, unsupported, muted, speaking, network }: TileProps) {
-  const shownName = isSelf ? texts.meeting.nameOfSelf(name) : name;
+  const { t } = useTranslation();
+  const shownName = isSelf ? t('meeting.nameOfSelf', { name }) : name;
+  const states = [
+    ...(muted ? [t('meeting.muted')] : []),
+    ...(speaking ? [t('meeting.speaking')] : []),
+    ...(network === 'good' ? [] : [t(`meeting.network.${network}`)]),
+  ];
   // A track is there before its first picture, which comes from the network.
   const [pictured, setPictured] = useState<MediaStreamTrack>();
   // Until then the last picture of the track before stays, as long as that did not end.
@@ -28,7 +34,7 @@ export const Tile = memo(function Tile({ id, name, isSelf, track, unsupported, m
   return (
     <article
       className={`tile ${speaking ? 'speaking' : ''}`}
-      aria-label={texts.meeting.tile(shownName, muted, speaking, network)}
+      aria-label={states.reduce((tile, state) => t('meeting.tileState', { tile, state }), shownName)}
       data-testid="tile"
       data-participant-id={id}
       data-name={name}
@@ -43,7 +49,7 @@ export const Tile = memo(function Tile({ id, name, isSelf, track, unsupported, m
       ))}
       {unsupported && (
         <p className="tile-problem" data-testid="tile-problem">
-          {texts.meeting.unsupported(name)}
+          {t('meeting.unsupported', { name })}
         </p>
       )}
       <div className="tile-label" aria-hidden="true">
@@ -52,7 +58,7 @@ export const Tile = memo(function Tile({ id, name, isSelf, track, unsupported, m
         {network !== 'good' && (
           <span className="tile-network">
             <Signal />
-            <span>{texts.meeting.network[network]}</span>
+            <span>{t(`meeting.network.${network}`)}</span>
           </span>
         )}
       </div>
