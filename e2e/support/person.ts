@@ -26,6 +26,8 @@ export const DAVID: Look = { name: 'David', colour: [220, 200, 40], tone: 1760 }
 export interface PersonOptions {
   viewport?: { width: number; height: number };
   colorScheme?: 'dark' | 'light';
+  /** The browser's language, as `de-DE`; English by default. */
+  locale?: string;
   /** Another way to the server than the straight one. */
   link?: Link;
   /** Somebody to look at in place of a colour. */
@@ -180,11 +182,12 @@ export class Person {
 
   /** Opens the room's green room. */
   static async open(browser: Browser, room: string, look: Look, options: PersonOptions = {}): Promise<Person> {
-    const { viewport = { width: 1280, height: 720 }, colorScheme = 'light', link, portrait } = options;
+    const { viewport = { width: 1280, height: 720 }, colorScheme = 'light', locale = 'en-US', link, portrait } = options;
     const { videoCodec, lacks, scalabilityMode, relayed } = options;
     const context = await browser.newContext({
       viewport,
       colorScheme,
+      locale,
       permissions: ['camera', 'microphone'],
       ...(link && { proxy: { server: link.proxyUrl } }),
     });
