@@ -24,6 +24,10 @@ function textOf(news: News): string {
       return texts.meeting.joined(shortenName(news.name, NAME_LENGTH_MAX));
     case 'left':
       return texts.meeting.left(shortenName(news.name, NAME_LENGTH_MAX));
+    case 'shares':
+      return texts.screen.shares(shortenName(news.name, NAME_LENGTH_MAX));
+    case 'sharesNoMore':
+      return texts.screen.sharesNoMore(shortenName(news.name, NAME_LENGTH_MAX));
     case 'copied':
       return texts.meeting.linkCopied;
     case 'notCopied':

@@ -1,10 +1,12 @@
 import { MicOff, Signal } from 'lucide-react';
-import { memo, useState } from 'react';
+import { memo } from 'react';
 import { texts } from '../texts';
+import { usePictures } from '../use-pictures';
 import { Avatar } from './avatar';
+import { TileFrame, type TilePlace } from './tile-frame';
 import { VideoView } from './video-view';
 
-interface TileProps {
+interface TileProps extends TilePlace {
   id: string;
   name: string;
   isSelf: boolean;
@@ -18,28 +20,29 @@ interface TileProps {
 }
 
 /** One person. */
-export const Tile = memo(function Tile({ id, name, isSelf, track, unsupported, muted, speaking, network }: TileProps) {
+export const Tile = memo(function Tile(props: TileProps) {
+  const { id, name, isSelf, track, unsupported, muted, speaking, network, ...place } = props;
   const shownName = isSelf ? texts.meeting.nameOfSelf(name) : name;
-  // A track is there before its first picture, which comes from the network.
-  const [pictured, setPictured] = useState<MediaStreamTrack>();
-  // Until then the last picture of the track before stays, as long as that did not end.
-  const before = pictured !== track && pictured?.readyState === 'live' ? pictured : undefined;
-  const tracks = track ? [...(before ? [before] : []), track] : [];
+  const { tracks, isPictured, onPicture } = usePictures(track);
   return (
-    <article
-      className={`tile ${speaking ? 'speaking' : ''}`}
-      aria-label={texts.meeting.tile(shownName, muted, speaking, network)}
-      data-testid="tile"
-      data-participant-id={id}
-      data-name={name}
-      data-speaking={speaking}
-      data-muted={muted}
-      data-network={network}
-      data-self={isSelf}
+    <TileFrame
+      {...place}
+      name={shownName}
+      className={speaking ? 'speaking' : ''}
+      label={texts.meeting.tile(shownName, muted, speaking, network)}
+      data={{
+        'data-testid': 'tile',
+        'data-participant-id': id,
+        'data-name': name,
+        'data-speaking': speaking,
+        'data-muted': muted,
+        'data-network': network,
+        'data-self': isSelf,
+      }}
     >
-      {!tracks.some((shown) => shown === pictured) && <Avatar name={name} />}
+      {!isPictured && <Avatar name={name} />}
       {tracks.map((shown) => (
-        <VideoView key={shown.id} track={shown} mirrored={isSelf} onPicture={setPictured} />
+        <VideoView key={shown.id} track={shown} mirrored={isSelf} onPicture={onPicture} />
       ))}
       {unsupported && (
         <p className="tile-problem" data-testid="tile-problem">
@@ -56,6 +59,6 @@ export const Tile = memo(function Tile({ id, name, isSelf, track, unsupported, m
           </span>
         )}
       </div>
-    </article>
+    </TileFrame>
   );
 });

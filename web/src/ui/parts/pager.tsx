@@ -1,0 +1,51 @@
+import { ChevronLeft, ChevronRight } from 'lucide-react';
+import type { Place } from '../../state/stage-places';
+import { texts } from '../texts';
+
+interface PagerProps {
+  pages: number;
+  page: number;
+  /** What it turns, on the stage. */
+  area: Place;
+  onTurn: (page: number) => void;
+}
+
+/** Turns the pages of those who do not fit onto one. */
+export function Pager({ pages, page, area, onTurn }: PagerProps) {
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: these are buttons, not the fields of a form.
+    <div
+      className="pager"
+      role="group"
+      aria-label={texts.stage.pages}
+      style={{ transform: `translate(${area.x + area.width / 2}px, ${area.y + area.height}px)` }}
+    >
+      <button
+        type="button"
+        className="icon-button"
+        aria-label={texts.stage.pageBefore}
+        disabled={page === 0}
+        data-testid="page-before"
+        onClick={() => onTurn(page - 1)}
+      >
+        <ChevronLeft aria-hidden="true" />
+      </button>
+      <span aria-live="polite">
+        <span className="visually-hidden">{texts.stage.page(page + 1, pages)}</span>
+        <span aria-hidden="true">
+          {page + 1}/{pages}
+        </span>
+      </span>
+      <button
+        type="button"
+        className="icon-button"
+        aria-label={texts.stage.pageNext}
+        disabled={page === pages - 1}
+        data-testid="page-next"
+        onClick={() => onTurn(page + 1)}
+      >
+        <ChevronRight aria-hidden="true" />
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,46 @@
+import { MonitorUp } from 'lucide-react';
+import { memo } from 'react';
+import { texts } from '../texts';
+import { usePictures } from '../use-pictures';
+import { TileFrame, type TilePlace } from './tile-frame';
+import { VideoView } from './video-view';
+
+interface ScreenTileProps extends TilePlace {
+  /** Whose screen it is. */
+  id: string;
+  name: string;
+  isSelf: boolean;
+  track: MediaStreamTrack | undefined;
+  /** It may show this page, and in that the same again, without end. */
+  showsItself: boolean;
+}
+
+/** A screen that somebody shares, whole: its edges are what is read. */
+export const ScreenTile = memo(function ScreenTile(props: ScreenTileProps) {
+  const { id, name, isSelf, track, showsItself, ...place } = props;
+  const label = isSelf ? texts.screen.own : texts.screen.of(name);
+  const { tracks, isPictured, onPicture } = usePictures(showsItself ? undefined : track);
+  return (
+    <TileFrame
+      {...place}
+      name={label}
+      className={`screen ${isSelf ? 'own' : ''}`}
+      label={label}
+      data={{ 'data-testid': 'screen-tile', 'data-owner-id': id, 'data-name': name, 'data-self': isSelf }}
+    >
+      {!isPictured && (
+        <div className="screen-waiting">
+          <MonitorUp aria-hidden="true" />
+          <p>{isSelf ? texts.screen.sharing : texts.screen.coming}</p>
+        </div>
+      )}
+      {tracks.map((shown) => (
+        <VideoView key={shown.id} track={shown} onPicture={onPicture} />
+      ))}
+      <div className="tile-label" aria-hidden="true">
+        <MonitorUp />
+        <bdi>{label}</bdi>
+      </div>
+    </TileFrame>
+  );
+});
