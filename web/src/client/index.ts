@@ -5,4 +5,5 @@ export { Failure, type FailureCode } from './failure';
 export { type JoinOptions, joinMeeting, type Meeting, type MeetingEvents } from './meeting';
 export type { AudioLevel, ParticipantId, ProducerId, Source } from './protocol';
 export { type Media, type Participant, participantOf, producerIdOf, sourceOf } from './roster';
+export type { StreamQuality, StreamQualityReader } from './stream-quality';
 export type { View } from './subscriber';

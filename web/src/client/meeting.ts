@@ -17,6 +17,7 @@ import type {
 } from './protocol';
 import { Publisher } from './publisher';
 import { cameraOf, type Participant, participantOf, Roster, sourceOf } from './roster';
+import { StreamQualityReader } from './stream-quality';
 import { Subscriber, type View } from './subscriber';
 import { keepTransport } from './transport-keeper';
 
@@ -212,6 +213,13 @@ export class Meeting extends Emitter<MeetingEvents> {
   /** For statistics only. */
   get consumers(): types.Consumer[] {
     return this.#subscriber.consumers;
+  }
+
+  /** What the browser says of one's own or another's source, since the look before: one reader for one who looks. */
+  quality(producerId: ProducerId): StreamQualityReader {
+    const stream = () =>
+      this.#subscriber.consumerOf(producerId) ?? this.#publisher.producers.find(({ id }) => id === producerId);
+    return new StreamQualityReader(async () => (await stream()?.getStats()) ?? new Map());
   }
 
   /** Sends `track` as `source`, in place of what that source sent before. The track stays the caller's to stop. */

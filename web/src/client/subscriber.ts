@@ -75,6 +75,11 @@ export class Subscriber {
     return [...this.#receptions.values()].map(({ consumer }) => consumer);
   }
 
+  /** The consumer of a producer, for statistics. */
+  consumerOf(producerId: ProducerId): types.Consumer | undefined {
+    return this.#receptions.get(producerId)?.consumer;
+  }
+
   /** Receive exactly these; of those that are paused nothing comes now. What is new in one tick is asked for together. */
   want(producerIds: ReadonlySet<ProducerId>, paused: ReadonlySet<ProducerId> = new Set()): void {
     this.#wanted = producerIds;
