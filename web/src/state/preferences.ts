@@ -14,6 +14,8 @@ export interface Preferences {
   videoCodec: string;
   layout: StageLayout;
   selfView: SelfView;
+  /** As `de`; empty for the browser's. */
+  language: string;
 }
 
 const KEY = 'hyperion.preferences';
@@ -27,6 +29,7 @@ const DEFAULTS: Preferences = {
   videoCodec: '',
   layout: 'auto',
   selfView: 'tile',
+  language: '',
 };
 
 /** What a person chose, remembered in this browser. */

@@ -1,6 +1,7 @@
 import './styles/meeting.css';
 import { PhoneOff, Users, WifiOff } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
+import { useTranslation } from 'react-i18next';
 import type { Meeting } from '../client';
 import { ChatView } from '../state/chat-view';
 import { MeetingView } from '../state/meeting-view';
@@ -19,7 +20,6 @@ import { ScreenButton } from './parts/screen-button';
 import { ScreenProblemBanner, SharingBar } from './parts/sharing-bar';
 import { Stage } from './parts/stage';
 import { ToggleButtons } from './parts/toggle-buttons';
-import { texts } from './texts';
 import { useChatPanel } from './use-chat-panel';
 import { useStore } from './use-store';
 import { useWakeLock } from './use-wake-lock';
@@ -49,6 +49,7 @@ interface OpenMeetingProps {
 }
 
 function OpenMeeting({ session, view, chat }: OpenMeetingProps) {
+  const { t } = useTranslation();
   const state = useStore(view);
   const { speaker } = useStore(session.preferences);
   const [settings, setSettings] = useState(false);
@@ -73,7 +74,7 @@ function OpenMeeting({ session, view, chat }: OpenMeetingProps) {
       ref={main}
       tabIndex={-1}
       className={`meeting ${away ? 'away' : ''} ${panel.open ? 'chatting' : ''}`}
-      aria-label={texts.meeting.title(session.room)}
+      aria-label={t('meeting.title', { room: session.room })}
     >
       <div className="meeting-rest" inert={panel.covers}>
         <div className="meeting-middle">
@@ -83,7 +84,7 @@ function OpenMeeting({ session, view, chat }: OpenMeetingProps) {
         <h1 className="meeting-name">{session.room}</h1>
         {participants.length === 1 && participants[0]?.id === selfId && <AloneCard room={session.room} />}
         {/* biome-ignore lint/a11y/useSemanticElements: these are buttons, not the fields of a form. */}
-        <div className="meeting-controls" role="group" aria-label={texts.controls.label}>
+        <div className="meeting-controls" role="group" aria-label={t('controls.label')}>
           <ToggleButtons session={session} notSent={state.notSent} onProblem={() => setSettings(true)} />
           <ScreenButton session={session} />
           <ChatButton chat={chat} button={panel.button} onClick={panel.toggle} />
@@ -95,16 +96,16 @@ function OpenMeeting({ session, view, chat }: OpenMeetingProps) {
           <button
             type="button"
             className="round-button leave tip"
-            aria-label={texts.controls.leave}
+            aria-label={t('controls.leave')}
             data-testid="leave"
             onClick={() => session.leave()}
           >
             <PhoneOff aria-hidden="true" />
           </button>
         </div>
-        <div className="meeting-people" title={texts.meeting.count(participants.length)}>
+        <div className="meeting-people" title={t('meeting.count', { count: participants.length })}>
           <Users aria-hidden="true" />
-          <span className="visually-hidden">{texts.meeting.count(participants.length)}</span>
+          <span className="visually-hidden">{t('meeting.count', { count: participants.length })}</span>
           <span aria-hidden="true" data-testid="participant-count">
             {participants.length}
           </span>
@@ -116,7 +117,7 @@ function OpenMeeting({ session, view, chat }: OpenMeetingProps) {
         {away && (
           <Banner role="alert" testId="connection-banner">
             <WifiOff aria-hidden="true" />
-            <p>{texts.meeting.reconnecting}</p>
+            <p>{t('meeting.reconnecting')}</p>
             <span className="spinner" aria-hidden="true" />
           </Banner>
         )}

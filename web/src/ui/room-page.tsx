@@ -1,21 +1,22 @@
 import { useEffect } from 'react';
+import { useTranslation } from 'react-i18next';
 import { shortcut } from '../state/browser';
 import { isWaiting, type RoomSession } from '../state/room-session';
 import { EndPage, JoiningPage } from './end-page';
 import { GreenRoom } from './green-room';
 import { MeetingPage } from './meeting-page';
-import { texts } from './texts';
 import { useStore } from './use-store';
 
 export function RoomPage({ session, go }: { session: RoomSession; go: (path: string) => void }) {
+  const { t } = useTranslation();
   const phase = useStore(session);
 
   useEffect(() => {
-    document.title = `${session.room} · ${texts.product}`;
+    document.title = `${session.room} · ${t('product')}`;
     return () => {
-      document.title = texts.product;
+      document.title = t('product');
     };
-  }, [session]);
+  }, [session, t]);
 
   useEffect(() => {
     const pressed = (event: KeyboardEvent) => {

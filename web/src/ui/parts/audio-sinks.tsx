@@ -1,8 +1,8 @@
 import { Volume2 } from 'lucide-react';
 import { useCallback, useEffect, useRef, useState } from 'react';
+import { useTranslation } from 'react-i18next';
 import type { Source } from '../../client';
 import { playThrough } from '../../state/audio-tools';
-import { texts } from '../texts';
 import { Banner } from './banner';
 
 interface Sound {
@@ -15,6 +15,7 @@ interface Sound {
 
 /** Plays what others say, and asks for a click where the browser wants one first. */
 export function AudioSinks({ sounds, speaker }: { sounds: readonly Sound[]; speaker: string }) {
+  const { t } = useTranslation();
   const container = useRef<HTMLDivElement>(null);
   const [blocked, setBlocked] = useState(false);
   const onBlocked = useCallback(() => setBlocked(true), []);
@@ -36,9 +37,9 @@ export function AudioSinks({ sounds, speaker }: { sounds: readonly Sound[]; spea
       {blocked && (
         <Banner role="alert" testId="sound-blocked">
           <Volume2 aria-hidden="true" />
-          <p>{texts.meeting.soundBlocked}</p>
+          <p>{t('meeting.soundBlocked')}</p>
           <button type="button" className="button small primary" onClick={playAll}>
-            {texts.meeting.turnOnSound}
+            {t('meeting.turnOnSound')}
           </button>
         </Banner>
       )}

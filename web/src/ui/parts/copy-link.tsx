@@ -1,7 +1,7 @@
 import { Check, Link, TriangleAlert } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
+import { useTranslation } from 'react-i18next';
 import { roomPath } from '../../state/room-name';
-import { texts } from '../texts';
 import { MiddleCut } from './middle-cut';
 
 const SHOWN_MS = 2_000;
@@ -38,6 +38,7 @@ export function roomLink(room: string): string {
 
 /** With the link written out. */
 export function CopyLinkField({ room }: { room: string }) {
+  const { t } = useTranslation();
   const link = roomLink(room);
   const [copied, copy] = useCopy(link);
   const written = useRef<HTMLSpanElement>(null);
@@ -46,8 +47,8 @@ export function CopyLinkField({ room }: { room: string }) {
     if (copied === 'failed' && written.current) getSelection()?.selectAllChildren(written.current);
   }, [copied]);
 
+  const says = ({ no: 'copyLink', yes: 'copied', failed: 'notCopied' } as const)[copied];
   const Icon = { no: Link, yes: Check, failed: TriangleAlert }[copied];
-  const { copyLink, copied: done, notCopied } = texts.controls;
   return (
     <div className={`copy-field ${copied === 'failed' ? 'whole' : ''}`}>
       {copied === 'failed' ? (
@@ -59,7 +60,7 @@ export function CopyLinkField({ room }: { room: string }) {
       )}
       <button type="button" className="button small" onClick={copy}>
         <Icon aria-hidden="true" />
-        <span aria-live="polite">{{ no: copyLink, yes: done, failed: notCopied }[copied]}</span>
+        <span aria-live="polite">{t(`controls.${says}`)}</span>
       </button>
     </div>
   );

@@ -1,12 +1,13 @@
 import { X } from 'lucide-react';
 import { useEffect, useRef } from 'react';
+import { useTranslation } from 'react-i18next';
 import type { RoomSession } from '../../state/room-session';
-import { texts } from '../texts';
 import { DevicePickers } from './device-pickers';
 import { DeviceProblems } from './device-problems';
 
 /** The devices, in the middle of a meeting. */
 export function DeviceDialog({ session, onClose }: { session: RoomSession; onClose: () => void }) {
+  const { t } = useTranslation();
   const dialog = useRef<HTMLDialogElement>(null);
 
   useEffect(() => dialog.current?.showModal(), []);
@@ -22,11 +23,11 @@ export function DeviceDialog({ session, onClose }: { session: RoomSession; onClo
     >
       <div className="dialog-content">
         <div className="card-head">
-          <h2 id="devices-title">{texts.devices.title}</h2>
+          <h2 id="devices-title">{t('devices.title')}</h2>
           <button
             type="button"
             className="icon-button"
-            aria-label={texts.devices.close}
+            aria-label={t('devices.close')}
             onClick={() => dialog.current?.close()}
           >
             <X aria-hidden="true" />

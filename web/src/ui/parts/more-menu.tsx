@@ -1,9 +1,9 @@
 import { Menu } from '@base-ui/react/menu';
 import { Check, EllipsisVertical, Link, Settings } from 'lucide-react';
 import type { ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
 import type { RoomSession } from '../../state/room-session';
 import type { SelfView, StageLayout } from '../../state/stage-items';
-import { texts } from '../texts';
 import { useStore } from '../use-store';
 import { copyText, roomLink } from './copy-link';
 
@@ -19,10 +19,11 @@ interface MoreMenuProps {
 
 /** What is wanted less often than the buttons beside it. */
 export function MoreMenu({ session, onSettings, onCopy }: MoreMenuProps) {
+  const { t } = useTranslation();
   const { layout, selfView } = useStore(session.preferences);
   return (
     <Menu.Root>
-      <Menu.Trigger className="round-button tip" aria-label={texts.more.open} data-testid="more">
+      <Menu.Trigger className="round-button tip" aria-label={t('more.open')} data-testid="more">
         <EllipsisVertical aria-hidden="true" />
       </Menu.Trigger>
       <Menu.Portal>
@@ -33,10 +34,10 @@ export function MoreMenu({ session, onSettings, onCopy }: MoreMenuProps) {
               onValueChange={(value: StageLayout) => session.preferences.update({ layout: value })}
             >
               <Menu.Group>
-                <Menu.GroupLabel className="menu-label">{texts.more.layout}</Menu.GroupLabel>
+                <Menu.GroupLabel className="menu-label">{t('more.layout')}</Menu.GroupLabel>
                 {LAYOUTS.map((value) => (
                   <Choice key={value} value={value} testId={`layout-${value}`}>
-                    {texts.more.layouts[value]}
+                    {t(`more.layouts.${value}`)}
                   </Choice>
                 ))}
               </Menu.Group>
@@ -47,10 +48,10 @@ export function MoreMenu({ session, onSettings, onCopy }: MoreMenuProps) {
               onValueChange={(value: SelfView) => session.preferences.update({ selfView: value })}
             >
               <Menu.Group>
-                <Menu.GroupLabel className="menu-label">{texts.more.selfView}</Menu.GroupLabel>
+                <Menu.GroupLabel className="menu-label">{t('more.selfView')}</Menu.GroupLabel>
                 {SELF_VIEWS.map((value) => (
                   <Choice key={value} value={value} testId={`self-view-${value}`}>
-                    {texts.more.selfViews[value]}
+                    {t(`more.selfViews.${value}`)}
                   </Choice>
                 ))}
               </Menu.Group>
@@ -58,7 +59,7 @@ export function MoreMenu({ session, onSettings, onCopy }: MoreMenuProps) {
             <Menu.Separator className="menu-separator" />
             <Menu.Item className="menu-item" data-testid="settings" onClick={onSettings}>
               <Settings aria-hidden="true" />
-              {texts.controls.settings}
+              {t('controls.settings')}
             </Menu.Item>
             <Menu.Item
               className="menu-item"
@@ -66,7 +67,7 @@ export function MoreMenu({ session, onSettings, onCopy }: MoreMenuProps) {
               onClick={() => void copyText(roomLink(session.room)).then(onCopy)}
             >
               <Link aria-hidden="true" />
-              {texts.controls.copyLink}
+              {t('controls.copyLink')}
             </Menu.Item>
           </Menu.Popup>
         </Menu.Positioner>

@@ -1,6 +1,6 @@
 import { MonitorUp } from 'lucide-react';
 import { memo } from 'react';
-import { texts } from '../texts';
+import { useTranslation } from 'react-i18next';
 import { usePictures } from '../use-pictures';
 import { TileFrame, type TilePlace } from './tile-frame';
 import { VideoView } from './video-view';
@@ -17,8 +17,9 @@ interface ScreenTileProps extends TilePlace {
 
 /** A screen that somebody shares, whole: its edges are what is read. */
 export const ScreenTile = memo(function ScreenTile(props: ScreenTileProps) {
+  const { t } = useTranslation();
   const { id, name, isSelf, track, showsItself, ...place } = props;
-  const label = isSelf ? texts.screen.own : texts.screen.of(name);
+  const label = isSelf ? t('screen.own') : t('screen.of', { name });
   const { tracks, isPictured, onPicture } = usePictures(showsItself ? undefined : track);
   return (
     <TileFrame
@@ -31,7 +32,7 @@ export const ScreenTile = memo(function ScreenTile(props: ScreenTileProps) {
       {!isPictured && (
         <div className="screen-waiting">
           <MonitorUp aria-hidden="true" />
-          <p>{isSelf ? texts.screen.sharing : texts.screen.coming}</p>
+          <p>{t(isSelf ? 'screen.sharing' : 'screen.coming')}</p>
         </div>
       )}
       {tracks.map((shown) => (

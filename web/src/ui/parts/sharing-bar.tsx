@@ -1,7 +1,7 @@
 import { CircleAlert, MonitorUp, X } from 'lucide-react';
+import { useTranslation } from 'react-i18next';
 import type { RoomSession } from '../../state/room-session';
 import type { ScreenHint } from '../../state/screen-share';
-import { texts } from '../texts';
 import { useStore } from '../use-store';
 import { Banner } from './banner';
 
@@ -9,15 +9,16 @@ const HINTS: ScreenHint[] = ['detail', 'motion'];
 
 /** While one shares one's screen: that it is so, what it is to be good at, and how it ends. */
 export function SharingBar({ session }: { session: RoomSession }) {
+  const { t } = useTranslation();
   const { track, hint, audioTrack } = useStore(session.screen);
   return (
     <div role="status">
       {track && (
         <div className="sharing-bar" data-testid="sharing-bar" data-audio={audioTrack !== undefined}>
           <MonitorUp aria-hidden="true" />
-          <p>{audioTrack ? texts.screen.sharingWithSound : texts.screen.sharing}</p>
+          <p>{t(audioTrack ? 'screen.sharingWithSound' : 'screen.sharing')}</p>
           <label className="sharing-hint">
-            <span>{texts.screen.hintLabel}</span>
+            <span>{t('screen.hintLabel')}</span>
             <select
               value={hint}
               data-testid="screen-hint"
@@ -25,7 +26,7 @@ export function SharingBar({ session }: { session: RoomSession }) {
             >
               {HINTS.map((value) => (
                 <option key={value} value={value}>
-                  {texts.screen.hints[value]}
+                  {t(`screen.hints.${value}`)}
                 </option>
               ))}
             </select>
@@ -36,7 +37,7 @@ export function SharingBar({ session }: { session: RoomSession }) {
             data-testid="stop-sharing"
             onClick={() => session.screen.stop()}
           >
-            {texts.screen.stop}
+            {t('screen.stop')}
           </button>
         </div>
       )}
@@ -46,16 +47,17 @@ export function SharingBar({ session }: { session: RoomSession }) {
 
 /** Why a screen could not be shared. */
 export function ScreenProblemBanner({ session }: { session: RoomSession }) {
+  const { t } = useTranslation();
   const { problem } = useStore(session.screen);
   if (!problem) return null;
   return (
     <Banner role="alert" testId="screen-problem">
       <CircleAlert aria-hidden="true" />
-      <p>{texts.screen.problems[problem]}</p>
+      <p>{t(`screen.problems.${problem}`)}</p>
       <button
         type="button"
         className="icon-button"
-        aria-label={texts.meeting.dismiss}
+        aria-label={t('meeting.dismiss')}
         onClick={() => session.screen.dismissProblem()}
       >
         <X aria-hidden="true" />

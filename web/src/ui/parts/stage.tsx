@@ -1,11 +1,11 @@
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
+import { useTranslation } from 'react-i18next';
 import { isLive } from '../../state/local-media';
 import type { MeetingView } from '../../state/meeting-view';
 import type { RoomSession } from '../../state/room-session';
 import { chooseItems, type StageItem } from '../../state/stage-items';
 import { placeItems } from '../../state/stage-places';
 import { screenLayer, viewLayer } from '../../state/view-layer';
-import { texts } from '../texts';
 import { useStore } from '../use-store';
 import { Pager } from './pager';
 import { ScreenTile } from './screen-tile';
@@ -13,6 +13,7 @@ import { Tile } from './tile';
 
 /** Everybody and what they share, each as large as the window and the chosen layout allow. */
 export function Stage({ view, session }: { view: MeetingView; session: RoomSession }) {
+  const { t } = useTranslation();
   const { ref, width, height } = useSize();
   const state = useStore(view);
   const local = useStore(session.media);
@@ -94,7 +95,7 @@ export function Stage({ view, session }: { view: MeetingView; session: RoomSessi
     <section
       ref={ref}
       className="stage"
-      aria-label={texts.meeting.stage}
+      aria-label={t('meeting.stage')}
       data-testid="stage"
       data-main={main?.key ?? ''}
     >

@@ -1,7 +1,7 @@
 import { Pin, PinOff } from 'lucide-react';
 import type { ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
 import type { Place } from '../../state/stage-places';
-import { texts } from '../texts';
 
 export interface TilePlace {
   place: Place;
@@ -24,6 +24,7 @@ interface TileFrameProps extends TilePlace {
 
 /** A tile's place on the stage, and what can be done with it. */
 export function TileFrame({ place, corner, pinned, onPin, label, name, className, data, children }: TileFrameProps) {
+  const { t } = useTranslation();
   const { x, y, width, height } = place;
   return (
     <article
@@ -39,7 +40,7 @@ export function TileFrame({ place, corner, pinned, onPin, label, name, className
         <button
           type="button"
           className="tile-pin"
-          aria-label={pinned ? texts.stage.unpin(name) : texts.stage.pin(name)}
+          aria-label={t(pinned ? 'stage.unpin' : 'stage.pin', { name })}
           aria-pressed={pinned}
           data-testid="pin"
           onClick={onPin}

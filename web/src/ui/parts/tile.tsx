@@ -1,6 +1,6 @@
 import { MicOff, Signal } from 'lucide-react';
 import { memo } from 'react';
-import { texts } from '../texts';
+import { useTranslation } from 'react-i18next';
 import { usePictures } from '../use-pictures';
 import { Avatar } from './avatar';
 import { TileFrame, type TilePlace } from './tile-frame';
@@ -21,15 +21,21 @@ interface TileProps extends TilePlace {
 
 /** One person. */
 export const Tile = memo(function Tile(props: TileProps) {
+  const { t } = useTranslation();
   const { id, name, isSelf, track, unsupported, muted, speaking, network, ...place } = props;
-  const shownName = isSelf ? texts.meeting.nameOfSelf(name) : name;
+  const shownName = isSelf ? t('meeting.nameOfSelf', { name }) : name;
+  const states = [
+    ...(muted ? [t('meeting.muted')] : []),
+    ...(speaking ? [t('meeting.speaking')] : []),
+    ...(network === 'good' ? [] : [t(`meeting.network.${network}`)]),
+  ];
   const { tracks, isPictured, onPicture } = usePictures(track);
   return (
     <TileFrame
       {...place}
       name={shownName}
       className={speaking ? 'speaking' : ''}
-      label={texts.meeting.tile(shownName, muted, speaking, network)}
+      label={states.reduce((tile, state) => t('meeting.tileState', { tile, state }), shownName)}
       data={{
         'data-testid': 'tile',
         'data-participant-id': id,
@@ -46,7 +52,7 @@ export const Tile = memo(function Tile(props: TileProps) {
       ))}
       {unsupported && (
         <p className="tile-problem" data-testid="tile-problem">
-          {texts.meeting.unsupported(name)}
+          {t('meeting.unsupported', { name })}
         </p>
       )}
       <div className="tile-label" aria-hidden="true">
@@ -55,7 +61,7 @@ export const Tile = memo(function Tile(props: TileProps) {
         {network !== 'good' && (
           <span className="tile-network">
             <Signal />
-            <span>{texts.meeting.network[network]}</span>
+            <span>{t(`meeting.network.${network}`)}</span>
           </span>
         )}
       </div>
