@@ -4,5 +4,6 @@ export type { ConnectionState } from './connection';
 export { Failure, type FailureCode } from './failure';
 export { type JoinOptions, joinMeeting, type Meeting, type MeetingEvents } from './meeting';
 export type { AudioLevel, ParticipantId, ProducerId, Source } from './protocol';
-export { type Media, type Participant, participantOf, sourceOf } from './roster';
+export { type Media, type Participant, participantOf, producerIdOf, sourceOf } from './roster';
+export type { StreamQuality, StreamQualityReader } from './stream-quality';
 export type { View } from './subscriber';

@@ -34,7 +34,8 @@ class FakeTransport {
   async produce({ track, appData }: types.ProducerOptions) {
     const { id } = await this.say('produce', { kind: track?.kind, rtpParameters: {}, appData });
     const rtpParameters = { codecs: [], encodings: [] };
-    return { id, kind: track?.kind, track, rtpParameters, pause: () => {}, resume: () => {}, close: () => {} };
+    const silent = { pause: () => {}, resume: () => {}, close: () => {} };
+    return { id, kind: track?.kind, track, rtpParameters, appData, ...silent };
   }
   async consume({ id }: { id: string }) {
     const ssrc = this.#ssrcs++;

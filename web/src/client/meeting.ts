@@ -16,7 +16,8 @@ import type {
   TransportOptions,
 } from './protocol';
 import { Publisher } from './publisher';
-import { cameraOf, type Participant, Roster, sourceOf } from './roster';
+import { cameraOf, type Participant, participantOf, Roster, sourceOf } from './roster';
+import { StreamQualityReader } from './stream-quality';
 import { Subscriber, type View } from './subscriber';
 import { keepTransport } from './transport-keeper';
 
@@ -40,6 +41,8 @@ export interface MeetingEvents {
   participantLeft: Participant;
   /** A few times a second while somebody speaks; the loudest first. */
   audioLevels: readonly AudioLevel[];
+  /** Somebody else than before speaks most. */
+  activeSpeaker: ParticipantId;
   /** Those whose network is weak now, perhaps oneself. */
   weak: ReadonlySet<ParticipantId>;
   /** Those whose picture stands still now. */
@@ -139,8 +142,10 @@ export class Meeting extends Emitter<MeetingEvents> {
     connection.on('welcome', (welcome) => this.#welcomed(welcome));
     connection.on('notification', ({ event, data }) => {
       if (event === 'audioLevels') this.emit('audioLevels', data.levels);
-      else if (event === 'activeSpeaker') this.#subscriber.prefer(cameraOf(data.producerId));
-      else if (event === 'consumerScore') {
+      else if (event === 'activeSpeaker') {
+        this.#subscriber.prefer(cameraOf(data.producerId));
+        this.emit('activeSpeaker', participantOf(data.producerId));
+      } else if (event === 'consumerScore') {
         this.#subscriber.scored(data);
         this.#tellReception();
       } else if (event === 'consumerClosed') this.#subscriber.closed(data.consumerId);
@@ -208,6 +213,13 @@ export class Meeting extends Emitter<MeetingEvents> {
   /** For statistics only. */
   get consumers(): types.Consumer[] {
     return this.#subscriber.consumers;
+  }
+
+  /** What the browser says of one's own or another's source, since the look before: one reader for one who looks. */
+  quality(producerId: ProducerId): StreamQualityReader {
+    const stream = () =>
+      this.#subscriber.consumerOf(producerId) ?? this.#publisher.producers.find(({ id }) => id === producerId);
+    return new StreamQualityReader(async () => (await stream()?.getStats()) ?? new Map());
   }
 
   /** Sends `track` as `source`, in place of what that source sent before. The track stays the caller's to stop. */
@@ -317,14 +329,8 @@ export class Meeting extends Emitter<MeetingEvents> {
       const transport = this.#device.createSendTransport(all);
       if (former) retire(former, transport);
       this.#sendTransport = transport;
-      transport.on('produce', ({ kind, rtpParameters, appData }, callback, errback) => {
-        const { source, paused } = appData as { source: Source; paused: boolean };
-        this.#connection
-          .request('produce', { transportId: transport.id, source, kind, rtpParameters, paused }, { patient: true })
-          .then(callback, errback);
-      });
       this.#connect(transport);
-      this.#publisher.attach(transport);
+      this.#publisher.attach(transport, this.#selfId);
     } else {
       // The subscriber closes the one before.
       const transport = this.#device.createRecvTransport(all);

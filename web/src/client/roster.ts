@@ -120,9 +120,14 @@ export function sourceOf(producerId: ProducerId): Source {
   return producerId.slice(producerId.indexOf('-') + 1) as Source;
 }
 
+/** The producer of a participant's source, which keeps this id however often it is published. */
+export function producerIdOf(participantId: ParticipantId, source: Source): ProducerId {
+  return `${participantId}-${source}`;
+}
+
 /** The camera of whoever owns this producer. */
 export function cameraOf(producerId: ProducerId): ProducerId {
-  return `${participantOf(producerId)}-camera`;
+  return producerIdOf(participantOf(producerId), 'camera');
 }
 
 const changes: { [E in NotificationEvent]?: (roster: Roster, data: NotificationMap[E]) => void } = {

@@ -1,4 +1,4 @@
-import type { ConnectionState, Meeting, Participant } from '../client';
+import { type ConnectionState, type Meeting, type Participant, participantOf } from '../client';
 import type { LocalKind } from './local-media';
 import { displayNames } from './names';
 import { SpeakingTracker } from './speaking';
@@ -7,6 +7,8 @@ import { Store } from './store';
 export type News =
   /** Somebody came or went. */
   | { kind: 'joined' | 'left'; name: string }
+  /** Somebody shows their screen now, or does not any more. */
+  | { kind: 'shares' | 'sharesNoMore'; name: string }
   /** What came of copying the meeting's link. */
   | { kind: 'copied' | 'notCopied' };
 
@@ -22,6 +24,12 @@ export interface MeetingState {
   /** What to show for each participant id. */
   names: ReadonlyMap<string, string>;
   speaking: ReadonlySet<string>;
+  /** Who else spoke most last. */
+  speakerId: string | undefined;
+  /** The producers of the shared screens, the newest last. */
+  screens: readonly string[];
+  /** The key of the tile that is to be large. */
+  pinned: string | undefined;
   /** Those whose network is weak. */
   weak: ReadonlySet<string>;
   /** Those whose picture stands still. */
@@ -51,7 +59,10 @@ export class MeetingView extends Store<MeetingState> {
     this.#offs = [
       meeting.on('participants', (participants) => {
         const sentBefore = this.#sent();
-        this.update({ selfId: meeting.selfId, participants, names: displayNames(participants) });
+        const names = displayNames(participants);
+        const screens = screensOf(participants, this.get().screens);
+        this.#tellScreens(screens, names);
+        this.update({ selfId: meeting.selfId, participants, names, screens });
         const sent = this.#sent();
         this.#clearNotSent((kind) => sent[kind] && !sentBefore[kind]);
       }),
@@ -59,6 +70,9 @@ export class MeetingView extends Store<MeetingState> {
       meeting.on('audioLevels', (levels) => {
         this.#speaking.heard(levels, performance.now());
         this.#showSpeaking();
+      }),
+      meeting.on('activeSpeaker', (id) => {
+        if (id !== this.get().selfId) this.update({ speakerId: id });
       }),
       meeting.on('weak', (weak) => this.update({ weak })),
       meeting.on('stalled', (stalled) => this.update({ stalled })),
@@ -87,6 +101,11 @@ export class MeetingView extends Store<MeetingState> {
     );
   }
 
+  /** Makes a tile large whoever speaks, or lets it be one of many again. */
+  pin(key: string): void {
+    this.update({ pinned: this.get().pinned === key ? undefined : key });
+  }
+
   /** Shows a word for a moment. */
   say(news: News): void {
     this.#notices += 1;
@@ -109,6 +128,18 @@ export class MeetingView extends Store<MeetingState> {
     this.update({ speaking });
   }
 
+  /** Says who began and who ended to show their screen; not of who left, nor of oneself. */
+  #tellScreens(screens: readonly string[], names: ReadonlyMap<string, string>): void {
+    const { screens: before, selfId } = this.get();
+    const tell = (kind: 'shares' | 'sharesNoMore', key: string) => {
+      const id = participantOf(key);
+      const name = names.get(id);
+      if (id !== selfId && name !== undefined) this.say({ kind, name });
+    };
+    for (const key of screens) if (!before.includes(key)) tell('shares', key);
+    for (const key of before) if (!screens.includes(key)) tell('sharesNoMore', key);
+  }
+
   /** What the room gets of oneself. */
   #sent(): Record<LocalKind, boolean> {
     const { participants, selfId } = this.get();
@@ -123,12 +154,22 @@ export class MeetingView extends Store<MeetingState> {
   }
 }
 
+/** Those that were there before stay in their order. */
+function screensOf(participants: readonly Participant[], before: readonly string[]): readonly string[] {
+  const shared = participants.flatMap(({ media }) => media.screen?.producerId ?? []);
+  const now = [...before.filter((key) => shared.includes(key)), ...shared.filter((key) => !before.includes(key))];
+  return now.length === before.length && now.every((key, place) => key === before[place]) ? before : now;
+}
+
 function initial(meeting: Meeting): MeetingState {
   return {
     selfId: meeting.selfId,
     participants: meeting.participants,
     names: displayNames(meeting.participants),
     speaking: new Set(),
+    speakerId: undefined,
+    screens: screensOf(meeting.participants, []),
+    pinned: undefined,
     weak: new Set(),
     stalled: new Set(),
     connection: meeting.connection,

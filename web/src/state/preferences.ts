@@ -1,3 +1,4 @@
+import type { SelfView, StageLayout } from './stage-items';
 import { lasting, type Shelf } from './storage';
 import { Store } from './store';
 
@@ -11,6 +12,8 @@ export interface Preferences {
   speaker: string;
   /** What to send video with, as `VP9`; empty for VP8, which every browser has. */
   videoCodec: string;
+  layout: StageLayout;
+  selfView: SelfView;
   /** As `de`; empty for the browser's. */
   language: string;
 }
@@ -24,6 +27,8 @@ const DEFAULTS: Preferences = {
   camera: '',
   speaker: '',
   videoCodec: '',
+  layout: 'auto',
+  selfView: 'tile',
   language: '',
 };
 

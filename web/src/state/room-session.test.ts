@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Meeting } from '../client';
+import type { Meeting, Source } from '../client';
 import { Emitter } from '../client/emitter';
 import { Failure } from '../client/failure';
 import type { MeetingEvents } from '../client/meeting';
 import { LocalMedia } from './local-media';
 import { PreferenceStore } from './preferences';
 import { RoomSession } from './room-session';
+import { ScreenShare } from './screen-share';
 
 class FakeMeeting extends Emitter<MeetingEvents> {
   readonly sessionToken = 'token';
@@ -13,8 +14,12 @@ class FakeMeeting extends Emitter<MeetingEvents> {
   readonly publish = vi.fn();
   readonly mute = vi.fn();
   readonly replaceTrack = vi.fn();
+  readonly unpublish = vi.fn();
   end(failure: Failure) {
     this.emit('ended', failure);
+  }
+  fail(source: Source) {
+    this.emit('publishFailed', { source, failure: new Failure('internal', '') });
   }
 }
 
@@ -25,11 +30,24 @@ function session(join: () => Promise<FakeMeeting>) {
     deviceId: () => '',
     mediaDevices: undefined,
   });
+  const screen = new ScreenShare({ getDisplayMedia: async () => display() });
   return new RoomSession('room', {
     join: join as unknown as () => Promise<Meeting>,
     preferences: new PreferenceStore(nothing),
     media,
+    screen,
   });
+}
+
+function display(): MediaStream {
+  const track = Object.assign(new EventTarget(), { stop: vi.fn(), getSettings: () => ({}) });
+  const tracks = (kind: string) => (kind === 'video' ? [track] : []);
+  const stream = {
+    getTracks: () => [track],
+    getVideoTracks: () => tracks('video'),
+    getAudioTracks: () => tracks('audio'),
+  };
+  return stream as unknown as MediaStream;
 }
 
 describe('RoomSession', () => {
@@ -141,5 +159,34 @@ describe('RoomSession', () => {
     room.close();
     await joining;
     expect(meeting.leave).toHaveBeenCalledOnce();
+  });
+
+  it('shares a screen until it ends, and in the next meeting again while the server was away', async () => {
+    const meetings = [new FakeMeeting(), new FakeMeeting()];
+    let joined = 0;
+    const room = session(async () => meetings[joined++] as FakeMeeting);
+    await room.join('Anna');
+    await room.screen.start();
+    const { track } = room.screen.get();
+    expect(meetings[0]?.publish).toHaveBeenLastCalledWith('screen', track);
+    meetings[0]?.end(new Failure('unreachable', '', true));
+    await vi.advanceTimersByTimeAsync(4_000);
+    expect(meetings[1]?.publish).toHaveBeenCalledWith('screen', track);
+    room.screen.stop();
+    expect(meetings[1]?.unpublish).toHaveBeenCalledWith('screen');
+  });
+
+  it('shares nothing any more after the meeting, nor what others do not get', async () => {
+    const meeting = new FakeMeeting();
+    const room = session(async () => meeting);
+    await room.join('Anna');
+    await room.screen.start();
+    const { track } = room.screen.get();
+    meeting.fail('screen');
+    expect(track?.stop).toHaveBeenCalled();
+    expect(room.screen.get().problem).toBe('notSent');
+    await room.screen.start();
+    room.leave();
+    expect(room.screen.get().track).toBeUndefined();
   });
 });

@@ -13,6 +13,7 @@ import { type LocalKind, LocalMedia } from './local-media';
 import { cleanName, truncateName } from './names';
 import { PreferenceStore } from './preferences';
 import { rememberMeeting } from './recent';
+import { ScreenShare } from './screen-share';
 import { Store } from './store';
 import { forgetTabSession, keepTabSession, tabSession } from './tab-session';
 
@@ -63,6 +64,7 @@ export class RoomSession extends Store<Phase> {
   readonly preferences: PreferenceStore;
   readonly devices: DeviceList;
   readonly media: LocalMedia;
+  readonly screen: ScreenShare;
   readonly #join: JoinMeeting;
   #failingSince: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -83,15 +85,24 @@ export class RoomSession extends Store<Phase> {
         mediaDevices: globalThis.navigator?.mediaDevices,
         permission,
       }),
-    }: { join?: JoinMeeting; preferences?: PreferenceStore; devices?: DeviceList; media?: LocalMedia } = {},
+      screen = new ScreenShare(),
+    }: {
+      join?: JoinMeeting;
+      preferences?: PreferenceStore;
+      devices?: DeviceList;
+      media?: LocalMedia;
+      screen?: ScreenShare;
+    } = {},
   ) {
     super({ name: 'greenRoom' });
     this.room = room;
     this.preferences = preferences;
     this.devices = devices;
     this.media = media;
+    this.screen = screen;
     this.#join = join;
     media.subscribe(() => this.#sendMedia());
+    screen.subscribe(() => this.#sendScreen());
   }
 
   /** Opens the devices; after a reload in the middle of a meeting goes straight back into it. */
@@ -152,7 +163,7 @@ export class RoomSession extends Store<Phase> {
     const phase = this.get();
     forgetTabSession();
     this.#stopRetrying();
-    this.media.stop();
+    this.#stopSending();
     this.set({ name: 'left' });
     if (phase.name === 'meeting') phase.meeting.leave();
   }
@@ -169,6 +180,7 @@ export class RoomSession extends Store<Phase> {
   /** Tries again to send what could not be sent. */
   sendAgain(): void {
     this.#sendMedia();
+    this.#sendScreen();
   }
 
   /** Tries again to open what has a problem. */
@@ -199,7 +211,7 @@ export class RoomSession extends Store<Phase> {
       forgetTabSession();
       phase.meeting.leave();
     }
-    this.media.stop();
+    this.#stopSending();
     this.devices.close();
   }
 
@@ -211,16 +223,20 @@ export class RoomSession extends Store<Phase> {
     meeting.on('ended', ({ code }) => {
       if (this.get().name === 'meeting') this.#ended(code);
     });
+    meeting.on('publishFailed', ({ source }) => {
+      if (source === 'screen') this.screen.notSent();
+    });
     rememberMeeting(this.room, Date.now());
     this.set({ name: 'meeting', meeting });
     this.#sendMedia();
+    this.#sendScreen();
   }
 
   #ended(code: FailureCode): void {
     if (this.#closed) return;
     if (!PASSING.includes(code)) {
       forgetTabSession();
-      this.media.stop();
+      this.#stopSending();
       this.set({ name: 'ended', code, retryInSeconds: undefined, turnedOff: false });
       return;
     }
@@ -245,7 +261,7 @@ export class RoomSession extends Store<Phase> {
     const { mic, camera } = this.media.get();
     const phase = this.get();
     if (phase.name === 'ended' && (mic.on || camera.on)) this.set({ ...phase, turnedOff: true });
-    this.media.stop();
+    this.#stopSending();
   }
 
   #countDown(code: FailureCode, delay: number): void {
@@ -279,5 +295,24 @@ export class RoomSession extends Store<Phase> {
         phase.meeting.replaceTrack(kind, null);
       }
     }
+  }
+
+  /** The same of one's screen. */
+  #sendScreen(): void {
+    const phase = this.get();
+    if (phase.name !== 'meeting') return;
+    const { track, audioTrack } = this.screen.get();
+    for (const [source, sent] of [
+      ['screen', track],
+      ['screenAudio', audioTrack],
+    ] as const) {
+      if (sent) phase.meeting.publish(source, sent);
+      else phase.meeting.unpublish(source);
+    }
+  }
+
+  #stopSending(): void {
+    this.media.stop();
+    this.screen.stop();
   }
 }

@@ -1,5 +1,5 @@
 import './styles/meeting.css';
-import { PhoneOff, Settings, Users, WifiOff } from 'lucide-react';
+import { PhoneOff, Users, WifiOff } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Meeting } from '../client';
@@ -11,11 +11,13 @@ import { AudioSinks } from './parts/audio-sinks';
 import { Banner } from './parts/banner';
 import { ChatButton, UnreadStatus } from './parts/chat-button';
 import { ChatPanel } from './parts/chat-panel';
-import { CopyLinkButton } from './parts/copy-link';
 import { DeviceDialog } from './parts/device-dialog';
 import { AskingForDevices, LostDevices } from './parts/device-problems';
+import { MoreMenu } from './parts/more-menu';
 import { NotSent } from './parts/not-sent';
 import { Notices } from './parts/notices';
+import { ScreenButton } from './parts/screen-button';
+import { ScreenProblemBanner, SharingBar } from './parts/sharing-bar';
 import { Stage } from './parts/stage';
 import { ToggleButtons } from './parts/toggle-buttons';
 import { useChatPanel } from './use-chat-panel';
@@ -61,9 +63,10 @@ function OpenMeeting({ session, view, chat }: OpenMeetingProps) {
   useEffect(() => main.current?.focus(), []);
 
   const sounds = participants.flatMap(({ id, media }) =>
-    [media.mic, media.screenAudio].flatMap((sound) =>
-      sound?.track ? [{ key: sound.producerId, participantId: id, track: sound.track }] : [],
-    ),
+    (['mic', 'screenAudio'] as const).flatMap((source) => {
+      const { producerId, track } = media[source] ?? {};
+      return producerId && track ? [{ key: producerId, participantId: id, source, track }] : [];
+    }),
   );
 
   return (
@@ -74,24 +77,20 @@ function OpenMeeting({ session, view, chat }: OpenMeetingProps) {
       aria-label={t('meeting.title', { room: session.room })}
     >
       <div className="meeting-rest" inert={panel.covers}>
-        <Stage state={state} session={session} />
+        <div className="meeting-middle">
+          <SharingBar session={session} />
+          <Stage view={view} session={session} />
+        </div>
         <h1 className="meeting-name">{session.room}</h1>
         {participants.length === 1 && participants[0]?.id === selfId && <AloneCard room={session.room} />}
         {/* biome-ignore lint/a11y/useSemanticElements: these are buttons, not the fields of a form. */}
         <div className="meeting-controls" role="group" aria-label={t('controls.label')}>
           <ToggleButtons session={session} notSent={state.notSent} onProblem={() => setSettings(true)} />
-          <button
-            type="button"
-            className="round-button tip"
-            aria-label={t('controls.settings')}
-            data-testid="settings"
-            onClick={() => setSettings(true)}
-          >
-            <Settings aria-hidden="true" />
-          </button>
+          <ScreenButton session={session} />
           <ChatButton chat={chat} button={panel.button} onClick={panel.toggle} />
-          <CopyLinkButton
-            room={session.room}
+          <MoreMenu
+            session={session}
+            onSettings={() => setSettings(true)}
             onCopy={(copied) => view.say({ kind: copied ? 'copied' : 'notCopied' })}
           />
           <button
@@ -124,6 +123,7 @@ function OpenMeeting({ session, view, chat }: OpenMeetingProps) {
         )}
         <AskingForDevices session={session} />
         <LostDevices session={session} />
+        <ScreenProblemBanner session={session} />
         <NotSent session={session} view={view} />
         <AudioSinks sounds={sounds} speaker={speaker} />
       </div>

@@ -1,6 +1,7 @@
 import { Volume2 } from 'lucide-react';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import type { Source } from '../../client';
 import { playThrough } from '../../state/audio-tools';
 import { Banner } from './banner';
 
@@ -8,6 +9,7 @@ interface Sound {
   /** Unique to the track's source. */
   key: string;
   participantId: string;
+  source: Source;
   track: MediaStreamTrack;
 }
 
@@ -28,8 +30,8 @@ export function AudioSinks({ sounds, speaker }: { sounds: readonly Sound[]; spea
   return (
     <>
       <div ref={container} hidden>
-        {sounds.map(({ key, participantId, track }) => (
-          <AudioSink key={key} participantId={participantId} track={track} speaker={speaker} onBlocked={onBlocked} />
+        {sounds.map(({ key, ...sound }) => (
+          <AudioSink key={key} {...sound} speaker={speaker} onBlocked={onBlocked} />
         ))}
       </div>
       {blocked && (
@@ -45,9 +47,7 @@ export function AudioSinks({ sounds, speaker }: { sounds: readonly Sound[]; spea
   );
 }
 
-interface AudioSinkProps {
-  participantId: string;
-  track: MediaStreamTrack;
+interface AudioSinkProps extends Omit<Sound, 'key'> {
   speaker: string;
   onBlocked: () => void;
 }
@@ -63,7 +63,7 @@ interface TrackSinkProps extends AudioSinkProps {
   onPlaying: (track: MediaStreamTrack) => void;
 }
 
-function TrackSink({ participantId, track, speaker, onBlocked, onPlaying }: TrackSinkProps) {
+function TrackSink({ participantId, source, track, speaker, onBlocked, onPlaying }: TrackSinkProps) {
   const element = useRef<HTMLAudioElement>(null);
 
   useEffect(() => {
@@ -89,6 +89,7 @@ function TrackSink({ participantId, track, speaker, onBlocked, onPlaying }: Trac
       autoPlay
       data-testid="participant-audio"
       data-participant-id={participantId}
+      data-source={source}
       onPlaying={() => onPlaying(track)}
     />
   );

@@ -8,7 +8,7 @@ const SHOWN_MS = 2_000;
 
 type Copied = 'no' | 'yes' | 'failed';
 
-function useCopy(text: string, onCopy?: (copied: boolean) => void): [Copied, () => void] {
+function useCopy(text: string): [Copied, () => void] {
   const [copied, setCopied] = useState<Copied>('no');
   useEffect(() => {
     if (copied !== 'yes') return;
@@ -16,15 +16,13 @@ function useCopy(text: string, onCopy?: (copied: boolean) => void): [Copied, () 
     return () => clearTimeout(timer);
   }, [copied]);
   const copy = async () => {
-    const done = await copyText(text);
-    setCopied(done ? 'yes' : 'failed');
-    onCopy?.(done);
+    setCopied((await copyText(text)) ? 'yes' : 'failed');
   };
   return [copied, () => void copy()];
 }
 
 /** False where the browser has no clipboard for this page; the link is then still in the address bar. */
-async function copyText(text: string): Promise<boolean> {
+export async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;
@@ -36,29 +34,6 @@ async function copyText(text: string): Promise<boolean> {
 /** The link that brings others into a room. */
 export function roomLink(room: string): string {
   return new URL(roomPath(room), location.origin).href;
-}
-
-interface CopyLinkButtonProps {
-  room: string;
-  /** Says what came of it. */
-  onCopy: (copied: boolean) => void;
-}
-
-/** As a round button of the meeting's bar. */
-export function CopyLinkButton({ room, onCopy }: CopyLinkButtonProps) {
-  const { t } = useTranslation();
-  const [copied, copy] = useCopy(roomLink(room), onCopy);
-  return (
-    <button
-      type="button"
-      className="round-button tip"
-      aria-label={t('controls.copyLink')}
-      data-testid="copy-link"
-      onClick={copy}
-    >
-      {copied === 'yes' ? <Check aria-hidden="true" /> : <Link aria-hidden="true" />}
-    </button>
-  );
 }
 
 /** With the link written out. */

@@ -26,6 +26,10 @@ function textOf(t: TFunction, news: News): string {
       return t('meeting.joined', { name: shortenName(news.name, NAME_LENGTH_MAX) });
     case 'left':
       return t('meeting.left', { name: shortenName(news.name, NAME_LENGTH_MAX) });
+    case 'shares':
+      return t('screen.shares', { name: shortenName(news.name, NAME_LENGTH_MAX) });
+    case 'sharesNoMore':
+      return t('screen.sharesNoMore', { name: shortenName(news.name, NAME_LENGTH_MAX) });
     case 'copied':
       return t('meeting.linkCopied');
     case 'notCopied':

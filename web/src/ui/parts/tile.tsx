@@ -1,10 +1,12 @@
 import { MicOff, Signal } from 'lucide-react';
-import { memo, useState } from 'react';
+import { memo } from 'react';
 import { useTranslation } from 'react-i18next';
+import { usePictures } from '../use-pictures';
 import { Avatar } from './avatar';
+import { TileFrame, type TilePlace } from './tile-frame';
 import { VideoView } from './video-view';
 
-interface TileProps {
+interface TileProps extends TilePlace {
   id: string;
   name: string;
   isSelf: boolean;
@@ -18,34 +20,35 @@ interface TileProps {
 }
 
 /** One person. */
-export const Tile = memo(function Tile({ id, name, isSelf, track, unsupported, muted, speaking, network }: TileProps) {
+export const Tile = memo(function Tile(props: TileProps) {
   const { t } = useTranslation();
+  const { id, name, isSelf, track, unsupported, muted, speaking, network, ...place } = props;
   const shownName = isSelf ? t('meeting.nameOfSelf', { name }) : name;
   const states = [
     ...(muted ? [t('meeting.muted')] : []),
     ...(speaking ? [t('meeting.speaking')] : []),
     ...(network === 'good' ? [] : [t(`meeting.network.${network}`)]),
   ];
-  // A track is there before its first picture, which comes from the network.
-  const [pictured, setPictured] = useState<MediaStreamTrack>();
-  // Until then the last picture of the track before stays, as long as that did not end.
-  const before = pictured !== track && pictured?.readyState === 'live' ? pictured : undefined;
-  const tracks = track ? [...(before ? [before] : []), track] : [];
+  const { tracks, isPictured, onPicture } = usePictures(track);
   return (
-    <article
-      className={`tile ${speaking ? 'speaking' : ''}`}
-      aria-label={states.reduce((tile, state) => t('meeting.tileState', { tile, state }), shownName)}
-      data-testid="tile"
-      data-participant-id={id}
-      data-name={name}
-      data-speaking={speaking}
-      data-muted={muted}
-      data-network={network}
-      data-self={isSelf}
+    <TileFrame
+      {...place}
+      name={shownName}
+      className={speaking ? 'speaking' : ''}
+      label={states.reduce((tile, state) => t('meeting.tileState', { tile, state }), shownName)}
+      data={{
+        'data-testid': 'tile',
+        'data-participant-id': id,
+        'data-name': name,
+        'data-speaking': speaking,
+        'data-muted': muted,
+        'data-network': network,
+        'data-self': isSelf,
+      }}
     >
-      {!tracks.some((shown) => shown === pictured) && <Avatar name={name} />}
+      {!isPictured && <Avatar name={name} />}
       {tracks.map((shown) => (
-        <VideoView key={shown.id} track={shown} mirrored={isSelf} onPicture={setPictured} />
+        <VideoView key={shown.id} track={shown} mirrored={isSelf} onPicture={onPicture} />
       ))}
       {unsupported && (
         <p className="tile-problem" data-testid="tile-problem">
@@ -62,6 +65,6 @@ export const Tile = memo(function Tile({ id, name, isSelf, track, unsupported, m
           </span>
         )}
       </div>
-    </article>
+    </TileFrame>
   );
 });

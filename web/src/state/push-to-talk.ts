@@ -1,0 +1,43 @@
+import type { LocalMedia } from './local-media';
+
+const KEY = ' ';
+/** Where the space bar has a meaning of its own. */
+const TAKEN = 'input, textarea, select, [contenteditable], [role="menuitem"], [role="menuitemradio"], [role="option"]';
+/** And where it has one only for who works with the keyboard: a click leaves the focus behind. */
+const PRESSED = 'button, a, summary';
+
+type Pressed = Pick<KeyboardEvent, 'key' | 'repeat' | 'ctrlKey' | 'metaKey' | 'altKey' | 'target' | 'preventDefault'>;
+
+/** Speaks while the space bar is held down. */
+export class PushToTalk {
+  readonly #media: LocalMedia;
+  #talking = false;
+
+  constructor(media: LocalMedia) {
+    this.#media = media;
+  }
+
+  pressed(event: Pressed): void {
+    if (event.key !== KEY || event.ctrlKey || event.metaKey || event.altKey || isTaken(event.target)) return;
+    const { on, track } = this.#media.get().mic;
+    if (!this.#talking && (on || track?.readyState !== 'live')) return;
+    // Not for what is behind it: a space scrolls pages and presses buttons.
+    event.preventDefault();
+    if (this.#talking || event.repeat) return;
+    this.#talking = true;
+    void this.#media.setOn('mic', true);
+  }
+
+  /** The key was let go; or nobody will tell, because another window is in front. */
+  released(event?: Pick<KeyboardEvent, 'key' | 'preventDefault'>): void {
+    if (!this.#talking || (event && event.key !== KEY)) return;
+    event?.preventDefault();
+    this.#talking = false;
+    void this.#media.setOn('mic', false);
+  }
+}
+
+function isTaken(target: EventTarget | null): boolean {
+  if (!(target instanceof Element)) return false;
+  return target.closest(TAKEN) !== null || target.closest(PRESSED)?.matches(':focus-visible') === true;
+}
