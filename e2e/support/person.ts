@@ -2,6 +2,7 @@ import type { Browser, BrowserContext, Locator, Page } from '@playwright/test';
 import { expect } from '@playwright/test';
 import type { Link } from './link.js';
 import { type Portrait, sitForPortrait } from './portrait.js';
+import { serveWebDist } from './web-dist.js';
 
 /** What a person sends: a colour to be seen and a tone to be heard. */
 export interface Look {
@@ -239,6 +240,7 @@ export class Person {
       permissions: ['camera', 'microphone'],
       ...(link && { proxy: { server: link.proxyUrl } }),
     });
+    await serveWebDist(context);
     const page = await context.newPage();
     await link?.leadMediaOf(page);
     if (videoCodec) await page.addInitScript(prefer, videoCodec);

@@ -1,4 +1,10 @@
-import { type ConnectionState, type Meeting, type Participant, participantOf } from '../client';
+import {
+  type ConnectionState,
+  type Meeting,
+  type Participant,
+  participantOf,
+  type StreamQualityReader,
+} from '../client';
 import type { LocalKind } from './local-media';
 import { displayNames } from './names';
 import { SpeakingTracker } from './speaking';
@@ -48,6 +54,7 @@ const SPEAKING_CHECK_MS = 250;
 
 /** What the meeting's page shows. */
 export class MeetingView extends Store<MeetingState> {
+  readonly #meeting: Meeting;
   readonly #speaking = new SpeakingTracker();
   readonly #offs: (() => void)[];
   readonly #timer: ReturnType<typeof setInterval>;
@@ -56,6 +63,7 @@ export class MeetingView extends Store<MeetingState> {
 
   constructor(meeting: Meeting) {
     super(initial(meeting));
+    this.#meeting = meeting;
     this.#offs = [
       meeting.on('participants', (participants) => {
         const sentBefore = this.#sent();
@@ -99,6 +107,11 @@ export class MeetingView extends Store<MeetingState> {
       () => this.#clearNotSent((kind) => this.get().notSent[kind] === 'trying'),
       TRYING_MS_MAX,
     );
+  }
+
+  /** Reads how a source arrives, or is sent. */
+  quality(producerId: string): StreamQualityReader {
+    return this.#meeting.quality(producerId);
   }
 
   /** Makes a tile large whoever speaks, or lets it be one of many again. */

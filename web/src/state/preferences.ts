@@ -2,7 +2,11 @@ import type { SelfView, StageLayout } from './stage-items';
 import { lasting, type Shelf } from './storage';
 import { Store } from './store';
 
-export interface Preferences {
+/** What the browser can do to the sound of a microphone. */
+export const PROCESSING = ['noiseSuppression', 'echoCancellation', 'autoGainControl'] as const;
+export type Processing = (typeof PROCESSING)[number];
+
+export interface Preferences extends Record<Processing, boolean> {
   name: string;
   micOn: boolean;
   cameraOn: boolean;
@@ -20,6 +24,9 @@ export interface Preferences {
 
 const KEY = 'hyperion.preferences';
 const DEFAULTS: Preferences = {
+  noiseSuppression: true,
+  echoCancellation: true,
+  autoGainControl: true,
   name: '',
   micOn: true,
   cameraOn: true,

@@ -3,7 +3,7 @@ import type { LocalMedia } from './local-media';
 const KEY = ' ';
 /** Where the space bar has a meaning of its own. */
 const TAKEN = 'input, textarea, select, [contenteditable], [role="menuitem"], [role="menuitemradio"], [role="option"]';
-/** And where it has one only for who works with the keyboard: a click leaves the focus behind. */
+/** And where it has one only for who went there with the keyboard: a click leaves the focus behind. */
 const PRESSED = 'button, a, summary';
 
 type Pressed = Pick<KeyboardEvent, 'key' | 'repeat' | 'ctrlKey' | 'metaKey' | 'altKey' | 'target' | 'preventDefault'>;
@@ -12,13 +12,20 @@ type Pressed = Pick<KeyboardEvent, 'key' | 'repeat' | 'ctrlKey' | 'metaKey' | 'a
 export class PushToTalk {
   readonly #media: LocalMedia;
   #talking = false;
+  /** What was clicked last. */
+  #clicked: Element | null = null;
 
   constructor(media: LocalMedia) {
     this.#media = media;
   }
 
+  clicked({ target }: Pick<Event, 'target'>): void {
+    this.#clicked = target instanceof Element ? target.closest(PRESSED) : null;
+  }
+
   pressed(event: Pressed): void {
-    if (event.key !== KEY || event.ctrlKey || event.metaKey || event.altKey || isTaken(event.target)) return;
+    if (event.key === 'Tab') this.#clicked = null;
+    if (event.key !== KEY || event.ctrlKey || event.metaKey || event.altKey || this.#isTaken(event.target)) return;
     const { on, track } = this.#media.get().mic;
     if (!this.#talking && (on || track?.readyState !== 'live')) return;
     // Not for what is behind it: a space scrolls pages and presses buttons.
@@ -35,9 +42,10 @@ export class PushToTalk {
     this.#talking = false;
     void this.#media.setOn('mic', false);
   }
-}
 
-function isTaken(target: EventTarget | null): boolean {
-  if (!(target instanceof Element)) return false;
-  return target.closest(TAKEN) !== null || target.closest(PRESSED)?.matches(':focus-visible') === true;
+  #isTaken(target: EventTarget | null): boolean {
+    if (!(target instanceof Element)) return false;
+    const button = target.closest(PRESSED);
+    return target.closest(TAKEN) !== null || (button !== null && button !== this.#clicked);
+  }
 }

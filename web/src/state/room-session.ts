@@ -11,7 +11,7 @@ import { captureSize } from './capture';
 import { DeviceList } from './devices';
 import { type LocalKind, LocalMedia } from './local-media';
 import { cleanName, truncateName } from './names';
-import { PreferenceStore } from './preferences';
+import { PreferenceStore, type Processing } from './preferences';
 import { rememberMeeting } from './recent';
 import { ScreenShare } from './screen-share';
 import { Store } from './store';
@@ -82,6 +82,10 @@ export class RoomSession extends Store<Phase> {
       media = new LocalMedia({
         capture: captureSize(globalThis.location?.search ?? ''),
         deviceId: (kind) => preferences.get()[kind],
+        processing: () => {
+          const { noiseSuppression, echoCancellation, autoGainControl } = preferences.get();
+          return { noiseSuppression, echoCancellation, autoGainControl };
+        },
         mediaDevices: globalThis.navigator?.mediaDevices,
         permission,
       }),
@@ -194,6 +198,12 @@ export class RoomSession extends Store<Phase> {
   choose(kind: DeviceKind, id: string): void {
     this.preferences.update({ [kind]: id });
     if (kind !== 'speaker') void this.media.deviceChanged(kind);
+  }
+
+  /** Switches something that the browser does to the sound of the microphone. */
+  process(kind: Processing, on: boolean): void {
+    this.preferences.update({ [kind]: on });
+    void this.media.deviceChanged('mic');
   }
 
   /** How large a picture is shown, or that it is not. */

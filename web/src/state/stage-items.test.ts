@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Participant } from '../client';
-import { chooseItems, type StageFacts, type StageWishes } from './stage-items';
+import { chooseItems, chooseOne, type StageFacts, type StageItems, type StageWishes } from './stage-items';
 
 const person = (id: string): Participant => ({ id, name: id, media: {} });
 
@@ -46,12 +46,26 @@ describe('What is on the stage', () => {
     const corner = stage({}, { selfView: 'corner' });
     expect(corner).toEqual({ main: undefined, others: ['anna-camera', 'ben-camera'], corner: 'me-camera' });
     expect(stage({}, { selfView: 'hidden' })).toEqual({ ...corner, corner: undefined });
+    const beside = stage({ screens: ['ben-screen'] }, { selfView: 'corner' });
+    expect(beside, 'no tile is under it').toEqual({
+      main: 'ben-screen',
+      others: ['anna-camera', 'ben-camera', 'me-camera'],
+      corner: undefined,
+    });
     const alone = { main: undefined, others: ['me-camera'], corner: undefined };
     expect(stage({ participants: [person('me')] }, { selfView: 'hidden' })).toEqual(alone);
     expect(stage({}, { selfView: 'corner', pinned: 'me-camera' })).toMatchObject({
       main: 'me-camera',
       corner: undefined,
     });
+  });
+
+  it('is one thing and oneself in a small window: the screen, or who speaks', () => {
+    const facts = { participants: ['me', 'anna', 'ben'].map(person), selfId: 'me', screens: [], speakerId: 'ben' };
+    const keys = ({ others, corner }: StageItems) => [others.map(({ key }) => key), corner?.key];
+    expect(keys(chooseOne(facts))).toEqual([['ben-camera'], 'me-camera']);
+    expect(keys(chooseOne({ ...facts, screens: ['anna-screen'] }))).toEqual([['anna-screen'], 'me-camera']);
+    expect(keys(chooseOne({ ...facts, participants: [person('me')] }))).toEqual([['me-camera'], undefined]);
   });
 
   it('is not large what is the only thing there', () => {

@@ -55,11 +55,13 @@ export function chooseItems(
   const apart = self && selfView !== 'tile' && people.length + shared.length > 1 && self.key !== pinned;
   const all = [...shared, ...(apart ? others : people)];
   const main = all.find(({ key }) => key === pinned) ?? byLayout();
-  return {
-    main: all.length > 1 || main?.source === 'screen' ? main : undefined,
-    others: all.filter((item) => item !== main || all.length === 1),
-    corner: apart && selfView === 'corner' ? self : undefined,
-  };
+  const large = all.length > 1 || main?.source === 'screen' ? main : undefined;
+  const beside = all.filter((item) => item !== large);
+  const corner = apart && selfView === 'corner' ? self : undefined;
+  // Where there is a strip of others, one's own picture would lie over it.
+  return large && corner && beside.length > 0
+    ? { main: large, others: [...beside, corner], corner: undefined }
+    : { main: large, others: beside, corner };
 
   function byLayout(): StageItem | undefined {
     if (layout === 'grid') return undefined;
@@ -68,6 +70,13 @@ export function chooseItems(
     if (screen || layout === 'auto') return screen;
     return others.find(({ participantId }) => participantId === speakerId) ?? others[0];
   }
+}
+
+/** The one thing to look at where there is little room: the newest screen, else who spoke last. */
+export function chooseOne(facts: StageFacts): StageItems {
+  const { main, others } = chooseItems(facts, { layout: 'speaker', selfView: 'hidden', pinned: undefined });
+  const { corner } = chooseItems(facts, { layout: 'grid', selfView: 'corner', pinned: undefined });
+  return { main: undefined, others: [main ?? others].flat().slice(0, 1), corner };
 }
 
 function itemOf(participantId: ParticipantId, source: StageItem['source']): StageItem {

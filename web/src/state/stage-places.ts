@@ -24,6 +24,10 @@ export const GAP = 10;
 const TILES_MAX = 49;
 /** Nobody is known by a smaller picture. */
 const TILE_WIDTH_MIN = 104;
+/** Beside what is large. */
+const STRIP_TILE_MIN = 120;
+/** For each pixel of width: that of the highest screens, of 4:3. */
+const SCREEN_HEIGHT = 3 / 4;
 /** A little is cut off at the sides before two people are stacked in a wide window. */
 const LANDSCAPE: GridOptions = { gap: GAP, aspectMin: 3 / 2, aspectMax: 16 / 9 };
 /** A phone held upright has little width to give: its tiles may be upright too. */
@@ -32,50 +36,45 @@ const CORNER_INSET = 12;
 
 /** Where everything on the stage goes in `width` x `height` pixels. */
 export function placeItems(items: StageItems, width: number, height: number, wantedPage = 0): StagePlaces {
+  const { main, others, corner } = items;
   const shape = width < height ? PORTRAIT : LANDSCAPE;
   const whole = { x: 0, y: 0, width, height };
-  const { main, others, corner } = items;
-  const { mainArea, area, capacity } = main
-    ? besideMain(items, whole)
-    : { mainArea: whole, area: whole, capacity: gridMax() };
-  const pages = Math.max(1, Math.ceil(others.length / Math.max(capacity, 1)));
+  const places = new Map<string, Place>();
+  let area = whole;
+  if (main) {
+    const split = others.length === 0 ? { large: whole, rest: whole } : splitFor(main, whole);
+    area = split.rest;
+    places.set(main.key, main.source === 'screen' ? split.large : shaped(split.large, shape));
+  }
+  const capacity = capacityOf(area, others.length, shape, main ? Math.min(STRIP_TILE_MIN, area.width) : TILE_WIDTH_MIN);
+  const pages = Math.max(1, Math.ceil(others.length / capacity));
   const page = Math.min(wantedPage, pages - 1);
   const shown = others.slice(page * capacity, (page + 1) * capacity);
-  const places = new Map<string, Place>();
-  if (main) places.set(main.key, main.source === 'screen' ? mainArea : shaped(mainArea, shape));
   // A page that is not full keeps the size of those that are.
-  placeGrid(shown, area, main && pages > 1 ? capacity : shown.length, shape, places);
+  placeGrid(shown, area, pages > 1 ? capacity : shown.length, shape, places);
   if (corner) places.set(corner.key, cornerOf(whole));
   return { places, pages, page, turned: area };
-
-  function gridMax(): number {
-    let most = Math.min(others.length, TILES_MAX);
-    while (most > 1 && layOutGrid(most, width, height, shape).width < TILE_WIDTH_MIN) most -= 1;
-    return most;
-  }
 }
 
-/** The area of what is large, and that of the strip beside it or, in an upright window, below. */
-function besideMain({ others }: StageItems, { width, height }: Place) {
-  const whole = { x: 0, y: 0, width, height };
-  if (others.length === 0) return { mainArea: whole, area: whole, capacity: 0 };
+/** The area of what is large, and that of the others beside it or, in an upright window, below. */
+function splitFor(main: StageItem, whole: Place): { large: Place; rest: Place } {
+  const { width, height } = whole;
   if (width > height) {
     const strip = Math.round(clamp(width * 0.18, 132, 264));
-    const mainWidth = width - strip - GAP;
-    const capacity = fitting(height, (strip * 9) / 16);
-    return {
-      mainArea: { ...whole, width: mainWidth },
-      area: { ...whole, x: mainWidth + GAP, width: strip },
-      capacity,
-    };
+    const large = width - strip - GAP;
+    return { large: { ...whole, width: large }, rest: { ...whole, x: large + GAP, width: strip } };
   }
   const strip = Math.round(clamp(height * 0.18, 76, 150));
-  const mainHeight = height - strip - GAP;
-  return {
-    mainArea: { ...whole, height: mainHeight },
-    area: { ...whole, y: mainHeight + GAP, height: strip },
-    capacity: fitting(width, strip),
-  };
+  // A screen is wide, and has no use for more height.
+  const large = Math.min(height - strip - GAP, main.source === 'screen' ? Math.round(width * SCREEN_HEIGHT) : height);
+  return { large: { ...whole, height: large }, rest: { ...whole, y: large + GAP, height: height - large - GAP } };
+}
+
+/** How many tiles that are no smaller than `widthMin` an area has room for, of `count`; at least one. */
+function capacityOf({ width, height }: Place, count: number, shape: GridOptions, widthMin: number): number {
+  let most = Math.min(Math.max(count, 1), TILES_MAX);
+  while (most > 1 && layOutGrid(most, width, height, shape).width < widthMin) most -= 1;
+  return most;
 }
 
 /** The largest tile of an allowed shape in the middle of an area. */
@@ -110,10 +109,6 @@ function cornerOf({ width, height }: Place): Place {
     width: own,
     height: ownHeight,
   };
-}
-
-function fitting(length: number, tile: number): number {
-  return Math.max(1, Math.floor((length + GAP) / (tile + GAP)));
 }
 
 function middle(start: number, length: number, used: number): number {

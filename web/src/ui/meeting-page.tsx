@@ -1,30 +1,37 @@
 import './styles/meeting.css';
-import { PhoneOff, Users, WifiOff } from 'lucide-react';
+import { Users, WifiOff } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Meeting } from '../client';
+import { asksForHelp } from '../state/browser';
 import { ChatView } from '../state/chat-view';
 import { MeetingView } from '../state/meeting-view';
 import type { RoomSession } from '../state/room-session';
 import { AloneCard } from './parts/alone-card';
 import { AudioSinks } from './parts/audio-sinks';
 import { Banner } from './parts/banner';
-import { ChatButton, UnreadStatus } from './parts/chat-button';
+import { UnreadStatus } from './parts/chat-button';
 import { ChatPanel } from './parts/chat-panel';
 import { DeviceDialog } from './parts/device-dialog';
 import { AskingForDevices, LostDevices } from './parts/device-problems';
-import { MoreMenu } from './parts/more-menu';
+import { MeetingControls } from './parts/meeting-controls';
 import { NotSent } from './parts/not-sent';
 import { Notices } from './parts/notices';
-import { ScreenButton } from './parts/screen-button';
 import { ScreenProblemBanner, SharingBar } from './parts/sharing-bar';
-import { Stage } from './parts/stage';
-import { ToggleButtons } from './parts/toggle-buttons';
+import { ShortcutsDialog } from './parts/shortcuts-dialog';
+import { StageSomewhere } from './parts/small-window';
 import { useChatPanel } from './use-chat-panel';
+import { usePictureInPicture } from './use-picture-in-picture';
+import { usePushToTalk } from './use-push-to-talk';
 import { useStore } from './use-store';
 import { useWakeLock } from './use-wake-lock';
 
-export function MeetingPage({ session, meeting }: { session: RoomSession; meeting: Meeting }) {
+export interface MeetingPageProps {
+  session: RoomSession;
+  meeting: Meeting;
+}
+
+export function MeetingPage({ session, meeting }: MeetingPageProps) {
   const [views, setViews] = useState<{ view: MeetingView; chat: ChatView }>();
 
   useEffect(() => {
@@ -52,12 +59,23 @@ function OpenMeeting({ session, view, chat }: OpenMeetingProps) {
   const { t } = useTranslation();
   const state = useStore(view);
   const { speaker } = useStore(session.preferences);
-  const [settings, setSettings] = useState(false);
+  const [dialog, setDialog] = useState<'settings' | 'shortcuts'>();
+  const close = () => setDialog(undefined);
   const main = useRef<HTMLElement>(null);
   const { participants, selfId } = state;
   const away = state.connection === 'reconnecting';
-  const panel = useChatPanel(chat, settings);
+  const panel = useChatPanel(chat, dialog !== undefined);
+  const smallWindow = usePictureInPicture(session.room);
+  usePushToTalk(session, dialog !== undefined);
   useWakeLock();
+
+  useEffect(() => {
+    const pressed = (event: KeyboardEvent) => {
+      if (asksForHelp(event)) setDialog((before) => before ?? 'shortcuts');
+    };
+    addEventListener('keydown', pressed);
+    return () => removeEventListener('keydown', pressed);
+  }, []);
 
   // The page before is gone and the focus with it: keyboards and screen readers go on here.
   useEffect(() => main.current?.focus(), []);
@@ -79,30 +97,19 @@ function OpenMeeting({ session, view, chat }: OpenMeetingProps) {
       <div className="meeting-rest" inert={panel.covers}>
         <div className="meeting-middle">
           <SharingBar session={session} />
-          <Stage view={view} session={session} />
+          <StageSomewhere view={view} session={session} smallWindow={smallWindow} />
         </div>
         <h1 className="meeting-name">{session.room}</h1>
         {participants.length === 1 && participants[0]?.id === selfId && <AloneCard room={session.room} />}
-        {/* biome-ignore lint/a11y/useSemanticElements: these are buttons, not the fields of a form. */}
-        <div className="meeting-controls" role="group" aria-label={t('controls.label')}>
-          <ToggleButtons session={session} notSent={state.notSent} onProblem={() => setSettings(true)} />
-          <ScreenButton session={session} />
-          <ChatButton chat={chat} button={panel.button} onClick={panel.toggle} />
-          <MoreMenu
-            session={session}
-            onSettings={() => setSettings(true)}
-            onCopy={(copied) => view.say({ kind: copied ? 'copied' : 'notCopied' })}
-          />
-          <button
-            type="button"
-            className="round-button leave tip"
-            aria-label={t('controls.leave')}
-            data-testid="leave"
-            onClick={() => session.leave()}
-          >
-            <PhoneOff aria-hidden="true" />
-          </button>
-        </div>
+        <MeetingControls
+          session={session}
+          view={view}
+          chat={chat}
+          panel={panel}
+          smallWindow={smallWindow}
+          onSettings={() => setDialog('settings')}
+          onShortcuts={() => setDialog('shortcuts')}
+        />
         <div className="meeting-people" title={t('meeting.count', { count: participants.length })}>
           <Users aria-hidden="true" />
           <span className="visually-hidden">{t('meeting.count', { count: participants.length })}</span>
@@ -130,7 +137,8 @@ function OpenMeeting({ session, view, chat }: OpenMeetingProps) {
       <div className="meeting-corner">
         <Notices notices={state.notices} />
       </div>
-      {settings && <DeviceDialog session={session} onClose={() => setSettings(false)} />}
+      {dialog === 'settings' && <DeviceDialog session={session} onClose={close} />}
+      {dialog === 'shortcuts' && <ShortcutsDialog onClose={close} />}
     </main>
   );
 }

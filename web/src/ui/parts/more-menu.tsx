@@ -1,9 +1,10 @@
 import { Menu } from '@base-ui/react/menu';
-import { Check, EllipsisVertical, Link, Settings } from 'lucide-react';
+import { Check, EllipsisVertical, Keyboard, Link, PictureInPicture2, Settings } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { RoomSession } from '../../state/room-session';
 import type { SelfView, StageLayout } from '../../state/stage-items';
+import type { PictureInPicture } from '../use-picture-in-picture';
 import { useStore } from '../use-store';
 import { copyText, roomLink } from './copy-link';
 
@@ -12,13 +13,15 @@ const SELF_VIEWS: SelfView[] = ['tile', 'corner', 'hidden'];
 
 interface MoreMenuProps {
   session: RoomSession;
+  smallWindow: PictureInPicture;
   onSettings: () => void;
+  onShortcuts: () => void;
   /** Says what came of it. */
   onCopy: (copied: boolean) => void;
 }
 
 /** What is wanted less often than the buttons beside it. */
-export function MoreMenu({ session, onSettings, onCopy }: MoreMenuProps) {
+export function MoreMenu({ session, smallWindow, onSettings, onShortcuts, onCopy }: MoreMenuProps) {
   const { t } = useTranslation();
   const { layout, selfView } = useStore(session.preferences);
   return (
@@ -57,6 +60,12 @@ export function MoreMenu({ session, onSettings, onCopy }: MoreMenuProps) {
               </Menu.Group>
             </Menu.RadioGroup>
             <Menu.Separator className="menu-separator" />
+            {smallWindow.isSupported && (
+              <Menu.Item className="menu-item" data-testid="small-window" onClick={smallWindow.toggle}>
+                <PictureInPicture2 aria-hidden="true" />
+                {t('more.pictureInPicture')}
+              </Menu.Item>
+            )}
             <Menu.Item className="menu-item" data-testid="settings" onClick={onSettings}>
               <Settings aria-hidden="true" />
               {t('controls.settings')}
@@ -68,6 +77,10 @@ export function MoreMenu({ session, onSettings, onCopy }: MoreMenuProps) {
             >
               <Link aria-hidden="true" />
               {t('controls.copyLink')}
+            </Menu.Item>
+            <Menu.Item className="menu-item" data-testid="open-shortcuts" onClick={onShortcuts}>
+              <Keyboard aria-hidden="true" />
+              {t('more.shortcuts')}
             </Menu.Item>
           </Menu.Popup>
         </Menu.Positioner>

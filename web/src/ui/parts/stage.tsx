@@ -3,16 +3,24 @@ import { useTranslation } from 'react-i18next';
 import { isLive } from '../../state/local-media';
 import type { MeetingView } from '../../state/meeting-view';
 import type { RoomSession } from '../../state/room-session';
-import { chooseItems, type StageItem } from '../../state/stage-items';
+import { chooseItems, chooseOne, type StageItem } from '../../state/stage-items';
 import { placeItems } from '../../state/stage-places';
 import { screenLayer, viewLayer } from '../../state/view-layer';
 import { useStore } from '../use-store';
 import { Pager } from './pager';
+import { QualityPopover } from './quality-popover';
 import { ScreenTile } from './screen-tile';
 import { Tile } from './tile';
 
+interface StageProps {
+  view: MeetingView;
+  session: RoomSession;
+  /** In a window in front of all others: only what is looked at most. */
+  small?: boolean;
+}
+
 /** Everybody and what they share, each as large as the window and the chosen layout allow. */
-export function Stage({ view, session }: { view: MeetingView; session: RoomSession }) {
+export function Stage({ view, session, small = false }: StageProps) {
   const { t } = useTranslation();
   const { ref, width, height } = useSize();
   const state = useStore(view);
@@ -22,11 +30,11 @@ export function Stage({ view, session }: { view: MeetingView; session: RoomSessi
   const [wantedPage, setPage] = useState(0);
   const { participants, selfId, screens, speakerId, names, speaking, weak, stalled, notSent, pinned } = state;
   const heard = isLive(local.mic) && notSent.mic === undefined;
-  const tabShown = useTabShown();
-  const items = useMemo(
-    () => chooseItems({ participants, selfId, screens, speakerId }, { layout, selfView, pinned }),
-    [participants, selfId, screens, speakerId, layout, selfView, pinned],
-  );
+  const shown = useTabShown() || small;
+  const items = useMemo(() => {
+    const facts = { participants, selfId, screens, speakerId };
+    return small ? chooseOne(facts) : chooseItems(facts, { layout, selfView, pinned });
+  }, [participants, selfId, screens, speakerId, layout, selfView, pinned, small]);
   const { places, pages, page, turned } = useMemo(
     () => placeItems(items, width, height, wantedPage),
     [items, width, height, wantedPage],
@@ -41,11 +49,11 @@ export function Stage({ view, session }: { view: MeetingView; session: RoomSessi
         const producerId = media[source]?.producerId;
         if (producerId === undefined) continue;
         const place = places.get(producerId);
-        const seen = tabShown && place !== undefined && place.width > 0;
+        const seen = shown && place !== undefined && place.width > 0;
         session.view(producerId, seen ? layerOf(place.width, place.height, devicePixelRatio) : 'hidden');
       }
     }
-  }, [session, participants, places, tabShown]);
+  }, [session, participants, places, shown]);
 
   const { main, others, corner } = items;
   // In an order that no change of what is large changes: a tile that moves keeps its picture.
@@ -62,7 +70,8 @@ export function Stage({ view, session }: { view: MeetingView; session: RoomSessi
       place,
       corner: corner?.key === key,
       pinned: pinned === key,
-      onPin: all.length > 1 ? () => view.pin(key) : undefined,
+      onPin: all.length > 1 && !small ? () => view.pin(key) : undefined,
+      quality: small ? undefined : <QualityPopover view={view} item={{ participantId: id, source }} name={name} />,
     };
     const { screen, camera, mic } = participant.media;
     return source === 'screen' ? (

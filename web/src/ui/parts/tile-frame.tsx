@@ -10,6 +10,8 @@ export interface TilePlace {
   pinned: boolean;
   /** Makes it large, or one of many again; absent where it is alone. */
   onPin: (() => void) | undefined;
+  /** Opens what is known of its connection. */
+  quality: ReactNode;
 }
 
 interface TileFrameProps extends TilePlace {
@@ -23,7 +25,18 @@ interface TileFrameProps extends TilePlace {
 }
 
 /** A tile's place on the stage, and what can be done with it. */
-export function TileFrame({ place, corner, pinned, onPin, label, name, className, data, children }: TileFrameProps) {
+export function TileFrame({
+  place,
+  corner,
+  pinned,
+  onPin,
+  quality,
+  label,
+  name,
+  className,
+  data,
+  children,
+}: TileFrameProps) {
   const { t } = useTranslation();
   const { x, y, width, height } = place;
   return (
@@ -36,10 +49,11 @@ export function TileFrame({ place, corner, pinned, onPin, label, name, className
       onDoubleClick={onPin}
     >
       {children}
+      {quality}
       {onPin && (
         <button
           type="button"
-          className="tile-pin"
+          className="tile-button tile-pin"
           aria-label={t(pinned ? 'stage.unpin' : 'stage.pin', { name })}
           aria-pressed={pinned}
           data-testid="pin"
