@@ -5,13 +5,17 @@ import { Emitter } from './emitter';
 import { Failure } from './failure';
 import { retire } from './former-transport';
 import { askForPlace } from './join-places';
+import { may } from './permissions';
 import type {
   AudioLevel,
   Direction,
   IceServer,
+  Moderation,
   NotificationMap,
   ParticipantId,
   ProducerId,
+  Role,
+  RoomSettings,
   Source,
   TransportOptions,
 } from './protocol';
@@ -52,11 +56,28 @@ export interface MeetingEvents {
   connection: ConnectionState;
   /** Changes with each connection; keep it where a reload finds it. */
   sessionToken: string;
+  /** What the hosts decided for all, in full. */
+  settings: RoomSettings;
+  /** Somebody did something that others are told of. */
+  moderated: Moderated;
+  /** One's own source was muted or ended by somebody else; who, where that is known. */
+  mutedByOther: { source: Source; by: ParticipantId | undefined };
+  /** Somebody would like to hear or see one. */
+  askedToUnmute: { source: Source; by: ParticipantId };
   /** A source could not be published. */
   publishFailed: { source: Source; failure: Failure };
   /** The meeting is over for this page, and why: `closed` after `leave()`. */
   ended: Failure;
 }
+
+/** What somebody did, as others are told. Without `by` it came about by itself. */
+export type Moderated =
+  | { kind: 'handRaised'; who: ParticipantId }
+  | { kind: 'handLowered'; who: ParticipantId; by: ParticipantId }
+  | { kind: 'roleChanged'; who: ParticipantId; role: Role; by: ParticipantId | undefined }
+  | { kind: 'muted'; who: ParticipantId; source: Source; by: ParticipantId }
+  | { kind: 'removed'; name: string; by: ParticipantId }
+  | { kind: 'setting'; setting: keyof RoomSettings; on: boolean; by: ParticipantId };
 
 const REPLACE_RETRY_MS = 2_000;
 
@@ -100,6 +121,7 @@ export class Meeting extends Emitter<MeetingEvents> {
   readonly #publisher: Publisher;
   readonly #subscriber: Subscriber;
   #selfId: ParticipantId = '';
+  #settings: RoomSettings = { locked: false, mic: true, camera: true, screen: true, chat: true };
   #iceServers: IceServer[] = [];
   readonly #replacing = new Set<Direction>();
   #sendTransport: types.Transport | undefined;
@@ -153,8 +175,21 @@ export class Meeting extends Emitter<MeetingEvents> {
       else if (event === 'chatMessage') this.#chat.received(data.message);
       else if (event === 'videoCodecsChanged') this.#publisher.roomReceives(data.videoCodecs);
       else if (event === 'transportClosed') this.#transportClosed(data);
+      else if (event === 'askedToUnmute') this.emit('askedToUnmute', { source: data.source, by: data.by });
+      else if (event === 'settingsChanged') this.#settingsChanged(data);
       else {
+        const who = event === 'participantLeft' ? this.#roster.get(data.participantId) : undefined;
         this.#rosterChanged(() => this.#roster.apply(event, data));
+        if (event === 'producerPaused' || event === 'producerClosed') this.#ended(event, data);
+        else if (event === 'producerResumed') this.#own(data.producerId, (source) => this.#publisher.resumed(source));
+        else if (event === 'participantLeft' && data.by && who) {
+          this.emit('moderated', { kind: 'removed', name: who.name, by: data.by });
+        } else if (event === 'handRaised') this.emit('moderated', { kind: event, who: data.participantId });
+        else if (event === 'handLowered' && data.by) {
+          this.emit('moderated', { kind: event, who: data.participantId, by: data.by });
+        } else if (event === 'roleChanged') {
+          this.emit('moderated', { kind: event, who: data.participantId, role: data.role, by: data.by });
+        }
         if (event === 'producerAdded') this.#subscriber.published(data.producer.id);
       }
     });
@@ -185,6 +220,16 @@ export class Meeting extends Emitter<MeetingEvents> {
   /** What is written in the room; the same object until something changes. */
   get chat(): ChatState {
     return this.#chat.state;
+  }
+
+  /** What the hosts decided for all. */
+  get settings(): RoomSettings {
+    return this.#settings;
+  }
+
+  /** Whether the room lets one publish a source. */
+  may(source: Source): boolean {
+    return may(this.#roster.get(this.#selfId), source, this.#settings);
   }
 
   get connection(): ConnectionState {
@@ -250,6 +295,16 @@ export class Meeting extends Emitter<MeetingEvents> {
     this.#subscriber.view(producerId, view);
   }
 
+  /** Raises one's hand, or lowers it. Rejects with a `Failure`. */
+  async raiseHand(raised: boolean): Promise<void> {
+    await this.#connection.request('raiseHand', { raised });
+  }
+
+  /** Does something to others or to the room, as a host or co-host. Rejects with a `Failure`. */
+  async moderate(action: Moderation): Promise<void> {
+    await this.#connection.request('moderate', action);
+  }
+
   /**
    * Writes to the room: plain text of at most 4,096 bytes. It is in `chat` at once, and repeated until the room has it.
    * False if it is empty, or while 50 are under way.
@@ -292,8 +347,37 @@ export class Meeting extends Emitter<MeetingEvents> {
     }
     if (welcome.sendTransport) this.#openTransport('send', welcome.sendTransport);
     if (welcome.recvTransport) this.#openTransport('recv', welcome.recvTransport);
-    this.#publisher.reconcile(this.#held());
+    this.#settings = welcome.room.settings;
+    this.emit('settings', this.#settings);
+    this.#publisher.reconcile(this.#held(), (source) => this.emit('mutedByOther', { source, by: undefined }));
     this.emit('sessionToken', welcome.sessionToken);
+  }
+
+  /** A source was muted or is no more; perhaps because somebody else said so. */
+  #ended(event: 'producerPaused' | 'producerClosed', { producerId, by }: NotificationMap[typeof event]): void {
+    if (!by) return;
+    const source = sourceOf(producerId);
+    this.emit('moderated', { kind: 'muted', who: participantOf(producerId), source, by });
+    this.#own(producerId, () => {
+      if (event === 'producerPaused') this.#publisher.paused(source);
+      else this.#publisher.unpublish(source);
+      this.emit('mutedByOther', { source, by });
+    });
+  }
+
+  #own(producerId: ProducerId, then: (source: Source) => void): void {
+    if (participantOf(producerId) === this.#selfId) then(sourceOf(producerId));
+  }
+
+  #settingsChanged({ settings, by }: NotificationMap['settingsChanged']): void {
+    const before = this.#settings;
+    this.#settings = settings;
+    this.emit('settings', settings);
+    for (const setting of Object.keys(settings) as (keyof RoomSettings)[]) {
+      if (settings[setting] !== before[setting]) {
+        this.emit('moderated', { kind: 'setting', setting, on: settings[setting], by });
+      }
+    }
   }
 
   /** What the room says that this client publishes. */

@@ -109,6 +109,29 @@ export class Publisher {
     void this.#run(source);
   }
 
+  /** Somebody else muted a source, here and at the server. */
+  paused(source: Source): void {
+    const publication = this.#publications.get(source);
+    if (!publication) return;
+    this.#pauseHere(publication);
+    publication.pausing?.abort();
+    publication.serverPaused = true;
+  }
+
+  /** The server let a source go on as this client had asked, before somebody else muted it. */
+  resumed(source: Source): void {
+    const publication = this.#publications.get(source);
+    if (!publication?.paused || publication.pausing) return;
+    publication.serverPaused = false;
+    void this.#run(source);
+  }
+
+  #pauseHere(publication: Publication): void {
+    publication.paused = true;
+    if (publication.track) publication.track.enabled = false;
+    publication.producer?.pause();
+  }
+
   /** `null` sends nothing until there is a track again. The producer, and who watches it, stay. */
   replaceTrack(source: Source, track: MediaStreamTrack | null): void {
     const publication = this.#publications.get(source);
@@ -167,10 +190,20 @@ export class Publisher {
     if (top > 0) producer?.setMaxSpatialLayer(Math.min(layer, top)).catch(() => {});
   }
 
-  /** After a resume: what the server holds of us, to be brought in line with what should be. */
-  reconcile(held: ReadonlyMap<Source, { producerId: ProducerId; paused: boolean }>): void {
+  /**
+   * After a resume: what the server holds of us, to be brought in line with what should be. Calls `muted` for what somebody
+   * muted meanwhile.
+   */
+  reconcile(
+    held: ReadonlyMap<Source, { producerId: ProducerId; paused: boolean }>,
+    muted: (source: Source) => void = () => {},
+  ): void {
     for (const [source, publication] of this.#publications) {
       const producer = held.get(source);
+      if (producer?.paused && publication.serverPaused === false && !publication.paused) {
+        this.#pauseHere(publication);
+        muted(source);
+      }
       if (producer) publication.serverPaused = producer.paused;
       else if (publication.producer && !publication.producing && !this.#running.has(source)) {
         publication.producer.close();

@@ -5,6 +5,7 @@ import type {
   ParticipantView,
   ProducerId,
   ProducerView,
+  Role,
   RoomSnapshot,
   Source,
 } from './protocol';
@@ -24,6 +25,9 @@ export interface Media {
 export interface Participant {
   readonly id: ParticipantId;
   readonly name: string;
+  readonly role: Role;
+  /** Whether they raised their hand: who has the lowest number was first. */
+  readonly hand: number | undefined;
   readonly media: { readonly [S in Source]?: Media };
 }
 
@@ -95,9 +99,14 @@ export class Roster {
     this.#participants.set(participant.id, { ...participant, media: after ? { ...rest, [source]: after } : rest });
   }
 
+  update(id: ParticipantId, change: Partial<Pick<Participant, 'name' | 'role' | 'hand'>>): void {
+    const participant = this.#participants.get(id);
+    if (participant) this.#participants.set(id, { ...participant, ...change });
+  }
+
   #participant(view: ParticipantView): Participant {
     const media = Object.fromEntries(view.producers.map((producer) => [sourceOf(producer.id), this.#media(producer)]));
-    return { id: view.id, name: view.name, media };
+    return { id: view.id, name: view.name, role: view.role, hand: view.hand ?? undefined, media };
   }
 
   #media(view: ProducerView): Media {
@@ -133,6 +142,10 @@ export function cameraOf(producerId: ProducerId): ProducerId {
 const changes: { [E in NotificationEvent]?: (roster: Roster, data: NotificationMap[E]) => void } = {
   participantJoined: (roster, { participant }) => roster.add(participant),
   participantLeft: (roster, { participantId }) => roster.remove(participantId),
+  participantUpdated: (roster, { participantId, name }) => roster.update(participantId, { name }),
+  roleChanged: (roster, { participantId, role }) => roster.update(participantId, { role }),
+  handRaised: (roster, { participantId, order }) => roster.update(participantId, { hand: order }),
+  handLowered: (roster, { participantId }) => roster.update(participantId, { hand: undefined }),
   producerAdded: (roster, { participantId, producer }) => roster.addMedia(participantId, producer),
   producerPaused: (roster, { producerId }) => roster.updateMedia(producerId, (media) => ({ ...media, paused: true })),
   producerResumed: (roster, { producerId }) => roster.updateMedia(producerId, (media) => ({ ...media, paused: false })),

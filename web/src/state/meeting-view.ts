@@ -1,11 +1,17 @@
 import {
   type ConnectionState,
+  Failure,
   type Meeting,
+  type Moderated,
+  type Moderation,
   type Participant,
   participantOf,
+  type RoomSettings,
+  type Source,
   type StreamQualityReader,
 } from '../client';
 import type { LocalKind } from './local-media';
+import { type ModerationNews, moderationNews, together } from './moderation-news';
 import { displayNames } from './names';
 import { SpeakingTracker } from './speaking';
 import { Store } from './store';
@@ -15,6 +21,12 @@ export type News =
   | { kind: 'joined' | 'left'; name: string }
   /** Somebody shows their screen now, or does not any more. */
   | { kind: 'shares' | 'sharesNoMore'; name: string }
+  /** A host did something, or somebody raised their hand. */
+  | ModerationNews
+  /** The hosts do not let one do it. */
+  | { kind: 'notAllowed'; what: Source }
+  /** The server did not do what was asked, and says why. */
+  | { kind: 'refused'; why: string }
   /** What came of copying the meeting's link. */
   | { kind: 'copied' | 'notCopied' };
 
@@ -40,6 +52,10 @@ export interface MeetingState {
   weak: ReadonlySet<string>;
   /** Those whose picture stands still. */
   stalled: ReadonlySet<string>;
+  /** What the hosts decided for all. */
+  settings: RoomSettings;
+  /** Who would like to hear or see one. */
+  asked: { source: Source; by: string } | undefined;
   connection: ConnectionState;
   notices: readonly Notice[];
   /** What others do not get of oneself. */
@@ -74,6 +90,11 @@ export class MeetingView extends Store<MeetingState> {
         const sent = this.#sent();
         this.#clearNotSent((kind) => sent[kind] && !sentBefore[kind]);
       }),
+      meeting.on('settings', (settings) => this.update({ settings })),
+      meeting.on('moderated', (moderated) => this.#moderated(moderated)),
+      meeting.on('askedToUnmute', ({ source, by }) => {
+        this.update({ asked: { source, by: this.get().names.get(by) ?? '' } });
+      }),
       meeting.on('connection', (connection) => this.update({ connection })),
       meeting.on('audioLevels', (levels) => {
         this.#speaking.heard(levels, performance.now());
@@ -88,8 +109,9 @@ export class MeetingView extends Store<MeetingState> {
         this.say({ kind: 'joined', name: this.get().names.get(id) ?? name });
       }),
       meeting.on('participantLeft', ({ name }) => this.say({ kind: 'left', name })),
-      meeting.on('publishFailed', ({ source }) => {
-        if (source === 'mic' || source === 'camera') {
+      meeting.on('publishFailed', ({ source, failure }) => {
+        if (failure.code === 'forbidden') this.say({ kind: 'notAllowed', what: source });
+        else if (source === 'mic' || source === 'camera') {
           this.update({ notSent: { ...this.get().notSent, [source]: 'failed' } });
         }
       }),
@@ -109,6 +131,41 @@ export class MeetingView extends Store<MeetingState> {
     );
   }
 
+  /** Raises one's hand, or lowers it. */
+  raiseHand(raised: boolean): void {
+    this.#asks(this.#meeting.raiseHand(raised));
+  }
+
+  /** Does something to others, or to the room. */
+  moderate(action: Moderation): void {
+    this.#asks(this.#meeting.moderate(action));
+  }
+
+  /** The question to unmute was answered, with yes or no. */
+  answered(): void {
+    this.update({ asked: undefined });
+  }
+
+  #asks(asking: Promise<void>): void {
+    asking.catch((thrown) => {
+      const { code, message } = Failure.from(thrown);
+      if (code !== 'closed') this.say({ kind: 'refused', why: message });
+    });
+  }
+
+  #moderated(moderated: Moderated): void {
+    const news = moderationNews(moderated, this.get().selfId, this.get().names);
+    if (!news) return;
+    const { notices } = this.get();
+    const before = notices.at(-1);
+    const several = before?.news.kind === 'moderation' ? together(before.news, news) : undefined;
+    // That somebody left is said in the same breath.
+    const isInstead = ({ news: said }: Notice) =>
+      (several && said === before?.news) || (news.code === 'removed' && said.kind === 'left' && said.name === news.who);
+    if (notices.some(isInstead)) this.update({ notices: notices.filter((notice) => !isInstead(notice)) });
+    this.say(several ?? news);
+  }
+
   /** Reads how a source arrives, or is sent. */
   quality(producerId: string): StreamQualityReader {
     return this.#meeting.quality(producerId);
@@ -123,7 +180,9 @@ export class MeetingView extends Store<MeetingState> {
   say(news: News): void {
     this.#notices += 1;
     const notice = { id: this.#notices, news };
-    const others = this.get().notices.filter((other) => 'name' in other.news || 'name' in news);
+    // Of what one did oneself only the newest word counts.
+    const isOwn = ({ kind }: News) => ['copied', 'notCopied', 'notAllowed', 'refused'].includes(kind);
+    const others = this.get().notices.filter((other) => !isOwn(other.news) || !isOwn(news));
     this.update({ notices: [...others, notice].slice(-NOTICES_MAX) });
     setTimeout(() => this.update({ notices: this.get().notices.filter(({ id }) => id !== notice.id) }), NOTICE_MS);
   }
@@ -185,6 +244,8 @@ function initial(meeting: Meeting): MeetingState {
     pinned: undefined,
     weak: new Set(),
     stalled: new Set(),
+    settings: meeting.settings,
+    asked: undefined,
     connection: meeting.connection,
     notices: [],
     notSent: {},

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { LocalMedia, LocalMediaState } from './local-media';
+import type { LocalMediaState } from './local-media';
 import { PushToTalk } from './push-to-talk';
 import { Store } from './store';
 
@@ -20,8 +20,7 @@ describe('PushToTalk', () => {
 
   function page({ on = false, readyState = 'live' } = {}) {
     const media = new Store({ mic: { on, track: { readyState } } } as LocalMediaState);
-    const setOn = vi.fn(async (_: string, now: boolean) => media.update({ mic: { ...media.get().mic, on: now } }));
-    const talk = new PushToTalk(Object.assign(media, { setOn }) as unknown as LocalMedia);
+    const talk = new PushToTalk(media, (now) => media.update({ mic: { ...media.get().mic, on: now } }));
     const key = (more: object = {}) => ({
       key: ' ',
       repeat: false,

@@ -10,13 +10,15 @@ type Pressed = Pick<KeyboardEvent, 'key' | 'repeat' | 'ctrlKey' | 'metaKey' | 'a
 
 /** Speaks while the space bar is held down. */
 export class PushToTalk {
-  readonly #media: LocalMedia;
+  readonly #media: Pick<LocalMedia, 'get'>;
+  readonly #talk: (on: boolean) => void;
   #talking = false;
   /** What was clicked last. */
   #clicked: Element | null = null;
 
-  constructor(media: LocalMedia) {
+  constructor(media: Pick<LocalMedia, 'get'>, talk: (on: boolean) => void) {
     this.#media = media;
+    this.#talk = talk;
   }
 
   clicked({ target }: Pick<Event, 'target'>): void {
@@ -32,7 +34,7 @@ export class PushToTalk {
     event.preventDefault();
     if (this.#talking || event.repeat) return;
     this.#talking = true;
-    void this.#media.setOn('mic', true);
+    this.#talk(true);
   }
 
   /** The key was let go; or nobody will tell, because another window is in front. */
@@ -40,7 +42,7 @@ export class PushToTalk {
     if (!this.#talking || (event && event.key !== KEY)) return;
     event?.preventDefault();
     this.#talking = false;
-    void this.#media.setOn('mic', false);
+    this.#talk(false);
   }
 
   #isTaken(target: EventTarget | null): boolean {

@@ -5,6 +5,7 @@ import {
   joinMeeting,
   type Meeting,
   type ProducerId,
+  type Source,
   type View,
 } from '../client';
 import { captureSize } from './capture';
@@ -65,6 +66,8 @@ export class RoomSession extends Store<Phase> {
   readonly devices: DeviceList;
   readonly media: LocalMedia;
   readonly screen: ScreenShare;
+  /** What the hosts did not let one turn on, each time it was tried. */
+  readonly notAllowed = new Store<{ what: Source } | undefined>(undefined);
   readonly #join: JoinMeeting;
   #failingSince: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -176,9 +179,21 @@ export class RoomSession extends Store<Phase> {
   async toggle(kind: LocalKind): Promise<void> {
     const on = !this.media.get()[kind].on;
     this.#isHere();
+    if (on && !this.#may(kind)) return;
     this.preferences.update(kind === 'mic' ? { micOn: on } : { cameraOn: on });
     await this.media.setOn(kind, on);
     void this.devices.refresh();
+  }
+
+  /** Speaks while it is held, or no more. */
+  talk(on: boolean): void {
+    if (!on || this.#may('mic')) void this.media.setOn('mic', on);
+  }
+
+  /** Shares one's screen, or does not any more. */
+  shareScreen(on: boolean): void {
+    if (!on) this.screen.stop();
+    else if (this.#may('screen')) void this.screen.start();
   }
 
   /** Tries again to send what could not be sent. */
@@ -233,11 +248,16 @@ export class RoomSession extends Store<Phase> {
     meeting.on('ended', ({ code }) => {
       if (this.get().name === 'meeting') this.#ended(code);
     });
-    meeting.on('publishFailed', ({ source }) => {
-      if (source === 'screen') this.screen.notSent();
+    meeting.on('publishFailed', ({ source, failure }) => {
+      if (failure.code === 'forbidden') this.#turnedOffByOther(source);
+      else if (source === 'screen') this.screen.notSent();
     });
+    meeting.on('mutedByOther', ({ source }) => this.#turnedOffByOther(source));
+    // Rights change with one's role and with what the hosts decide.
+    for (const event of ['participants', 'settings'] as const) meeting.on(event, () => this.#keepToRights(meeting));
     rememberMeeting(this.room, Date.now());
     this.set({ name: 'meeting', meeting });
+    this.#keepToRights(meeting);
     this.#sendMedia();
     this.#sendScreen();
   }
@@ -318,6 +338,35 @@ export class RoomSession extends Store<Phase> {
     ] as const) {
       if (sent) phase.meeting.publish(source, sent);
       else phase.meeting.unpublish(source);
+    }
+  }
+
+  /** False if the hosts do not let one; says so. */
+  #may(source: Source): boolean {
+    const phase = this.get();
+    if (phase.name !== 'meeting' || phase.meeting.may(source)) return true;
+    this.notAllowed.set({ what: source });
+    return false;
+  }
+
+  #keepToRights(meeting: Meeting): void {
+    const { mic, camera } = this.media.get();
+    for (const [source, on] of [
+      ['mic', mic.on],
+      ['camera', camera.on],
+      ['screen', this.screen.get().track],
+    ] as const) {
+      if (on && !meeting.may(source)) this.#turnedOffByOther(source);
+    }
+  }
+
+  /** It stays off after a reload too: who was muted is not to be heard by accident. */
+  #turnedOffByOther(source: Source): void {
+    if (source === 'mic' || source === 'camera') {
+      this.preferences.update(source === 'mic' ? { micOn: false } : { cameraOn: false });
+      void this.media.setOn(source, false);
+    } else {
+      this.screen.stop();
     }
   }
 

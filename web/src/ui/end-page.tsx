@@ -1,5 +1,5 @@
 import './styles/end.css';
-import { DoorOpen, MonitorSmartphone, RotateCw, ServerCrash, ShieldX, Users, WifiOff } from 'lucide-react';
+import { DoorOpen, Lock, MonitorSmartphone, RotateCw, ServerCrash, ShieldX, Users, WifiOff } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import type { FailureCode } from '../client';
 import en from '../locales/en.json';
@@ -17,6 +17,9 @@ interface EndPageProps {
 
 const icons: Partial<Record<FailureCode, typeof DoorOpen>> = {
   room_full: Users,
+  room_locked: Lock,
+  removed: ShieldX,
+  meeting_ended: DoorOpen,
   superseded: MonitorSmartphone,
   forbidden: ShieldX,
   unauthorized: ShieldX,

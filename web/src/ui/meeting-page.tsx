@@ -1,13 +1,14 @@
 import './styles/meeting.css';
-import { Users, WifiOff } from 'lucide-react';
+import { WifiOff } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { Meeting } from '../client';
+import { type Meeting, may } from '../client';
 import { asksForHelp } from '../state/browser';
 import { ChatView } from '../state/chat-view';
 import { MeetingView } from '../state/meeting-view';
 import type { RoomSession } from '../state/room-session';
 import { AloneCard } from './parts/alone-card';
+import { AskedBanner } from './parts/asked-banner';
 import { AudioSinks } from './parts/audio-sinks';
 import { Banner } from './parts/banner';
 import { UnreadStatus } from './parts/chat-button';
@@ -17,10 +18,12 @@ import { AskingForDevices, LostDevices } from './parts/device-problems';
 import { MeetingControls } from './parts/meeting-controls';
 import { NotSent } from './parts/not-sent';
 import { Notices } from './parts/notices';
+import { PeopleButton } from './parts/people-button';
+import { PeoplePanel } from './parts/people-panel';
 import { ScreenProblemBanner, SharingBar } from './parts/sharing-bar';
 import { ShortcutsDialog } from './parts/shortcuts-dialog';
 import { StageSomewhere } from './parts/small-window';
-import { useChatPanel } from './use-chat-panel';
+import { usePanels } from './use-panels';
 import { usePictureInPicture } from './use-picture-in-picture';
 import { usePushToTalk } from './use-push-to-talk';
 import { useStore } from './use-store';
@@ -63,8 +66,9 @@ function OpenMeeting({ session, view, chat }: OpenMeetingProps) {
   const close = () => setDialog(undefined);
   const main = useRef<HTMLElement>(null);
   const { participants, selfId } = state;
+  const self = participants.find(({ id }) => id === selfId);
   const away = state.connection === 'reconnecting';
-  const panel = useChatPanel(chat, dialog !== undefined);
+  const panels = usePanels(chat, dialog !== undefined);
   const smallWindow = usePictureInPicture(session.room);
   usePushToTalk(session, dialog !== undefined);
   useWakeLock();
@@ -76,6 +80,15 @@ function OpenMeeting({ session, view, chat }: OpenMeetingProps) {
     addEventListener('keydown', pressed);
     return () => removeEventListener('keydown', pressed);
   }, []);
+
+  useEffect(
+    () =>
+      session.notAllowed.subscribe(() => {
+        const tried = session.notAllowed.get();
+        if (tried) view.say({ kind: 'notAllowed', what: tried.what });
+      }),
+    [session, view],
+  );
 
   // The page before is gone and the focus with it: keyboards and screen readers go on here.
   useEffect(() => main.current?.focus(), []);
@@ -91,34 +104,42 @@ function OpenMeeting({ session, view, chat }: OpenMeetingProps) {
     <main
       ref={main}
       tabIndex={-1}
-      className={`meeting ${away ? 'away' : ''} ${panel.open ? 'chatting' : ''}`}
+      className={`meeting ${away ? 'away' : ''} ${panels.open ? 'with-panel' : ''}`}
       aria-label={t('meeting.title', { room: session.room })}
     >
-      <div className="meeting-rest" inert={panel.covers}>
-        <div className="meeting-middle">
-          <SharingBar session={session} />
-          <StageSomewhere view={view} session={session} smallWindow={smallWindow} />
-        </div>
+      <div className="meeting-rest" inert={panels.covers}>
         <h1 className="meeting-name">{session.room}</h1>
         {participants.length === 1 && participants[0]?.id === selfId && <AloneCard room={session.room} />}
         <MeetingControls
           session={session}
           view={view}
           chat={chat}
-          panel={panel}
+          panels={panels}
           smallWindow={smallWindow}
           onSettings={() => setDialog('settings')}
           onShortcuts={() => setDialog('shortcuts')}
         />
-        <div className="meeting-people" title={t('meeting.count', { count: participants.length })}>
-          <Users aria-hidden="true" />
-          <span className="visually-hidden">{t('meeting.count', { count: participants.length })}</span>
-          <span aria-hidden="true" data-testid="participant-count">
-            {participants.length}
-          </span>
+        <PeopleButton
+          view={view}
+          open={panels.open === 'people'}
+          button={panels.peopleButton}
+          onClick={() => panels.toggle('people')}
+        />
+        {/* After the controls, as there may be many tiles; what is seen is laid out by the style. */}
+        <div className="meeting-middle">
+          <SharingBar session={session} />
+          <StageSomewhere view={view} session={session} smallWindow={smallWindow} />
         </div>
       </div>
-      {panel.open && <ChatPanel chat={chat} names={state.names} onClose={panel.toggle} />}
+      {panels.open === 'chat' && (
+        <ChatPanel
+          chat={chat}
+          names={state.names}
+          mayWrite={may(self, 'chat', state.settings)}
+          onClose={() => panels.toggle('chat')}
+        />
+      )}
+      {panels.open === 'people' && <PeoplePanel view={view} onClose={() => panels.toggle('people')} />}
       <UnreadStatus chat={chat} />
       <div className="meeting-banners">
         {away && (
@@ -130,6 +151,7 @@ function OpenMeeting({ session, view, chat }: OpenMeetingProps) {
         )}
         <AskingForDevices session={session} />
         <LostDevices session={session} />
+        <AskedBanner session={session} view={view} />
         <ScreenProblemBanner session={session} />
         <NotSent session={session} view={view} />
         <AudioSinks sounds={sounds} speaker={speaker} />

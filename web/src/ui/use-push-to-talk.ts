@@ -6,7 +6,7 @@ import type { RoomSession } from '../state/room-session';
 export function usePushToTalk(session: RoomSession, inFront: boolean): void {
   useEffect(() => {
     if (inFront) return;
-    const talk = new PushToTalk(session.media);
+    const talk = new PushToTalk(session.media, (on) => session.talk(on));
     const pressed = (event: KeyboardEvent) => talk.pressed(event);
     const released = (event: KeyboardEvent) => talk.released(event);
     const clicked = (event: Event) => talk.clicked(event);

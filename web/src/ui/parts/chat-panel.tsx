@@ -1,6 +1,6 @@
 import '../styles/chat.css';
-import { MessageSquare, X } from 'lucide-react';
-import { memo, useEffect, useLayoutEffect, useMemo, useRef } from 'react';
+import { MessageSquare } from 'lucide-react';
+import { memo, useLayoutEffect, useMemo, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { FailureCode, OwnMessage } from '../../client';
 import en from '../../locales/en.json';
@@ -11,6 +11,7 @@ import { cleanName } from '../../state/names';
 import { useDates } from '../use-dates';
 import { useStore } from '../use-store';
 import { ChatComposer } from './chat-composer';
+import { Panel } from './panel';
 
 /** How far from its end, in pixels, a list counts as at its end. */
 const AT_END_MAX = 24;
@@ -19,51 +20,22 @@ interface ChatPanelProps {
   chat: ChatView;
   /** What those who are here are called. */
   names: ReadonlyMap<string, string>;
+  /** Whether the hosts let one write. */
+  mayWrite: boolean;
   onClose: () => void;
 }
 
 /** What people write to each other: beside the pictures, or over them where the window is narrow. */
-export function ChatPanel({ chat, names, onClose }: ChatPanelProps) {
+export function ChatPanel({ chat, names, mayWrite, onClose }: ChatPanelProps) {
   const { t } = useTranslation();
   const state = useStore(chat);
   const { messages, underWay } = state;
-  const panel = useRef<HTMLElement>(null);
   const { list, content, atEnd, goToEnd } = useEndKept(chat, underWay);
   const groups = useMemo(() => groupMessages(messages), [messages]);
   const isEmpty = messages.length === 0 && underWay.length === 0;
 
-  // On a touch screen the keyboard would cover what is to be read.
-  useEffect(() => {
-    const typing = matchMedia('(pointer: coarse)').matches ? null : panel.current?.querySelector('textarea');
-    (typing ?? panel.current)?.focus({ preventScroll: true });
-  }, []);
-
   return (
-    <aside
-      ref={panel}
-      id="chat"
-      className="chat"
-      tabIndex={-1}
-      aria-labelledby="chat-title"
-      data-testid="chat-panel"
-      onKeyDown={(event) => {
-        if (event.key !== 'Escape' || event.nativeEvent.isComposing) return;
-        event.stopPropagation();
-        onClose();
-      }}
-    >
-      <div className="chat-head">
-        <h2 id="chat-title">{t('chat.title')}</h2>
-        <button
-          type="button"
-          className="icon-button"
-          aria-label={t('chat.close')}
-          data-testid="chat-close"
-          onClick={onClose}
-        >
-          <X aria-hidden="true" />
-        </button>
-      </div>
+    <Panel id="chat" title={t('chat.title')} closeLabel={t('chat.close')} onClose={onClose}>
       <div className="chat-middle">
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: keyboards scroll it. */}
         <section ref={list} className="chat-list" tabIndex={0} aria-label={t('chat.messages')}>
@@ -103,8 +75,8 @@ export function ChatPanel({ chat, names, onClose }: ChatPanelProps) {
           </button>
         )}
       </div>
-      <ChatComposer chat={chat} onSend={goToEnd} />
-    </aside>
+      {mayWrite ? <ChatComposer chat={chat} onSend={goToEnd} /> : <p className="chat-closed">{t('chat.closed')}</p>}
+    </Panel>
   );
 }
 

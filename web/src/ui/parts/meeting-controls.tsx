@@ -3,10 +3,11 @@ import { useTranslation } from 'react-i18next';
 import type { ChatView } from '../../state/chat-view';
 import type { MeetingView } from '../../state/meeting-view';
 import type { RoomSession } from '../../state/room-session';
-import type { useChatPanel } from '../use-chat-panel';
+import type { Panels } from '../use-panels';
 import type { PictureInPicture } from '../use-picture-in-picture';
 import { useStore } from '../use-store';
 import { ChatButton } from './chat-button';
+import { HandButton } from './hand-button';
 import { MoreMenu } from './more-menu';
 import { MutedHint } from './muted-hint';
 import { ScreenButton } from './screen-button';
@@ -16,7 +17,7 @@ interface MeetingControlsProps {
   session: RoomSession;
   view: MeetingView;
   chat: ChatView;
-  panel: ReturnType<typeof useChatPanel>;
+  panels: Panels;
   smallWindow: PictureInPicture;
   onSettings: () => void;
   onShortcuts: () => void;
@@ -24,7 +25,7 @@ interface MeetingControlsProps {
 
 /** The bar at the bottom of the meeting. */
 export function MeetingControls(props: MeetingControlsProps) {
-  const { session, view, chat, panel, smallWindow, onSettings, onShortcuts } = props;
+  const { session, view, chat, panels, smallWindow, onSettings, onShortcuts } = props;
   const { t } = useTranslation();
   const { notSent } = useStore(view);
   return (
@@ -33,7 +34,8 @@ export function MeetingControls(props: MeetingControlsProps) {
       <MutedHint session={session} />
       <ToggleButtons session={session} notSent={notSent} onProblem={onSettings} />
       <ScreenButton session={session} />
-      <ChatButton chat={chat} button={panel.button} onClick={panel.toggle} />
+      <HandButton view={view} />
+      <ChatButton chat={chat} button={panels.chatButton} onClick={() => panels.toggle('chat')} />
       <MoreMenu
         session={session}
         smallWindow={smallWindow}

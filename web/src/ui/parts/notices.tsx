@@ -30,6 +30,15 @@ function textOf(t: TFunction, news: News): string {
       return t('screen.shares', { name: shortenName(news.name, NAME_LENGTH_MAX) });
     case 'sharesNoMore':
       return t('screen.sharesNoMore', { name: shortenName(news.name, NAME_LENGTH_MAX) });
+    case 'moderation':
+      return t(`moderation.${news.code}`, {
+        who: shortenName(news.who, NAME_LENGTH_MAX),
+        by: shortenName(news.by, NAME_LENGTH_MAX) || t('people.somebody'),
+      });
+    case 'notAllowed':
+      return t(`people.notAllowed.${news.what === 'screenAudio' ? 'screen' : news.what}`);
+    case 'refused':
+      return t('people.refused', { why: news.why });
     case 'copied':
       return t('meeting.linkCopied');
     case 'notCopied':

@@ -17,7 +17,7 @@ export function ScreenButton({ session }: { session: RoomSession }) {
       aria-busy={choosing}
       data-testid="toggle-screen"
       data-on={track !== undefined}
-      onClick={() => (track ? session.screen.stop() : void session.screen.start())}
+      onClick={() => session.shareScreen(!track)}
     >
       <Icon aria-hidden="true" />
     </button>

@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import { useTranslation } from 'react-i18next';
+import type { Participant } from '../../client';
 import { isLive } from '../../state/local-media';
 import type { MeetingView } from '../../state/meeting-view';
 import type { RoomSession } from '../../state/room-session';
@@ -93,6 +94,7 @@ export function Stage({ view, session, small = false }: StageProps) {
         track={isSelf ? local.camera.track : camera?.paused === false ? camera.track : undefined}
         unsupported={!isSelf && camera?.paused === false && camera.unsupported}
         muted={isSelf ? !heard : (mic?.paused ?? true)}
+        hand={placeInQueue(participants, participant)}
         speaking={speaking.has(id) && (!isSelf || heard)}
         network={stalled.has(id) ? 'stalled' : weak.has(id) ? 'weak' : 'good'}
         {...frame}
@@ -112,6 +114,12 @@ export function Stage({ view, session, small = false }: StageProps) {
       {pages > 1 && <Pager pages={pages} page={page} area={turned} onTurn={setPage} />}
     </section>
   );
+}
+
+/** From 1: who raised their hand first. */
+function placeInQueue(participants: readonly Participant[], { hand }: Participant): number | undefined {
+  if (hand === undefined) return undefined;
+  return 1 + participants.filter((other) => other.hand !== undefined && other.hand < hand).length;
 }
 
 /** False while another tab is in front, or the window is minimised. */

@@ -1,4 +1,4 @@
-import { MicOff, Signal } from 'lucide-react';
+import { Hand, MicOff, Signal } from 'lucide-react';
 import { memo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { usePictures } from '../use-pictures';
@@ -14,6 +14,8 @@ interface TileProps extends TilePlace {
   /** The camera is on, and this browser cannot show it. */
   unsupported: boolean;
   muted: boolean;
+  /** Their place among the raised hands, from 1. */
+  hand: number | undefined;
   speaking: boolean;
   /** How well their media arrives; `stalled`: the picture stands still. */
   network: 'good' | 'weak' | 'stalled';
@@ -22,10 +24,11 @@ interface TileProps extends TilePlace {
 /** One person. */
 export const Tile = memo(function Tile(props: TileProps) {
   const { t } = useTranslation();
-  const { id, name, isSelf, track, unsupported, muted, speaking, network, ...place } = props;
+  const { id, name, isSelf, track, unsupported, muted, hand, speaking, network, ...place } = props;
   const shownName = isSelf ? t('meeting.nameOfSelf', { name }) : name;
   const states = [
     ...(muted ? [t('meeting.muted')] : []),
+    ...(hand === undefined ? [] : [t('people.handIsUp')]),
     ...(speaking ? [t('meeting.speaking')] : []),
     ...(network === 'good' ? [] : [t(`meeting.network.${network}`)]),
   ];
@@ -43,6 +46,7 @@ export const Tile = memo(function Tile(props: TileProps) {
         'data-speaking': speaking,
         'data-muted': muted,
         'data-network': network,
+        'data-hand': hand !== undefined,
         'data-self': isSelf,
       }}
     >
@@ -56,6 +60,12 @@ export const Tile = memo(function Tile(props: TileProps) {
         </p>
       )}
       <div className="tile-label" aria-hidden="true">
+        {hand !== undefined && (
+          <span className="tile-hand">
+            <Hand />
+            {hand}
+          </span>
+        )}
         {muted && <MicOff />}
         <bdi>{shownName}</bdi>
         {network !== 'good' && (

@@ -1,0 +1,41 @@
+import { Hand, Users } from 'lucide-react';
+import type { RefObject } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { MeetingView } from '../../state/meeting-view';
+import { useStore } from '../use-store';
+
+interface PeopleButtonProps {
+  view: MeetingView;
+  open: boolean;
+  button: RefObject<HTMLButtonElement | null>;
+  onClick: () => void;
+}
+
+/** How many are here, and how many raised their hand; opens the list of them. */
+export function PeopleButton({ view, open, button, onClick }: PeopleButtonProps) {
+  const { t } = useTranslation();
+  const { participants } = useStore(view);
+  const hands = participants.filter(({ hand }) => hand !== undefined).length;
+  const here = t('meeting.count', { count: participants.length });
+  return (
+    <button
+      ref={button}
+      type="button"
+      className="meeting-people"
+      aria-label={hands > 0 ? t('people.openWithHands', { here, count: hands }) : t('people.open', { here })}
+      aria-expanded={open}
+      aria-controls={open ? 'people' : undefined}
+      data-testid="toggle-people"
+      onClick={onClick}
+    >
+      {hands > 0 && (
+        <span className="meeting-hands" data-testid="hand-count">
+          <Hand aria-hidden="true" />
+          {hands}
+        </span>
+      )}
+      <Users aria-hidden="true" />
+      <span data-testid="participant-count">{participants.length}</span>
+    </button>
+  );
+}
