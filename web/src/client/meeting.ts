@@ -64,7 +64,10 @@ export async function joinMeeting(options: JoinOptions): Promise<Meeting> {
     return await join(options, origin, options.resumeToken);
   } catch (thrown) {
     const failure = Failure.from(thrown);
-    const tokenRefused = ['unauthorized', 'session_expired', 'not_joined', 'not_found'].includes(failure.code);
+    // Who was sent out may come in again, as somebody new.
+    const tokenRefused = ['unauthorized', 'session_expired', 'removed', 'not_joined', 'not_found'].includes(
+      failure.code,
+    );
     if (options.resumeToken === undefined || !tokenRefused) throw failure;
     return await join(options, origin, undefined);
   }
