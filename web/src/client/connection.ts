@@ -301,7 +301,7 @@ export class Connection extends Emitter<ConnectionEvents> {
     if (code === 'superseded' || !resuming) {
       // A fresh token can be too old when the machine slept between the two requests.
       if (code !== 'unauthorized') this.#end(failure);
-    } else if (code === 'forbidden' || code === 'room_full') {
+    } else if (FINAL_REASONS.includes(code)) {
       this.#end(failure);
     } else {
       this.#forgetSession();

@@ -79,6 +79,8 @@ export type Moderated =
   | { kind: 'removed'; name: string; by: ParticipantId }
   | { kind: 'setting'; setting: keyof RoomSettings; on: boolean; by: ParticipantId };
 
+/** Until the room says otherwise. */
+const OPEN: RoomSettings = { locked: false, mic: true, camera: true, screen: true, chat: true };
 const REPLACE_RETRY_MS = 2_000;
 
 /** Joins a room: resolves as soon as one is in it; rejects with a `Failure`. */
@@ -88,7 +90,10 @@ export async function joinMeeting(options: JoinOptions): Promise<Meeting> {
     return await join(options, origin, options.resumeToken);
   } catch (thrown) {
     const failure = Failure.from(thrown);
-    const tokenRefused = ['unauthorized', 'session_expired', 'not_joined', 'not_found'].includes(failure.code);
+    // Who was sent out may come in again, as somebody new.
+    const tokenRefused = ['unauthorized', 'session_expired', 'removed', 'not_joined', 'not_found'].includes(
+      failure.code,
+    );
     if (options.resumeToken === undefined || !tokenRefused) throw failure;
     return await join(options, origin, undefined);
   }
@@ -121,7 +126,7 @@ export class Meeting extends Emitter<MeetingEvents> {
   readonly #publisher: Publisher;
   readonly #subscriber: Subscriber;
   #selfId: ParticipantId = '';
-  #settings: RoomSettings = { locked: false, mic: true, camera: true, screen: true, chat: true };
+  #settings = OPEN;
   #iceServers: IceServer[] = [];
   readonly #replacing = new Set<Direction>();
   #sendTransport: types.Transport | undefined;
@@ -347,7 +352,8 @@ export class Meeting extends Emitter<MeetingEvents> {
     }
     if (welcome.sendTransport) this.#openTransport('send', welcome.sendTransport);
     if (welcome.recvTransport) this.#openTransport('recv', welcome.recvTransport);
-    this.#settings = welcome.room.settings;
+    // A node of before has none.
+    this.#settings = welcome.room.settings ?? OPEN;
     this.emit('settings', this.#settings);
     this.#publisher.reconcile(this.#held(), (source) => this.emit('mutedByOther', { source, by: undefined }));
     this.emit('sessionToken', welcome.sessionToken);

@@ -225,6 +225,51 @@ describe('Publisher', () => {
     expect(requests.sort()).toEqual(['closeProducer', 'pauseProducer']);
   });
 
+  it('stays muted when somebody else muted it, whatever was on its way', async () => {
+    const { publisher, request, requests } = server();
+    publisher.attach(transport().as, 'me');
+    const mic = track();
+    publisher.publish('mic', mic, false);
+    await settled();
+    publisher.paused('mic');
+    await settled();
+    expect([mic.enabled, requests]).toEqual([false, []]);
+
+    // One's own unmute was under way: the room took it after the mute.
+    const waits = async (_: string, __: unknown, { signal }: { signal: AbortSignal }) =>
+      new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(new Failure('superseded', ''))));
+    request.mockImplementationOnce(waits as unknown as typeof request);
+    publisher.setPaused('mic', false);
+    await settled();
+    publisher.paused('mic');
+    publisher.resumed('mic');
+    await settled();
+    expect(mic.enabled).toBe(false);
+    expect(requests.at(-1)).toBe('pauseProducer');
+  });
+
+  it('is muted by what somebody did while the socket was away, and not by its own late answer', async () => {
+    const { publisher, request } = server();
+    publisher.attach(transport().as, 'me');
+    const [mic, camera] = [track(), track('video')];
+    publisher.publish('mic', mic, false);
+    publisher.publish('camera', camera, true);
+    await settled();
+    request.mockReturnValueOnce(new Promise<never>(() => {}));
+    publisher.setPaused('camera', false);
+    const muted = vi.fn();
+    const held = (source: string) => ({ producerId: `me-${source}`, paused: true });
+    publisher.reconcile(
+      new Map([
+        ['mic', held('mic')],
+        ['camera', held('camera')],
+      ] as const),
+      muted,
+    );
+    expect(muted.mock.calls).toEqual([['mic']]);
+    expect([mic.enabled, camera.enabled]).toEqual([false, true]);
+  });
+
   it('asks no more to close what a page before published, once it is published again', async () => {
     const { publisher, request } = server();
     let signal: AbortSignal | undefined;

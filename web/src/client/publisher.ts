@@ -121,7 +121,7 @@ export class Publisher {
   /** The server let a source go on as this client had asked, before somebody else muted it. */
   resumed(source: Source): void {
     const publication = this.#publications.get(source);
-    if (!publication?.paused || publication.pausing) return;
+    if (!publication?.paused || publication.pausing?.signal.aborted === false) return;
     publication.serverPaused = false;
     void this.#run(source);
   }

@@ -106,7 +106,8 @@ export class Roster {
 
   #participant(view: ParticipantView): Participant {
     const media = Object.fromEntries(view.producers.map((producer) => [sourceOf(producer.id), this.#media(producer)]));
-    return { id: view.id, name: view.name, role: view.role, hand: view.hand ?? undefined, media };
+    // A node of before knows neither.
+    return { id: view.id, name: view.name, role: view.role ?? 'participant', hand: view.hand ?? undefined, media };
   }
 
   #media(view: ProducerView): Media {

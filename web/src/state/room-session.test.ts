@@ -15,11 +15,12 @@ class FakeMeeting extends Emitter<MeetingEvents> {
   readonly mute = vi.fn();
   readonly replaceTrack = vi.fn();
   readonly unpublish = vi.fn();
+  readonly may = vi.fn((_: Source) => true);
   end(failure: Failure) {
     this.emit('ended', failure);
   }
-  fail(source: Source) {
-    this.emit('publishFailed', { source, failure: new Failure('internal', '') });
+  say<E extends keyof MeetingEvents>(event: E, data: MeetingEvents[E]) {
+    this.emit(event, data);
   }
 }
 
@@ -182,11 +183,51 @@ describe('RoomSession', () => {
     await room.join('Anna');
     await room.screen.start();
     const { track } = room.screen.get();
-    meeting.fail('screen');
+    meeting.say('publishFailed', { source: 'screen', failure: new Failure('internal', '') });
     expect(track?.stop).toHaveBeenCalled();
     expect(room.screen.get().problem).toBe('notSent');
     await room.screen.start();
     room.leave();
+    expect(room.screen.get().track).toBeUndefined();
+  });
+
+  it('turns off what a host stopped, and keeps it off after a reload', async () => {
+    const meeting = new FakeMeeting();
+    const room = session(async () => meeting);
+    await room.join('Anna');
+    await room.screen.start();
+    const setOn = vi.spyOn(room.media, 'setOn');
+    meeting.say('mutedByOther', { source: 'mic', by: 'b' });
+    expect(setOn).toHaveBeenCalledWith('mic', false);
+    expect(room.preferences.get().micOn).toBe(false);
+    meeting.say('mutedByOther', { source: 'screen', by: 'b' });
+    expect(room.screen.get().track).toBeUndefined();
+  });
+
+  it('turns nothing on that the hosts forbid, and says which', async () => {
+    const meeting = new FakeMeeting();
+    const room = session(async () => meeting);
+    await room.join('Anna');
+    meeting.may.mockImplementation((source) => source !== 'mic');
+    const setOn = vi.spyOn(room.media, 'setOn');
+    const told = vi.fn();
+    room.notAllowed.subscribe(told);
+    await room.toggle('mic');
+    room.talk(true);
+    expect(setOn).not.toHaveBeenCalled();
+    expect(told).toHaveBeenCalledTimes(2);
+    expect(room.notAllowed.get()).toEqual({ what: 'mic' });
+    await room.toggle('camera');
+    expect(setOn).toHaveBeenCalledWith('camera', true);
+  });
+
+  it('shares no screen any more once that is forbidden', async () => {
+    const meeting = new FakeMeeting();
+    const room = session(async () => meeting);
+    await room.join('Anna');
+    await room.screen.start();
+    meeting.may.mockReturnValue(false);
+    meeting.say('settings', { locked: false, mic: true, camera: true, screen: false, chat: true });
     expect(room.screen.get().track).toBeUndefined();
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Participant } from '../client';
 import { chooseItems, chooseOne, type StageFacts, type StageItems, type StageWishes } from './stage-items';
 
-const person = (id: string): Participant => ({ id, name: id, media: {} });
+const person = (id: string): Participant => ({ id, name: id, role: 'participant', hand: undefined, media: {} });
 
 function stage(facts: Partial<StageFacts>, wishes: Partial<StageWishes> = {}) {
   const { main, others, corner } = chooseItems(
