@@ -62,9 +62,11 @@ test('who is muted by a host is silent at once, may speak again, and not where t
       peerConnections: RTCPeerConnection[];
     };
     hyperion.unmute('mic');
-    for (const sender of peerConnections.flatMap((connection) => connection.getSenders())) {
-      if (sender.track) sender.track.enabled = true;
-    }
+    setInterval(() => {
+      for (const sender of peerConnections.flatMap((connection) => connection.getSenders())) {
+        if (sender.track?.kind === 'audio') sender.track.enabled = true;
+      }
+    }, 20);
   });
   const sent = () => bytesSent(ben);
   const before = await sent();

@@ -232,9 +232,10 @@ export class Meeting extends Emitter<MeetingEvents> {
     return this.#settings;
   }
 
-  /** Whether the room lets one publish a source. */
+  /** Whether the room lets one publish a source. Of who is in it no more nothing is said. */
   may(source: Source): boolean {
-    return may(this.#roster.get(this.#selfId), source, this.#settings);
+    const self = this.#roster.get(this.#selfId);
+    return self === undefined || may(self, source, this.#settings);
   }
 
   get connection(): ConnectionState {

@@ -154,9 +154,12 @@ export class MeetingView extends Store<MeetingState> {
   }
 
   #moderated(moderated: Moderated): void {
-    const news = moderationNews(moderated, this.get().selfId, this.get().names);
+    const { selfId, names, notices, participants } = this.get();
+    // That somebody only watches from now on says that they are not heard and seen.
+    const isViewer =
+      moderated.kind === 'muted' && participants.find(({ id }) => id === moderated.who)?.role === 'viewer';
+    const news = isViewer ? undefined : moderationNews(moderated, selfId, names);
     if (!news) return;
-    const { notices } = this.get();
     const before = notices.at(-1);
     const several = before?.news.kind === 'moderation' ? together(before.news, news) : undefined;
     // That somebody left is said in the same breath.
