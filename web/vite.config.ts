@@ -1,6 +1,7 @@
 import react from '@vitejs/plugin-react';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
+import { firstLoad } from './first-load';
 
 const server = 'http://127.0.0.1:4400';
 const proxy = {
@@ -18,7 +19,7 @@ const languageNames: Plugin = {
 };
 
 export default defineConfig({
-  plugins: [react(), languageNames],
+  plugins: [react(), languageNames, firstLoad],
   build: {
     target: 'es2023',
     // The content security policy allows no data: URLs for fonts and no inline code.

@@ -102,7 +102,11 @@ function Person({ view, self, person, name }: PersonProps) {
         <State Icon={heard ? Mic : MicOff} label={t(heard ? 'people.micIsOn' : 'people.micIsOff')} />
         <State Icon={seen ? Video : VideoOff} label={t(seen ? 'people.cameraIsOn' : 'people.cameraIsOff')} />
       </div>
-      {self && mayModerate(self, person) && <PersonMenu view={view} self={self} person={person} name={name} />}
+      {self && isModerator(self) && (
+        <div className="person-menu">
+          {mayModerate(self, person) && <PersonMenu view={view} self={self} person={person} name={name} />}
+        </div>
+      )}
     </li>
   );
 }
