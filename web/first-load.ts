@@ -17,7 +17,7 @@ export const firstLoad: Plugin = {
       (sum, path) => sum + gzipSync(readFileSync(join(dir, path))).length,
       0,
     );
-    console.log(`first load: ${(bytes / 1_000).toFixed(1)} of ${BYTES_MAX / 1_000} kB gzip`);
+    this.info(`first load: ${(bytes / 1_000).toFixed(1)} of ${BYTES_MAX / 1_000} kB gzip`);
     if (bytes > BYTES_MAX) {
       this.error(`the first load is ${bytes} bytes: import what is not needed at once when it is used`);
     }

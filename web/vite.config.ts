@@ -1,7 +1,7 @@
 import react from '@vitejs/plugin-react';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
-import { firstLoad } from './first-load';
+import { firstLoad } from './first-load.ts';
 
 const server = 'http://127.0.0.1:4400';
 const proxy = {
