@@ -22,20 +22,24 @@ export function PeopleButton({ view, open, button, onClick }: PeopleButtonProps)
       ref={button}
       type="button"
       className="meeting-people"
-      aria-label={hands > 0 ? t('people.openWithHands', { here, count: hands }) : t('people.open', { here })}
       aria-expanded={open}
       aria-controls={open ? 'people' : undefined}
       data-testid="toggle-people"
       onClick={onClick}
     >
+      <span className="visually-hidden">
+        {hands > 0 ? t('people.openWithHands', { here, count: hands }) : t('people.open', { here })}
+      </span>
       {hands > 0 && (
-        <span className="meeting-hands" data-testid="hand-count">
-          <Hand aria-hidden="true" />
+        <span className="meeting-hands" aria-hidden="true" data-testid="hand-count">
+          <Hand />
           {hands}
         </span>
       )}
       <Users aria-hidden="true" />
-      <span data-testid="participant-count">{participants.length}</span>
+      <span aria-hidden="true" data-testid="participant-count">
+        {participants.length}
+      </span>
     </button>
   );
 }
