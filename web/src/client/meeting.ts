@@ -31,6 +31,10 @@ export interface JoinOptions {
   /** What to send video with, as `VP9`, while everybody in the room can receive it; the server's first, VP8, by
    *  default and where this browser cannot encode it. */
   videoCodec?: string | undefined;
+  /** Called when a host has to let this client in first. */
+  onWaiting?: (() => void) | undefined;
+  /** Gives up to wait for that: `joinMeeting` rejects with `closed`. */
+  signal?: AbortSignal | undefined;
 }
 
 export interface MeetingEvents {
@@ -57,7 +61,7 @@ export interface MeetingEvents {
 
 const REPLACE_RETRY_MS = 2_000;
 
-/** Joins a room: resolves as soon as one is in it; rejects with a `Failure`. */
+/** Joins a room: resolves as soon as one is in it; rejects with a `Failure`, `denied` if nobody lets this client in. */
 export async function joinMeeting(options: JoinOptions): Promise<Meeting> {
   const origin = options.origin ?? globalThis.location.origin;
   try {
@@ -74,7 +78,7 @@ export async function joinMeeting(options: JoinOptions): Promise<Meeting> {
 }
 
 async function join(
-  { room, name, videoCodec }: JoinOptions,
+  { room, name, videoCodec, onWaiting, signal }: JoinOptions,
   origin: string,
   resumeToken: string | undefined,
 ): Promise<Meeting> {
@@ -86,7 +90,16 @@ async function join(
   const rtpCapabilities = device.recvRtpCapabilities;
   const connection = new Connection({ origin, room, place, resumeToken, join: { name, rtpCapabilities } });
   const meeting = new Meeting(room, device, connection, videoCodec);
-  await connection.start();
+  connection.on('state', (state) => {
+    if (state === 'waiting') onWaiting?.();
+  });
+  const giveUp = () => connection.giveUp();
+  signal?.addEventListener('abort', giveUp);
+  try {
+    await connection.start();
+  } finally {
+    signal?.removeEventListener('abort', giveUp);
+  }
   return meeting;
 }
 
