@@ -106,7 +106,7 @@ for (const by of ['websocket', 'polling'] as const) {
         participants: [{ ...ANYBODY, id: me, name: 'Anna', role: 'host' }],
         videoCodecs: ['video/VP8', 'video/H264', 'video/VP9', 'video/AV1'],
         chat: [],
-        settings: { locked: false, mic: true, camera: true, screen: true, chat: true },
+        settings: { lobby: false, locked: false, mic: true, camera: true, screen: true, chat: true },
       },
       sendTransport: TRANSPORT,
       recvTransport: TRANSPORT,

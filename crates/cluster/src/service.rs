@@ -638,6 +638,7 @@ fn explain(code: ErrorCode) -> &'static str {
         ErrorCode::Superseded => "a newer connection of the same participant took over",
         ErrorCode::SessionExpired => "you were away for too long; join again",
         ErrorCode::Removed => "you were sent out of the meeting",
+        ErrorCode::Denied => "you were not let in",
         ErrorCode::MeetingEnded => "the host ended the meeting",
         ErrorCode::LogUnavailable => "the room's log does not answer; repeat the request with the same number",
         ErrorCode::Draining => "the server is going down; join another node",

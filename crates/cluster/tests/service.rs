@@ -32,6 +32,7 @@ fn join(participant: u64) -> Proposal {
         session,
         name: "P".to_owned(),
         video_codecs: Vec::new(),
+        address_tag: None,
     };
     Proposal { room: daily(), key: ProposalKey::Session { session, n: 0 }, binding: None, event }
 }

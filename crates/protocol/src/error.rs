@@ -45,6 +45,8 @@ pub enum ErrorCode {
     SessionExpired,
     /// A host sent the participant out.
     Removed,
+    /// A host did not let the participant in who waited.
+    Denied,
     /// The host ended the meeting for everybody.
     MeetingEnded,
     /// The room's log cannot be reached; the request will succeed when it is back.

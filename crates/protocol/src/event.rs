@@ -89,6 +89,9 @@ pub enum RoomEvent {
         /// The server's video codecs that this page can receive, as `video/VP8`, the server's first choice first.
         #[serde(default)]
         video_codecs: Vec<String>,
+        /// Where the page is, as a keyed hash that says nothing to others: the same for the same room and address.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address_tag: Option<u64>,
     },
     /// The same session comes back on a new socket.
     Resumed {
@@ -201,6 +204,20 @@ pub enum RoomEvent {
     },
     /// The participant, a host, sends somebody out.
     Removed {
+        /// Whom.
+        target: ParticipantId,
+        /// Whoever comes from their address later waits to be let in.
+        #[serde(default)]
+        ban: bool,
+    },
+    /// The participant, a host, lets somebody in who waits.
+    Admitted {
+        /// Whom; without it, all who wait.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<ParticipantId>,
+    },
+    /// The participant, a host, sends somebody away who waits.
+    Denied {
         /// Whom.
         target: ParticipantId,
     },
@@ -360,6 +377,7 @@ mod tests {
                 session: SessionId(2),
                 name,
                 video_codecs: vec!["video/VP8".to_owned()],
+                address_tag: Some(u64::MAX),
             },
             RoomEvent::Held { closing: true },
             RoomEvent::ProducerAdded { source: Source::ScreenAudio, kind: MediaKind::Audio, paused: true },

@@ -5,7 +5,7 @@ use serde_json::Value;
 use ts_rs::TS;
 
 use crate::sctp::DataConsumerCloseReason;
-use crate::snapshot::{ChatMessage, DataProducerView, ParticipantView, ProducerView};
+use crate::snapshot::{ChatMessage, DataProducerView, ParticipantView, ProducerView, WaitingView};
 use crate::{
     ConsumerId, DataConsumerId, DataProducerId, ErrorCode, ParticipantId, ProducerId, Role, RoomSettings, Source,
     TransportId,
@@ -142,6 +142,30 @@ pub enum Notification {
         settings: RoomSettings,
         /// By whom.
         by: ParticipantId,
+    },
+    /// Somebody waits to be let in, or has another name than before. Only the host and co-hosts are told.
+    WaitingAdded {
+        /// The room's count of applied events.
+        #[ts(type = "number")]
+        seq: u64,
+        /// Who.
+        waiting: WaitingView,
+    },
+    /// Somebody does not wait any more: they were let in or sent away, or went. Only the host and co-hosts are told.
+    WaitingRemoved {
+        /// The room's count of applied events.
+        #[ts(type = "number")]
+        seq: u64,
+        /// Who.
+        participant_id: ParticipantId,
+    },
+    /// Who waits, for a participant who has just become the host or a co-host.
+    WaitingListed {
+        /// The room's count of applied events.
+        #[ts(type = "number")]
+        seq: u64,
+        /// In the order in which they came.
+        waiting: Vec<WaitingView>,
     },
     /// This participant is asked to unmute. Only they are told.
     AskedToUnmute {

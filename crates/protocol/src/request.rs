@@ -159,6 +159,17 @@ pub struct Welcome {
     pub recv_transport: Option<TransportOptions>,
 }
 
+/// The argument of the event `waiting`, in place of the `welcome`, where a host has to let this client in first. The
+/// `welcome` follows by the same socket when one does.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Waiting {
+    /// Who this client is, and will be.
+    pub participant_id: ParticipantId,
+    /// As [`Welcome::session_token`].
+    pub session_token: String,
+}
+
 /// Every request after the welcome. The variant's name in camelCase is the event's name.
 #[derive(Debug, Clone, Serialize, Deserialize, TS)]
 #[serde(tag = "event", content = "data", rename_all = "camelCase", rename_all_fields = "camelCase")]

@@ -24,6 +24,8 @@ pub enum Role {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub enum Setting {
+    /// Newcomers wait until they are let in.
+    Lobby,
     /// Newcomers are refused.
     Locked,
     /// Participants may unmute their microphones.
@@ -40,6 +42,8 @@ pub enum Setting {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomSettings {
+    /// Newcomers wait until the host or a co-host lets them in.
+    pub lobby: bool,
     /// Newcomers are refused.
     pub locked: bool,
     /// Participants may unmute their microphones.
@@ -55,7 +59,7 @@ pub struct RoomSettings {
 impl Default for RoomSettings {
     /// Everybody may come in and do everything.
     fn default() -> Self {
-        Self { locked: false, mic: true, camera: true, screen: true, chat: true }
+        Self { lobby: false, locked: false, mic: true, camera: true, screen: true, chat: true }
     }
 }
 
@@ -82,6 +86,22 @@ pub enum Moderation {
     },
     /// Send somebody out.
     Remove {
+        /// Whom.
+        participant_id: ParticipantId,
+        /// Whoever joins from their address later waits to be let in, also where the lobby is off.
+        #[serde(default)]
+        #[ts(optional, as = "Option<bool>")]
+        ban: bool,
+    },
+    /// Let somebody in who waits.
+    Admit {
+        /// Whom; without it, all who wait.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        participant_id: Option<ParticipantId>,
+    },
+    /// Send somebody away who waits.
+    Deny {
         /// Whom.
         participant_id: ParticipantId,
     },
@@ -129,6 +149,7 @@ mod tests {
             json!({}),
             json!({ "action": "dance" }),
             json!({ "action": "remove" }),
+            json!({ "action": "deny" }),
             json!({ "action": "setRole", "participantId": "00000000000000ff", "role": "king" }),
             json!({ "action": "setSetting", "setting": "mic", "on": 1 }),
         ] {

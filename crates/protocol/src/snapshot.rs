@@ -23,6 +23,10 @@ pub struct RoomSnapshot {
     /// What the host and co-hosts decided for all.
     #[serde(default)]
     pub settings: RoomSettings,
+    /// Who waits to be let in, in the order in which they came. Only the host and co-hosts see it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<WaitingView>>")]
+    pub waiting: Vec<WaitingView>,
 }
 
 /// What somebody wrote to the room.
@@ -62,6 +66,18 @@ pub struct ParticipantView {
     pub producers: Vec<ProducerView>,
     /// The channels that they send on.
     pub data_producers: Vec<DataProducerView>,
+}
+
+/// Somebody who waits to be let in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct WaitingView {
+    /// Who.
+    pub id: ParticipantId,
+    /// As they typed it.
+    pub name: String,
+    /// Somebody was removed for good who came from the same address.
+    pub removed_before: bool,
 }
 
 /// A producer as the others see it.

@@ -2,7 +2,7 @@
 
 use protocol::error::ErrorCode;
 use protocol::request::{
-    ConsumerOptions, DataConsumerOptions, JoinPlace, JoinPlaceReply, ResumePlace, ResumePlaceReply, Welcome,
+    ConsumerOptions, DataConsumerOptions, JoinPlace, JoinPlaceReply, ResumePlace, ResumePlaceReply, Waiting, Welcome,
 };
 use protocol::sctp::{SctpParameters, SctpStreamParameters};
 use protocol::transport::TransportOptions;
@@ -29,6 +29,7 @@ fn every_field_of_the_way_in_is_named() {
         fields::<ResumePlace>(),
         fields::<ResumePlaceReply>(),
         fields::<Welcome>(),
+        fields::<Waiting>(),
         fields::<TransportOptions>(),
         fields::<ConsumerOptions>(),
         fields::<DataConsumerOptions>(),

@@ -8,8 +8,8 @@ use crate::join::Joining;
 use crate::requests::{Decision, Seen};
 use crate::state::Room;
 use crate::{
-    chat, hands, hold, host, join, knows, leave, moderation, produce, produce_data, removal, rename, resume, roles,
-    settings,
+    chat, hands, hold, host, join, knows, leave, lobby, moderation, produce, produce_data, removal, rename, resume,
+    roles, settings,
 };
 
 /// What a rule wants: the answer's binding, and what changed.
@@ -58,12 +58,18 @@ pub fn apply(room: &mut Room, logged: &Logged) -> Outcome {
         Seen::Expired => return Outcome::Rejected(ErrorCode::RequestExpired),
         Seen::New => {}
     }
+    if is_request(&record.event)
+        && let Err(error) = lobby::check(room, record)
+    {
+        return conclude(room, record, Err(error));
+    }
     let verdict = match &record.event {
         RoomEvent::RoomCreated { .. } | RoomEvent::Refounded { .. } | RoomEvent::Unknown => return Outcome::SetAside,
         RoomEvent::HostAdded { incarnation, node, creation } => host::added(room, *incarnation, node, *creation),
         RoomEvent::NodeLost { incarnation } => host::lost(room, *incarnation),
-        RoomEvent::Joined { participant, session, name, video_codecs } => {
-            let joining = Joining { id: *participant, session: *session, name, video_codecs };
+        RoomEvent::Joined { participant, session, name, video_codecs, address_tag } => {
+            let address_tag = *address_tag;
+            let joining = Joining { id: *participant, session: *session, name, video_codecs, address_tag };
             join::joined(room, record, joining)
         }
         RoomEvent::Resumed { participant, session, generation } => {
@@ -92,7 +98,9 @@ pub fn apply(room: &mut Room, logged: &Logged) -> Outcome {
         RoomEvent::SettingChanged { setting, on } => settings::changed(room, record, *setting, *on),
         RoomEvent::Muted { target, source } => moderation::muted(room, record, *target, *source),
         RoomEvent::AskedToUnmute { target, source } => moderation::asked_to_unmute(room, record, *target, *source),
-        RoomEvent::Removed { target } => removal::removed(room, record, *target),
+        RoomEvent::Removed { target, ban } => removal::removed(room, record, *target, *ban),
+        RoomEvent::Admitted { target } => lobby::admitted(room, record, *target),
+        RoomEvent::Denied { target } => lobby::denied(room, record, *target),
         RoomEvent::MeetingEnded {} => removal::meeting_ended(room, record),
     };
     conclude(room, record, verdict)
@@ -153,6 +161,8 @@ fn is_request(event: &RoomEvent) -> bool {
         | RoomEvent::Muted { .. }
         | RoomEvent::AskedToUnmute { .. }
         | RoomEvent::Removed { .. }
+        | RoomEvent::Admitted { .. }
+        | RoomEvent::Denied { .. }
         | RoomEvent::MeetingEnded {} => true,
         RoomEvent::RoomCreated { .. }
         | RoomEvent::HostAdded { .. }
@@ -342,7 +352,9 @@ mod tests {
             RoomEvent::SettingChanged { setting: Setting::Chat, on: false },
             RoomEvent::Muted { target: None, source: Source::Mic },
             RoomEvent::AskedToUnmute { target: a.participant, source: Source::Mic },
-            RoomEvent::Removed { target: a.participant },
+            RoomEvent::Removed { target: a.participant, ban: true },
+            RoomEvent::Admitted { target: None },
+            RoomEvent::Denied { target: a.participant },
             RoomEvent::MeetingEnded {},
         ];
         for (n, event) in (2..).zip(others) {
@@ -352,7 +364,7 @@ mod tests {
         assert_eq!(changes(&story.ask(a, 20, RoomEvent::Left {})).len(), 1, "nobody comes after the host");
         assert_eq!(story.view(b.participant.0).role, Role::Participant);
         let mut json = serde_json::to_value(&story.room).expect("a room is plain data");
-        for newer in ["created", "settings"] {
+        for newer in ["created", "settings", "banned"] {
             json.as_object_mut().expect("an object").remove(newer);
         }
         assert_eq!(serde_json::from_value::<Room>(json).expect("as older rules wrote it"), story.room);

@@ -1,7 +1,7 @@
 //! What applying a record leads to.
 
 use protocol::event::Binding;
-use protocol::snapshot::{ChatMessage, DataProducerView, ParticipantView, ProducerView};
+use protocol::snapshot::{ChatMessage, DataProducerView, ParticipantView, ProducerView, WaitingView};
 use protocol::{DataProducerId, ErrorCode, ParticipantId, ProducerId, Role, RoomSettings, Source};
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,27 @@ pub enum Change {
         participant: ParticipantView,
         /// The node that speaks for them.
         binding: Binding,
+    },
+    /// Somebody new waits to be let in, or who waits has another name. Only hosts see it.
+    WaitingAdded {
+        /// Who.
+        waiting: WaitingView,
+        /// The node that speaks for them.
+        binding: Binding,
+    },
+    /// Somebody does not wait any more: they are in (`Joined` follows, with the binding that they have), or gone.
+    WaitingRemoved {
+        /// Who.
+        participant: ParticipantId,
+        /// Why they are gone.
+        reason: Option<LeaveReason>,
+    },
+    /// Who waits, for somebody who is the host or a co-host from now on.
+    WaitingListed {
+        /// For whom.
+        participant: ParticipantId,
+        /// In the order in which they came.
+        waiting: Vec<WaitingView>,
     },
     /// A participant's socket broke. Members see nothing of it.
     Held {
@@ -175,6 +196,8 @@ pub enum LeaveReason {
         /// By whom.
         by: ParticipantId,
     },
+    /// They were not let in.
+    Denied,
     /// The host ended the meeting.
     MeetingEnded,
 }

@@ -24,7 +24,7 @@ pub(crate) fn raised(room: &mut Room, record: &Record) -> Verdict {
 pub(crate) fn lowered(room: &mut Room, record: &Record, target: Option<ParticipantId>) -> Verdict {
     let by_self = target.is_some_and(|target| record.binding.is_some_and(|binding| binding.participant == target));
     let by = if by_self { actor(room, record)?.id } else { moderator(room, record)?.id };
-    if target.is_some_and(|target| !room.participants.contains_key(&target)) {
+    if target.is_some_and(|target| !room.inside().any(|participant| participant.id() == target)) {
         return Err(ErrorCode::NotFound);
     }
     let meant = room.participants.values_mut().filter(|participant| target.is_none_or(|id| participant.id() == id));

@@ -92,6 +92,7 @@ mod tests {
             session: protocol::SessionId(9),
             name: "P".to_owned(),
             video_codecs: Vec::new(),
+            address_tag: None,
         };
         assert_eq!(story.own(STRANGER, None, joined), rejected(ErrorCode::Draining));
         assert_eq!(story.room.snapshot(), before);

@@ -14,14 +14,16 @@ use crate::apply::{Effect, Verdict};
 use crate::change::Change;
 use crate::requests::Window;
 use crate::state::{Participant, Room};
-use crate::{rename, roles, video_codecs};
+use crate::{lobby, rename, roles, video_codecs};
 
 /// Who enters, as the record says.
+#[derive(Clone, Copy)]
 pub(crate) struct Joining<'a> {
     pub(crate) id: ParticipantId,
     pub(crate) session: SessionId,
     pub(crate) name: &'a str,
     pub(crate) video_codecs: &'a [String],
+    pub(crate) address_tag: Option<u64>,
 }
 
 pub(crate) fn joined(room: &mut Room, record: &Record, joining: Joining<'_>) -> Verdict {
@@ -37,13 +39,15 @@ pub(crate) fn joined(room: &mut Room, record: &Record, joining: Joining<'_>) -> 
     if room.participants.contains_key(&id) { returned(room, record, joining) } else { entered(room, record, joining) }
 }
 
-fn entered(room: &mut Room, record: &Record, Joining { id, session, name, video_codecs }: Joining<'_>) -> Verdict {
-    let participants_max = room.limits.map_or(0, |limits| limits.participants_max);
-    if room.participants.len() as u64 >= u64::from(participants_max) {
-        return Err(ErrorCode::RoomFull);
-    }
-    if room.settings.is_some_and(|settings| settings.locked) {
+fn entered(room: &mut Room, record: &Record, joining: Joining<'_>) -> Verdict {
+    let Joining { id, session, name, video_codecs, address_tag } = joining;
+    if room.settings.is_some_and(|settings| settings.locked) && room.inside().next().is_some() {
         return Err(ErrorCode::RoomLocked);
+    }
+    let waiting = lobby::has_to_wait(room, address_tag)?;
+    let participants_max = room.limits.map_or(0, |limits| limits.participants_max);
+    if waiting.is_none() && room.inside().count() as u64 >= u64::from(participants_max) {
+        return Err(ErrorCode::RoomFull);
     }
     let role = roles::of_newcomer(room);
     let binding = room.bind(id, record.origin);
@@ -53,6 +57,8 @@ fn entered(room: &mut Room, record: &Record, Joining { id, session, name, video_
         generation: 0,
         binding,
         joined: binding.number,
+        waiting,
+        address_tag,
         role,
         hand: None,
         held_until_ms: None,
@@ -60,21 +66,29 @@ fn entered(room: &mut Room, record: &Record, Joining { id, session, name, video_
         data_producers: BTreeMap::new(),
         video_codecs: video_codecs.to_vec(),
     };
-    let mut changes = vec![Change::Joined { participant: participant.view(), binding }];
+    let entered = match participant.waiting_view() {
+        Some(waiting) => Change::WaitingAdded { waiting, binding },
+        None => Change::Joined { participant: participant.view(), binding },
+    };
+    let mut changes = vec![entered];
     room.participants.insert(id, participant);
     changes.extend(video_codecs::agree(room));
     room.sessions.insert(session, Window::default());
     Ok(Effect { binding: Some(binding), changes })
 }
 
-fn returned(room: &mut Room, record: &Record, Joining { id, session, name, video_codecs }: Joining<'_>) -> Verdict {
+fn returned(room: &mut Room, record: &Record, joining: Joining<'_>) -> Verdict {
+    let Joining { id, session, name, video_codecs, .. } = joining;
     let binding = room.bind(id, record.origin);
     let participant = room.participants.get_mut(&id).ok_or(ErrorCode::NotFound)?;
     let earlier = participant.session;
     let mut changes = participant.rebind(binding, session);
     if participant.name != name {
         name.clone_into(&mut participant.name);
-        changes.push(Change::Renamed { participant: id, name: name.to_owned() });
+        changes.push(match participant.waiting_view() {
+            Some(waiting) => Change::WaitingAdded { waiting, binding },
+            None => Change::Renamed { participant: id, name: name.to_owned() },
+        });
     }
     video_codecs.clone_into(&mut participant.video_codecs);
     if earlier != session {
@@ -199,7 +213,13 @@ mod tests {
         let mut story = Story::new();
         story.joined(1);
         let (participant, session) = (ParticipantId(2), SessionId(1));
-        let event = RoomEvent::Joined { participant, session, name: "P".to_owned(), video_codecs: Vec::new() };
+        let event = RoomEvent::Joined {
+            participant,
+            session,
+            name: "P".to_owned(),
+            video_codecs: Vec::new(),
+            address_tag: None,
+        };
         assert_eq!(story.own(HERE, None, event), rejected(ErrorCode::Forbidden));
     }
 }

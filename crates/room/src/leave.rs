@@ -6,7 +6,7 @@ use protocol::{ErrorCode, ParticipantId};
 use crate::apply::{Effect, Verdict};
 use crate::change::{Change, LeaveReason};
 use crate::state::Room;
-use crate::{roles, video_codecs};
+use crate::{lobby, roles, video_codecs};
 
 pub(crate) fn left(room: &mut Room, record: &Record) -> Verdict {
     let id = room.bound(record)?.id();
@@ -21,14 +21,24 @@ pub(crate) fn room_ended(room: &mut Room) -> Verdict {
 pub(crate) fn remove(room: &mut Room, id: ParticipantId, reason: LeaveReason) -> Effect {
     let error = match reason {
         LeaveReason::Removed { .. } => ErrorCode::Removed,
-        LeaveReason::Left | LeaveReason::GraceExpired | LeaveReason::MeetingEnded => ErrorCode::SessionExpired,
+        LeaveReason::Left | LeaveReason::GraceExpired | LeaveReason::Denied | LeaveReason::MeetingEnded => {
+            ErrorCode::SessionExpired
+        }
     };
+    let waited = room.participants.get(&id).is_some_and(|participant| participant.waiting.is_some());
     room.remove(id, error);
+    if waited {
+        return Change::WaitingRemoved { participant: id, reason: Some(reason) }.into();
+    }
     let mut changes = vec![Change::Left { participant: id, reason }];
+    if room.inside().next().is_none() {
+        changes.extend(lobby::open(room));
+    } else {
+        changes.extend(roles::succeed(room));
+    }
     if room.participants.is_empty() {
         changes.push(Change::Ended);
     } else {
-        changes.extend(roles::succeed(room));
         changes.extend(video_codecs::agree(room));
     }
     Effect { binding: None, changes }

@@ -15,6 +15,7 @@ mod hold;
 mod host;
 mod join;
 mod leave;
+mod lobby;
 mod moderation;
 mod permissions;
 mod produce;

@@ -17,7 +17,8 @@ pub(crate) fn muted(room: &mut Room, record: &Record, target: Option<Participant
     let changes = match target {
         Some(target) => mute(actor.subject(room, target)?, source, actor.id),
         None => {
-            let people = room.participants.values_mut().filter(|participant| actor.is_above(participant));
+            let inside = room.participants.values_mut().filter(|participant| participant.waiting.is_none());
+            let people = inside.filter(|participant| actor.is_above(participant));
             people.flat_map(|participant| mute(participant, source, actor.id)).collect()
         }
     };

@@ -5,14 +5,17 @@ use protocol::{ErrorCode, ParticipantId, Role};
 
 use crate::apply::{Effect, Verdict};
 use crate::change::{Change, LeaveReason};
-use crate::leave;
 use crate::roles::moderator;
 use crate::state::Room;
+use crate::{leave, lobby};
 
 /// Their session is over, for whoever has a token of it too.
-pub(crate) fn removed(room: &mut Room, record: &Record, target: ParticipantId) -> Verdict {
+pub(crate) fn removed(room: &mut Room, record: &Record, target: ParticipantId, ban: bool) -> Verdict {
     let actor = moderator(room, record)?;
-    actor.subject(room, target)?;
+    let address_tag = actor.subject(room, target)?.address_tag;
+    if let Some(address_tag) = address_tag.filter(|_| ban) {
+        lobby::ban(room, address_tag);
+    }
     Ok(leave::remove(room, target, LeaveReason::Removed { by: actor.id }))
 }
 
@@ -20,8 +23,11 @@ pub(crate) fn meeting_ended(room: &mut Room, record: &Record) -> Verdict {
     if moderator(room, record)?.role != Role::Host {
         return Err(ErrorCode::Forbidden);
     }
-    let people = room.participants.keys();
-    let left = people.map(|id| Change::Left { participant: *id, reason: LeaveReason::MeetingEnded });
+    let reason = LeaveReason::MeetingEnded;
+    let left = room.participants.values().map(|participant| match participant.waiting {
+        Some(_) => Change::WaitingRemoved { participant: participant.id(), reason: Some(reason) },
+        None => Change::Left { participant: participant.id(), reason },
+    });
     Ok(Effect { binding: None, changes: left.chain([Change::Ended]).collect() })
 }
 
@@ -35,7 +41,7 @@ mod tests {
     use crate::testing::{HERE, Story, THERE, accepted, changes, rejected, set_role};
 
     fn remove(whom: Binding) -> RoomEvent {
-        RoomEvent::Removed { target: whom.participant }
+        RoomEvent::Removed { target: whom.participant, ban: false }
     }
 
     #[test]
@@ -48,7 +54,7 @@ mod tests {
         assert_eq!(story.ask(b, 1, RoomEvent::HandRaised {}), Outcome::Repeated(Err(ErrorCode::Removed)));
         assert_eq!(story.resume(THERE, 2, 2), rejected(ErrorCode::Removed));
         assert_eq!(story.join(2, 2), Outcome::Repeated(Err(ErrorCode::Removed)));
-        assert_eq!(story.room.ended_with(SessionId(2)), Some(ErrorCode::Removed));
+        assert_eq!(story.room.gone(SessionId(2)), ErrorCode::Removed);
         accepted(&story.join(4, 4));
         assert_eq!(story.ask(a, 2, remove(b)), rejected(ErrorCode::NotFound));
     }

@@ -14,8 +14,7 @@ pub(crate) fn resumed(
     generation: u32,
 ) -> Verdict {
     let Some(participant) = room.participants.get(&id) else {
-        let removed = room.ended_with(session).filter(|error| *error == ErrorCode::Removed);
-        return Err(removed.unwrap_or(ErrorCode::SessionExpired));
+        return Err(room.gone(session));
     };
     // Once more with the same token: its answer may have been lost, but not if it came through another node and has
     // a socket there.

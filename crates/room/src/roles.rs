@@ -9,8 +9,8 @@ use protocol::{ErrorCode, ParticipantId, Role};
 
 use crate::apply::{Effect, Verdict};
 use crate::change::Change;
-use crate::permissions;
 use crate::state::{Participant, Room};
+use crate::{lobby, permissions};
 
 /// Somebody who asks for what only some may do.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +32,8 @@ impl Actor {
 
     /// The one that they want to do something to.
     pub(crate) fn subject(self, room: &mut Room, id: ParticipantId) -> Result<&mut Participant, ErrorCode> {
-        let subject = room.participants.get_mut(&id).ok_or(ErrorCode::NotFound)?;
+        let inside = room.participants.get_mut(&id).filter(|participant| participant.waiting.is_none());
+        let subject = inside.ok_or(ErrorCode::NotFound)?;
         if self.is_above(subject) { Ok(subject) } else { Err(ErrorCode::Forbidden) }
     }
 }
@@ -57,7 +58,8 @@ pub(crate) fn changed(room: &mut Room, record: &Record, target: ParticipantId, r
     if actor.role != Role::Host && role <= Role::CoHost {
         return Err(ErrorCode::Forbidden);
     }
-    if std::mem::replace(&mut subject.role, role) == role {
+    let before = std::mem::replace(&mut subject.role, role);
+    if before == role {
         return Ok(Effect::default());
     }
     let by = Some(actor.id);
@@ -68,25 +70,27 @@ pub(crate) fn changed(room: &mut Room, record: &Record, target: ParticipantId, r
         former.role = Role::CoHost;
         changes.push(Change::RoleChanged { participant: actor.id, role: Role::CoHost, by });
     }
+    if role <= Role::CoHost {
+        changes.extend(lobby::listed(room, target, before));
+    }
     changes.extend(permissions::restrict(room, target, actor.id));
     Ok(Effect { binding: None, changes })
 }
 
 /// The role of whoever enters now.
 pub(crate) fn of_newcomer(room: &Room) -> Role {
-    if room.settings.is_some() && room.participants.is_empty() { Role::Host } else { Role::Participant }
+    if room.settings.is_some() && room.inside().next().is_none() { Role::Host } else { Role::Participant }
 }
 
 /// Makes somebody the host if nobody is any more: of the co-hosts, else of the participants, else of the viewers the one
 /// who joined first.
-pub(crate) fn succeed(room: &mut Room) -> Option<Change> {
-    room.settings?;
-    let next = room.participants.values_mut().min_by_key(|participant| (participant.role, participant.joined))?;
-    if next.role == Role::Host {
-        return None;
-    }
-    next.role = Role::Host;
-    Some(Change::RoleChanged { participant: next.id(), role: Role::Host, by: None })
+pub(crate) fn succeed(room: &mut Room) -> Vec<Change> {
+    let inside = room.participants.values_mut().filter(|participant| participant.waiting.is_none());
+    let next = inside.min_by_key(|participant| (participant.role, participant.joined));
+    let Some(next) = next.filter(|next| room.settings.is_some() && next.role != Role::Host) else { return Vec::new() };
+    let (participant, before) = (next.id(), std::mem::replace(&mut next.role, Role::Host));
+    let changed = Change::RoleChanged { participant, role: Role::Host, by: None };
+    [changed].into_iter().chain(lobby::listed(room, participant, before)).collect()
 }
 
 #[cfg(test)]

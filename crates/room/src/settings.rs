@@ -13,6 +13,7 @@ pub(crate) fn changed(room: &mut Room, record: &Record, setting: Setting, on: bo
     let by = moderator(room, record)?.id;
     let settings = room.settings.as_mut().ok_or(ErrorCode::WrongState)?;
     let value = match setting {
+        Setting::Lobby => &mut settings.lobby,
         Setting::Locked => &mut settings.locked,
         Setting::Mic => &mut settings.mic,
         Setting::Camera => &mut settings.camera,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use protocol::event::{Binding, Creation, Logged, Record, RequestKey, RoomLimits};
-use protocol::snapshot::{ChatMessage, DataProducerView, ParticipantView, ProducerView, RoomSnapshot};
+use protocol::snapshot::{ChatMessage, DataProducerView, ParticipantView, ProducerView, RoomSnapshot, WaitingView};
 use protocol::{
     DataProducerId, ErrorCode, Incarnation, NodeId, ParticipantId, ProducerId, Role, RoomId, RoomSettings, SessionId,
     Source,
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::Change;
 use crate::requests::{EndedSessions, Window};
-use crate::{RULES_CREATION, RULES_ROLES};
+use crate::{RULES_CREATION, RULES_ROLES, lobby};
 
 /// A room, made by [`apply`](fn) and by nothing else. It begins and ends without limits, hosts and people. It can be
 /// kept and read again (serde): two that are equal are written alike.
@@ -26,6 +26,9 @@ pub struct Room {
     /// `None` in rooms that older rules created, where nobody has a role and everything is allowed.
     #[serde(default)]
     pub(crate) settings: Option<RoomSettings>,
+    /// The addresses of those who were removed for good, oldest first.
+    #[serde(default)]
+    pub(crate) banned: VecDeque<u64>,
     pub(crate) seq: u64,
     pub(crate) offset: u64,
     pub(crate) time_ms: u64,
@@ -69,8 +72,14 @@ pub struct Participant {
     #[serde(default)]
     pub(crate) generation: u32,
     pub(crate) binding: Binding,
-    /// The number of their first binding, which gives the order of joining.
+    /// The number of their first binding, which gives the order of joining; a higher one since they were let in.
     pub(crate) joined: u64,
+    /// They are not in yet: `None` once they are.
+    #[serde(default)]
+    pub(crate) waiting: Option<Waiting>,
+    /// Where they came from when they joined.
+    #[serde(default)]
+    pub(crate) address_tag: Option<u64>,
     #[serde(default)]
     pub(crate) role: Role,
     /// The number of the event that raised it.
@@ -82,6 +91,12 @@ pub struct Participant {
     pub(crate) data_producers: BTreeMap<u32, DataProducer>,
     /// What they can receive.
     pub(crate) video_codecs: Vec<String>,
+}
+
+/// What hosts are told of somebody who waits, beside the name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Waiting {
+    pub(crate) removed_before: bool,
 }
 
 /// A channel that somebody sends on.
@@ -106,6 +121,7 @@ impl Room {
             limits: None,
             created: None,
             settings: None,
+            banned: VecDeque::new(),
             seq: 0,
             offset: 0,
             time_ms: 0,
@@ -177,14 +193,19 @@ impl Room {
         self.participants.get(&id)
     }
 
-    /// Everybody in the room, the held ones included, by id.
+    /// Everybody in the room, the held ones and those who wait included, by id.
     pub fn participants(&self) -> impl ExactSizeIterator<Item = &Participant> {
         self.participants.values()
     }
 
-    /// The room as its members see it.
+    /// Those who are let in.
+    pub(crate) fn inside(&self) -> impl Iterator<Item = &Participant> {
+        self.participants.values().filter(|participant| participant.waiting.is_none())
+    }
+
+    /// The room as its hosts see it; who waits is for nobody else.
     pub fn snapshot(&self) -> RoomSnapshot {
-        let mut participants: Vec<&Participant> = self.participants.values().collect();
+        let mut participants: Vec<&Participant> = self.inside().collect();
         participants.sort_by_key(|participant| participant.joined);
         let participants = participants.into_iter().map(Participant::view).collect();
         RoomSnapshot {
@@ -194,14 +215,20 @@ impl Room {
             video_codecs: self.video_codecs.clone(),
             chat: self.chat.iter().cloned().collect(),
             settings: self.settings.unwrap_or_default(),
+            waiting: lobby::waiting(self),
         }
     }
 
     /// A binding above all earlier ones. Numbers follow the log's offsets, so that not even a room that ended
     /// and began again takes an old binding for one of its own.
     pub(crate) fn bind(&mut self, participant: ParticipantId, incarnation: Incarnation) -> Binding {
+        Binding { participant, number: self.next_number(), incarnation }
+    }
+
+    /// Above those of all bindings so far.
+    pub(crate) fn next_number(&mut self) -> u64 {
         self.last_binding = self.last_binding.saturating_add(1).max(self.offset);
-        Binding { participant, number: self.last_binding, incarnation }
+        self.last_binding
     }
 
     /// When the grace time of somebody ends who is held from now on.
@@ -225,9 +252,10 @@ impl Room {
         Ok(participant)
     }
 
-    /// What a session is told that is over; `None` if it is not, or was so long ago that it was forgotten.
-    pub fn ended_with(&self, session: SessionId) -> Option<ErrorCode> {
-        self.ended.error(session)
+    /// What a session is told whose participant is not in the room: whether somebody sent them away.
+    pub fn gone(&self, session: SessionId) -> ErrorCode {
+        let sent_away = |error: &ErrorCode| matches!(error, ErrorCode::Removed | ErrorCode::Denied);
+        self.ended.error(session).filter(sent_away).unwrap_or(ErrorCode::SessionExpired)
     }
 
     /// Takes a participant and their session out; the session's later requests get `error`.
@@ -312,6 +340,12 @@ impl Participant {
     /// Whether a source waits to be published again by who came back.
     pub fn has_inherited(&self) -> bool {
         self.producers.values().any(|producer| producer.inherited)
+    }
+
+    /// As hosts see them while they wait.
+    pub(crate) fn waiting_view(&self) -> Option<WaitingView> {
+        let Waiting { removed_before } = self.waiting?;
+        Some(WaitingView { id: self.id(), name: self.name.clone(), removed_before })
     }
 
     /// As the others see them.

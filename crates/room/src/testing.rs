@@ -90,10 +90,26 @@ impl Story {
 
     /// The codecs without their `video/`.
     pub(crate) fn join_with(&mut self, participant: u64, session: u64, name: &str, codecs: &[&str]) -> Outcome {
+        let video_codecs = codecs.iter().map(|codec| format!("video/{codec}")).collect();
+        self.enter(participant, session, name, video_codecs, None)
+    }
+
+    /// From an address that the room knows by its tag.
+    pub(crate) fn join_from(&mut self, participant: u64, session: u64, address_tag: u64) -> Outcome {
+        self.enter(participant, session, "P", Vec::new(), Some(address_tag))
+    }
+
+    fn enter(
+        &mut self,
+        participant: u64,
+        session: u64,
+        name: &str,
+        video_codecs: Vec<String>,
+        address_tag: Option<u64>,
+    ) -> Outcome {
         let (participant, session) = (ParticipantId(participant), SessionId(session));
         let key = RequestKey::Session { session, n: 0 };
-        let video_codecs = codecs.iter().map(|codec| format!("video/{codec}")).collect();
-        let event = RoomEvent::Joined { participant, session, name: name.to_owned(), video_codecs };
+        let event = RoomEvent::Joined { participant, session, name: name.to_owned(), video_codecs, address_tag };
         self.apply(Record { rules: RULES, origin: HERE, key, binding: None, event })
     }
 

@@ -14,7 +14,7 @@ const MANDATORY: [&str; 2] = ["video/VP8", "video/H264"];
 
 /// Works out anew what everybody can receive; to be called when somebody came or left. The change, if there is one.
 pub(crate) fn agree(room: &mut Room) -> Option<Change> {
-    let video_codecs = common(room.participants.values());
+    let video_codecs = common(room.inside());
     if video_codecs == room.video_codecs {
         return None;
     }

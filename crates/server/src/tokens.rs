@@ -4,6 +4,7 @@
 //! a session; each use raises the session's generation, which ends the token that was used. An operator's token shows
 //! for a minute that its holder has the secret.
 
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::hmac;
@@ -70,6 +71,8 @@ enum Kind {
     Place = 1,
     Session = 2,
     Operator = 3,
+    /// Of which no token is made.
+    Address = 4,
 }
 
 impl Tokens {
@@ -134,6 +137,16 @@ impl Tokens {
             session: SessionId(u64::from_be_bytes(*session)),
             generation: u32::from_be_bytes(*generation),
         })
+    }
+
+    /// What a room knows an address by: the same for the same two, and nothing to who has not the secret.
+    pub fn address_tag(&self, room: &RoomId, address: IpAddr) -> u64 {
+        let mut bytes = vec![Kind::Address as u8];
+        bytes.extend_from_slice(address.to_canonical().to_string().as_bytes());
+        bytes.push(b'/');
+        bytes.extend_from_slice(room.as_str().as_bytes());
+        let tag = hmac::sign(&self.keys[0], &bytes);
+        tag.as_ref().first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
     }
 
     fn seal(&self, kind: Kind, expires: Duration, fields: &[&[u8]]) -> String {

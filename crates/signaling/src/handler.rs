@@ -1,8 +1,9 @@
 //! What is behind the socket: the far side of this crate, implemented by `server`.
 
 use std::future::Future;
+use std::net::IpAddr;
 
-use protocol::request::{ConnectAuth, JoinPlace, JoinPlaceReply, ResumePlace, ResumePlaceReply, Welcome};
+use protocol::request::{ConnectAuth, JoinPlace, JoinPlaceReply, ResumePlace, ResumePlaceReply, Waiting, Welcome};
 use protocol::{ErrorBody, Reply, Request, RoomId};
 
 use crate::Outbox;
@@ -10,6 +11,15 @@ use crate::Outbox;
 /// The key of one socket's session, chosen by [`Handler::connect`]. Two sockets never share one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionHandle(pub u64);
+
+/// What a client is told first.
+#[derive(Debug, Clone)]
+pub enum Opening {
+    /// It is in.
+    Welcome(Box<Welcome>),
+    /// It has to be let in; [`Outbox::welcome`] follows.
+    Waiting(Waiting),
+}
 
 /// Answers what clients ask, once it has the right shape and is within the limits.
 pub trait Handler: Send + Sync + 'static {
@@ -27,14 +37,15 @@ pub trait Handler: Send + Sync + 'static {
         body: ResumePlace,
     ) -> impl Future<Output = Result<ResumePlaceReply, ErrorBody>> + Send;
 
-    /// Opens a session for a socket; exactly one of `auth.join` and `auth.resume` is there. What `outbox` is
-    /// given is sent after the welcome. Runs to its end even if the socket closes meanwhile;
+    /// Opens a session for a socket of a client at `address`; exactly one of `auth.join` and `auth.resume` is there.
+    /// What `outbox` is given is sent after the opening. Runs to its end even if the socket closes meanwhile;
     /// [`Handler::disconnected`] then follows at once.
     fn connect(
         &self,
         auth: ConnectAuth,
+        address: IpAddr,
         outbox: Outbox,
-    ) -> impl Future<Output = Result<(SessionHandle, Welcome), ErrorBody>> + Send;
+    ) -> impl Future<Output = Result<(SessionHandle, Opening), ErrorBody>> + Send;
 
     /// Carries out request number `n` (1 to 2^53 - 1). A session's requests come one after the other, in the
     /// order in which the client sent them, so one that waits holds up those behind it: answer with a retryable

@@ -186,6 +186,7 @@ fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::RoomFull
         | ErrorCode::RoomLocked
         | ErrorCode::Removed
+        | ErrorCode::Denied
         | ErrorCode::MeetingEnded
         | ErrorCode::Superseded => StatusCode::FORBIDDEN,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,

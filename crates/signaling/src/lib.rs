@@ -22,10 +22,10 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{any, any_service, post};
 use engineioxide::service::EngineIoService;
 
-pub use handler::{Handler, SessionHandle};
+pub use handler::{Handler, Opening, SessionHandle};
 pub use metrics::{Metric, MetricsSnapshot, SignalingMetrics};
 pub use news::News;
-pub use outbox::{Outbox, OutboxClosed, OutboxReceiver, Outgoing, outbox};
+pub use outbox::{Outbox, OutboxClosed, OutboxReceiver, Outgoing, Welcomed, outbox};
 pub use requests::{Action, Call, Reader};
 
 /// How the signalling server behaves.

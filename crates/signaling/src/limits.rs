@@ -55,6 +55,10 @@ impl ClientAddress {
         let peer = extensions.get::<ConnectInfo<SocketAddr>>();
         Self::from(peer.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip()))
     }
+
+    pub(crate) fn ip(self) -> IpAddr {
+        self.0
+    }
 }
 
 impl From<IpAddr> for ClientAddress {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use protocol::ErrorCode;
+use protocol::request::Welcome;
 use tokio::sync::{Notify, mpsc};
 
 use crate::News;
@@ -21,10 +22,23 @@ pub struct OutboxClosed;
 pub enum Outgoing {
     /// Tell the client.
     Notify(News),
+    /// Welcome a client that had to wait.
+    Welcome(Welcomed),
     /// Tell the client `sessionEnded` with this reason, then close.
     Close(ErrorCode),
     /// Close at once: the queue ran over.
     Overflow,
+}
+
+/// A welcome, which is large.
+#[derive(Debug, Clone)]
+pub struct Welcomed(pub Box<Welcome>);
+
+impl PartialEq for Welcomed {
+    /// Each is made once.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.session_token == other.0.session_token
+    }
 }
 
 /// Sends notifications to one socket, in order, without waiting. Cheap to clone.
@@ -46,6 +60,11 @@ impl Outbox {
             // A closed socket needs no news.
             let _ = self.notify(news);
         }
+    }
+
+    /// Queues the welcome of a client that had to wait, like a notification.
+    pub fn welcome(&self, welcome: Box<Welcome>) -> Result<(), OutboxClosed> {
+        self.send(Outgoing::Welcome(Welcomed(welcome)))
     }
 
     /// Ends the session: what is queued is still sent, then `sessionEnded` with `reason`, then the socket closes.

@@ -25,7 +25,7 @@ use crate::limits::{AddressLimits, ClientAddress, SocketCount};
 use crate::outbox::{Outgoing, outbox};
 use crate::packet::{self, DISCONNECT};
 use crate::requests::{Action, Call, Reader, send_ack};
-use crate::{Handler, News, OutboxReceiver, SessionHandle, SignalingMetrics};
+use crate::{Handler, News, Opening, OutboxReceiver, SessionHandle, SignalingMetrics, Welcomed};
 
 /// How long a socket may take until its CONNECT.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -202,12 +202,15 @@ impl<H: Handler> Engine<H> {
             Err(_) => return self.metrics.closed_connect_timeout_total.add(),
         };
         let (outbox, outgoing) = outbox();
-        let welcome = match auth.and_then(|auth| self.check_count(count).map(|()| auth)) {
-            Ok(auth) => self.handler.connect(auth, outbox).await,
+        let opened = match auth.and_then(|auth| self.check_count(count).map(|()| auth)) {
+            Ok(auth) => {
+                let address = ClientAddress::of(&socket.req_parts.extensions).ip();
+                self.handler.connect(auth, address, outbox).await
+            }
             Err(error) => Err(error),
         };
-        let (session, welcome) = match welcome {
-            Ok(welcome) => welcome,
+        let (session, opening) = match opened {
+            Ok(opened) => opened,
             Err(error) => {
                 self.welcome(socket, Err(error)).await;
                 return goodbye(socket).await;
@@ -217,7 +220,7 @@ impl<H: Handler> Engine<H> {
         if let Some(link) = socket.data.link.get() {
             link.reader().joined();
         }
-        if self.welcome(socket, Ok(welcome)).await {
+        if self.opening(socket, opening).await {
             let (stop, stopped) = oneshot::channel::<()>();
             let write = async {
                 self.write(socket, outgoing).await;
@@ -235,6 +238,16 @@ impl<H: Handler> Engine<H> {
         let max = self.limits.sockets_per_address_max;
         let message = format!("this address has {max} connections, which is all it may have; close some");
         Err(ErrorBody::new(ErrorCode::LimitReached, message))
+    }
+
+    async fn opening(&self, socket: &Socket, opening: Opening) -> bool {
+        match opening {
+            Opening::Welcome(welcome) => self.welcome(socket, Ok(*welcome)).await,
+            Opening::Waiting(waiting) => match packet::event("waiting", &waiting) {
+                Some(packet) => self.deliver(socket, packet).await,
+                None => false,
+            },
+        }
     }
 
     async fn welcome(&self, socket: &Socket, result: Result<Welcome, ErrorBody>) -> bool {
@@ -287,6 +300,11 @@ impl<H: Handler> Engine<H> {
             match next {
                 Some(Outgoing::Notify(news)) => {
                     if !self.notify(socket, &news).await {
+                        return;
+                    }
+                }
+                Some(Outgoing::Welcome(Welcomed(welcome))) => {
+                    if !self.welcome(socket, Ok(*welcome)).await {
                         return;
                     }
                 }

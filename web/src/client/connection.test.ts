@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Connection } from './connection';
 import { Failure, type FailureCode } from './failure';
 import { joinPlace, resumePlace } from './join-place';
-import type { JoinPlaceReply, NotificationMap, Welcome } from './protocol';
+import type { JoinPlaceReply, NotificationMap, Waiting, Welcome } from './protocol';
 import { openSocket, type SocketListener, type SocketOptions } from './socket';
 
 vi.mock('./socket', () => ({ openSocket: vi.fn() }));
@@ -17,7 +17,7 @@ const place = (token: string, node = 'a'): JoinPlaceReply => ({
 });
 
 function welcome(sessionToken: string, seq: number): Welcome {
-  const settings = { locked: false, mic: true, camera: true, screen: true, chat: true };
+  const settings = { lobby: false, locked: false, mic: true, camera: true, screen: true, chat: true };
   const room = { roomId: 'r', seq, participants: [], videoCodecs: [], chat: [], settings };
   return { participantId: 'me', sessionToken, room };
 }
@@ -26,10 +26,10 @@ function welcome(sessionToken: string, seq: number): Welcome {
 class FakeServer {
   readonly attempts: SocketOptions['auth'][] = [];
   readonly nodes: string[] = [];
-  readonly answers: (Welcome | FailureCode)[] = [];
-  readonly answersOf = new Map<string, Promise<Welcome | FailureCode>>();
+  readonly answers: (Welcome | Waiting | FailureCode)[] = [];
+  readonly answersOf = new Map<string, Promise<Welcome | Waiting | FailureCode>>();
   listener: SocketListener | undefined;
-  #send = vi.fn();
+  readonly send = vi.fn();
   readonly closing = vi.fn();
 
   constructor() {
@@ -46,7 +46,8 @@ class FakeServer {
       const listen = (listener: SocketListener) => {
         this.listener = listener;
       };
-      return { welcome: answer, send: this.#send, listen, closing: this.closing, close: () => {} };
+      const opening = 'room' in answer ? { welcome: answer as Welcome } : { waiting: answer };
+      return { opening, send: this.send, listen, closing: this.closing, close: () => {} };
     });
     vi.mocked(joinPlace)
       .mockReset()
@@ -116,6 +117,38 @@ describe('Connection', () => {
     const { server, connection } = connect();
     server.answers.push('room_full');
     await expect(connection.start()).rejects.toMatchObject({ code: 'room_full' });
+  });
+
+  it('waits to be let in, also over a broken socket, and is in with the welcome', async () => {
+    const { server, connection, welcomes } = connect();
+    const waiting = (sessionToken: string) => ({ participantId: 'me', sessionToken });
+    server.answers.push(waiting('w1'), waiting('w2'));
+    const started = vi.fn();
+    void connection.start().then(started);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(connection.state).toBe('waiting');
+    server.listener?.lost();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(server.attempts[1]).toMatchObject({ token: 'w1', resume: { seq: 0 } });
+    expect([connection.state, connection.sessionToken, started.mock.calls]).toEqual(['waiting', 'w2', []]);
+    server.listener?.welcomed(welcome('s1', 5));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(started).toHaveBeenCalledOnce();
+    expect([connection.state, connection.sessionToken, welcomes]).toEqual(['connected', 's1', [false]]);
+  });
+
+  it('rejects when it is denied, and when it gives up to wait', async () => {
+    for (const denied of [true, false]) {
+      const { server, connection } = connect();
+      server.answers.push({ participantId: 'me', sessionToken: 'w1' });
+      const code = denied ? 'denied' : 'closed';
+      const refused = expect(connection.start()).rejects.toMatchObject({ code });
+      await vi.advanceTimersByTimeAsync(0);
+      if (denied) server.listener?.notified('sessionEnded', { reason: 'denied' });
+      else connection.giveUp();
+      await refused;
+      expect(server.send.mock.calls.map(([event]) => event)).toEqual(denied ? [] : ['leave']);
+    }
   });
 
   it('resumes at once, with the newest token and the highest number it saw', async () => {

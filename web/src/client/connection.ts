@@ -19,7 +19,7 @@ import type {
 import { type RequestOptions, RequestQueue } from './request-queue';
 import { type OpenSocket, openSocket } from './socket';
 
-export type ConnectionState = 'connecting' | 'connected' | 'reconnecting' | 'ended';
+export type ConnectionState = 'connecting' | 'waiting' | 'connected' | 'reconnecting' | 'ended';
 
 export interface ConnectionEvents {
   state: ConnectionState;
@@ -43,6 +43,8 @@ export interface ConnectionOptions {
 interface Session {
   token: string;
   place: ResumePlaceReply;
+  /** It was welcomed, and does not wait to be let in. */
+  isIn: boolean;
   /** The node said that it goes down, and is not worth an attempt. */
   goingDown?: Failure;
   /** Another node was asked to go on with it and gave no answer: it may have it. */
@@ -64,6 +66,7 @@ const FINAL_REASONS: FailureCode[] = [
   'room_full',
   'room_locked',
   'removed',
+  'denied',
   'meeting_ended',
 ];
 /** How long the node to which we go on has to welcome us once the one before is gone. */
@@ -103,7 +106,8 @@ export class Connection extends Emitter<ConnectionEvents> {
     return this.#session?.token;
   }
 
-  /** Resolves after the first welcome; rejects with the reason when the first attempts fail. */
+  /** Resolves after the first welcome, however long that is waited for; rejects with the reason when the first attempts
+   *  fail, or nobody lets us in. */
   async start(): Promise<void> {
     try {
       await this.#attempt();
@@ -115,6 +119,13 @@ export class Connection extends Emitter<ConnectionEvents> {
     }
     globalThis.addEventListener?.('online', this.#online);
     globalThis.addEventListener?.('pagehide', this.#pageHides);
+    if (this.#state === 'waiting') await this.#letIn();
+  }
+
+  /** Gives up to wait to be let in. */
+  giveUp(): void {
+    if (this.#state === 'waiting') this.#socket?.send('leave', { n: 1 }, () => {});
+    if (!this.#session?.isIn) this.close();
   }
 
   request<E extends RequestEvent>(event: E, data: RequestData<E>, options?: RequestOptions): Promise<RequestReply<E>> {
@@ -129,18 +140,46 @@ export class Connection extends Emitter<ConnectionEvents> {
 
   async #attempt(): Promise<void> {
     this.#attempts += 1;
-    const resumed = this.#session !== undefined;
+    const resumed = this.#session?.isIn ?? false;
     const welcomed = await (this.#session ? this.#resume(this.#session) : this.#join());
     if (this.#state === 'ended') welcomed.socket.close();
     else this.#enter(welcomed, resumed);
   }
 
+  #letIn(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.on('welcome', () => resolve());
+      this.on('ended', reject);
+    });
+  }
+
   #enter({ place, socket }: Welcomed, resumed: boolean): void {
-    const { welcome } = socket;
     const { node, path, iceServers } = place;
+    const { opening } = socket;
+    const isIn = 'welcome' in opening;
+    const token = isIn ? opening.welcome.sessionToken : opening.waiting.sessionToken;
     this.#socket = socket;
-    this.#session = { token: welcome.sessionToken, place: { node, path, iceServers } };
+    this.#session = { token, place: { node, path, iceServers }, isIn };
     this.#places.entered();
+    if (isIn) {
+      this.#welcomed(socket, opening.welcome, iceServers, resumed);
+    } else {
+      this.#attempts = 0;
+      this.#doubtedAt = undefined;
+      this.#setState('waiting');
+    }
+    socket.listen({
+      welcomed: (welcome) => {
+        if (this.#socket !== socket) return;
+        this.#session = { token: welcome.sessionToken, place: { node, path, iceServers }, isIn: true };
+        this.#welcomed(socket, welcome, iceServers, false);
+      },
+      notified: (event, data) => this.#notified(event, data),
+      lost: () => this.#lost(socket),
+    });
+  }
+
+  #welcomed(socket: OpenSocket, welcome: Welcome, iceServers: IceServer[], resumed: boolean): void {
     this.#seq = welcome.room.seq;
     this.#snapshotSeq = welcome.room.seq;
     this.#attempts = 0;
@@ -148,10 +187,6 @@ export class Connection extends Emitter<ConnectionEvents> {
     this.emit('welcome', { welcome, resumed, iceServers });
     this.#setState('connected');
     this.#requests.open(socket.send);
-    socket.listen({
-      notified: (event, data) => this.#notified(event, data),
-      lost: () => this.#lost(socket),
-    });
   }
 
   /**
@@ -181,9 +216,9 @@ export class Connection extends Emitter<ConnectionEvents> {
       socket.close();
       // Its node may go down too, and say so at once.
       this.#moving = undefined;
-      this.#enter({ place, socket: next }, true);
+      this.#enter({ place, socket: next }, session.isIn);
     } catch {
-      if (this.#socket === socket && !moving.lost) this.#requests.open(socket.send);
+      if (this.#socket === socket && !moving.lost && session.isIn) this.#requests.open(socket.send);
     } finally {
       if (this.#moving === moving) this.#moving = undefined;
       if (moving.lost) this.#lost(socket);
@@ -270,7 +305,7 @@ export class Connection extends Emitter<ConnectionEvents> {
     }
     this.#socket = undefined;
     this.#requests.hold();
-    if (this.#state !== 'connected') return;
+    if (this.#state !== 'connected' && this.#state !== 'waiting') return;
     this.#setState('reconnecting');
     void this.#comeBack();
   }

@@ -112,7 +112,7 @@ function welcome(node: string, own: string[]): Welcome {
       ],
       videoCodecs: [],
       chat: [],
-      settings: { locked: false, mic: true, camera: true, screen: true, chat: true },
+      settings: { lobby: false, locked: false, mic: true, camera: true, screen: true, chat: true },
     },
     sendTransport: { id: `${node}-send` } as TransportOptions,
     recvTransport: { id: `${node}-recv` } as TransportOptions,

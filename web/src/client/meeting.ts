@@ -5,7 +5,7 @@ import { Emitter } from './emitter';
 import { Failure } from './failure';
 import { retire } from './former-transport';
 import { askForPlace } from './join-places';
-import { may } from './permissions';
+import { isModerator, may } from './permissions';
 import type {
   AudioLevel,
   Direction,
@@ -18,6 +18,7 @@ import type {
   RoomSettings,
   Source,
   TransportOptions,
+  WaitingView,
 } from './protocol';
 import { Publisher } from './publisher';
 import { cameraOf, type Participant, participantOf, Roster, sourceOf } from './roster';
@@ -36,6 +37,10 @@ export interface JoinOptions {
   /** What to send video with, as `VP9`, while everybody in the room can receive it; the server's first, VP8, by
    *  default and where this browser cannot encode it. */
   videoCodec?: string | undefined;
+  /** Called when a host has to let this client in first. */
+  onWaiting?: (() => void) | undefined;
+  /** Gives up to wait for that: `joinMeeting` rejects with `closed`. */
+  signal?: AbortSignal | undefined;
 }
 
 export interface MeetingEvents {
@@ -58,6 +63,8 @@ export interface MeetingEvents {
   sessionToken: string;
   /** What the hosts decided for all, in full. */
   settings: RoomSettings;
+  /** As a host: who waits to be let in, in the order in which they came. */
+  waiting: readonly WaitingView[];
   /** Somebody did something that others are told of. */
   moderated: Moderated;
   /** One's own source was muted or ended by somebody else; who, where that is known. */
@@ -80,10 +87,10 @@ export type Moderated =
   | { kind: 'setting'; setting: keyof RoomSettings; on: boolean; by: ParticipantId };
 
 /** Until the room says otherwise. */
-const OPEN: RoomSettings = { locked: false, mic: true, camera: true, screen: true, chat: true };
+const OPEN: RoomSettings = { lobby: false, locked: false, mic: true, camera: true, screen: true, chat: true };
 const REPLACE_RETRY_MS = 2_000;
 
-/** Joins a room: resolves as soon as one is in it; rejects with a `Failure`. */
+/** Joins a room: resolves as soon as one is in it; rejects with a `Failure`, `denied` if nobody lets this client in. */
 export async function joinMeeting(options: JoinOptions): Promise<Meeting> {
   const origin = options.origin ?? globalThis.location.origin;
   try {
@@ -100,7 +107,7 @@ export async function joinMeeting(options: JoinOptions): Promise<Meeting> {
 }
 
 async function join(
-  { room, name, videoCodec }: JoinOptions,
+  { room, name, videoCodec, onWaiting, signal }: JoinOptions,
   origin: string,
   resumeToken: string | undefined,
 ): Promise<Meeting> {
@@ -112,7 +119,16 @@ async function join(
   const rtpCapabilities = device.recvRtpCapabilities;
   const connection = new Connection({ origin, room, place, resumeToken, join: { name, rtpCapabilities } });
   const meeting = new Meeting(room, device, connection, videoCodec);
-  await connection.start();
+  connection.on('state', (state) => {
+    if (state === 'waiting') onWaiting?.();
+  });
+  const giveUp = () => connection.giveUp();
+  signal?.addEventListener('abort', giveUp);
+  try {
+    await connection.start();
+  } finally {
+    signal?.removeEventListener('abort', giveUp);
+  }
   return meeting;
 }
 
@@ -127,6 +143,7 @@ export class Meeting extends Emitter<MeetingEvents> {
   readonly #subscriber: Subscriber;
   #selfId: ParticipantId = '';
   #settings = OPEN;
+  #waiting: readonly WaitingView[] = [];
   #iceServers: IceServer[] = [];
   readonly #replacing = new Set<Direction>();
   #sendTransport: types.Transport | undefined;
@@ -181,6 +198,10 @@ export class Meeting extends Emitter<MeetingEvents> {
       else if (event === 'videoCodecsChanged') this.#publisher.roomReceives(data.videoCodecs);
       else if (event === 'transportClosed') this.#transportClosed(data);
       else if (event === 'askedToUnmute') this.emit('askedToUnmute', { source: data.source, by: data.by });
+      else if (event === 'waitingAdded') this.#setWaiting([...this.#waiting, data.waiting]);
+      else if (event === 'waitingRemoved') {
+        this.#setWaiting(this.#waiting.filter(({ id }) => id !== data.participantId));
+      } else if (event === 'waitingListed') this.#setWaiting(data.waiting);
       else if (event === 'settingsChanged') this.#settingsChanged(data);
       else {
         const who = event === 'participantLeft' ? this.#roster.get(data.participantId) : undefined;
@@ -193,6 +214,8 @@ export class Meeting extends Emitter<MeetingEvents> {
         else if (event === 'handLowered' && data.by) {
           this.emit('moderated', { kind: event, who: data.participantId, by: data.by });
         } else if (event === 'roleChanged') {
+          const isSelf = data.participantId === this.#selfId;
+          if (isSelf && !isModerator(data)) this.#setWaiting([]);
           this.emit('moderated', { kind: event, who: data.participantId, role: data.role, by: data.by });
         }
         if (event === 'producerAdded') this.#subscriber.published(data.producer.id);
@@ -236,6 +259,11 @@ export class Meeting extends Emitter<MeetingEvents> {
   may(source: Source): boolean {
     const self = this.#roster.get(this.#selfId);
     return self === undefined || may(self, source, this.#settings);
+  }
+
+  /** As a host: who waits to be let in. */
+  get waiting(): readonly WaitingView[] {
+    return this.#waiting;
   }
 
   get connection(): ConnectionState {
@@ -356,6 +384,7 @@ export class Meeting extends Emitter<MeetingEvents> {
     // A node of before has none.
     this.#settings = welcome.room.settings ?? OPEN;
     this.emit('settings', this.#settings);
+    this.#setWaiting(welcome.room.waiting ?? []);
     this.#publisher.reconcile(this.#held(), (source) => this.emit('mutedByOther', { source, by: undefined }));
     this.emit('sessionToken', welcome.sessionToken);
   }
@@ -370,6 +399,11 @@ export class Meeting extends Emitter<MeetingEvents> {
       else this.#publisher.unpublish(source);
       this.emit('mutedByOther', { source, by });
     });
+  }
+
+  #setWaiting(waiting: readonly WaitingView[]): void {
+    this.#waiting = waiting;
+    this.emit('waiting', waiting);
   }
 
   #own(producerId: ProducerId, then: (source: Source) => void): void {

@@ -3,8 +3,8 @@ import { may, mayModerate } from './permissions';
 import type { Role } from './protocol';
 import type { Participant } from './roster';
 
-const OPEN = { locked: false, mic: true, camera: true, screen: true, chat: true };
-const SHUT = { locked: true, mic: false, camera: false, screen: false, chat: false };
+const OPEN = { lobby: false, locked: false, mic: true, camera: true, screen: true, chat: true };
+const SHUT = { lobby: true, locked: true, mic: false, camera: false, screen: false, chat: false };
 const who = (role: Role, id: string = role): Participant => ({ id, name: id, role, hand: undefined, media: {} });
 
 describe('What somebody may do', () => {

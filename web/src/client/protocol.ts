@@ -57,6 +57,7 @@ export type ErrorCode =
   | "superseded"
   | "session_expired"
   | "removed"
+  | "denied"
   | "meeting_ended"
   | "log_unavailable"
   | "draining"
@@ -408,10 +409,12 @@ export type TransportStats = {
 export type Role = "host" | "coHost" | "participant" | "viewer";
 
 /** What hosts can switch in a room. */
-export type Setting = "locked" | "mic" | "camera" | "screen" | "chat";
+export type Setting = "lobby" | "locked" | "mic" | "camera" | "screen" | "chat";
 
 /** How a room is set. The host and co-hosts may do what they forbid to others. */
 export type RoomSettings = {
+  /** Newcomers wait until the host or a co-host lets them in. */
+  lobby: boolean;
   /** Newcomers are refused. */
   locked: boolean;
   /** Participants may unmute their microphones. */
@@ -439,6 +442,16 @@ export type Moderation = {
   source: Source;
 } | {
   action: "remove";
+  /** Whom. */
+  participantId: ParticipantId;
+  /** Whoever joins from their address later waits to be let in, also where the lobby is off. */
+  ban?: boolean;
+} | {
+  action: "admit";
+  /** Whom; without it, all who wait. */
+  participantId?: ParticipantId;
+} | {
+  action: "deny";
   /** Whom. */
   participantId: ParticipantId;
 } | {
@@ -497,6 +510,16 @@ export type ParticipantView = {
   dataProducers: Array<DataProducerView>;
 };
 
+/** Somebody who waits to be let in. */
+export type WaitingView = {
+  /** Who. */
+  id: ParticipantId;
+  /** As they typed it. */
+  name: string;
+  /** Somebody was removed for good who came from the same address. */
+  removedBefore: boolean;
+};
+
 /** What somebody wrote to the room. */
 export type ChatMessage = {
   /** The room's messages are numbered from 1 in their order, without gaps. */
@@ -525,6 +548,8 @@ export type RoomSnapshot = {
   chat: Array<ChatMessage>;
   /** What the host and co-hosts decided for all. */
   settings: RoomSettings;
+  /** Who waits to be let in, in the order in which they came. Only the host and co-hosts see it. */
+  waiting?: Array<WaitingView>;
 };
 
 /** `POST /api/v1/rooms/{room}/join`: where to go and what to bring. */
@@ -628,6 +653,17 @@ export type Welcome = {
   sendTransport?: TransportOptions;
   /** A transport for `createRecvTransport`; absent after a resume that kept it. */
   recvTransport?: TransportOptions;
+};
+
+/**
+ * The argument of the event `waiting`, in place of the `welcome`, where a host has to let this client in first. The
+ * `welcome` follows by the same socket when one does.
+ */
+export type Waiting = {
+  /** Who this client is, and will be. */
+  participantId: ParticipantId;
+  /** As `Welcome.session_token`. */
+  sessionToken: string;
 };
 
 /** Which way media flows, from the client's point of view. */
@@ -1008,6 +1044,30 @@ export type Notification = {
     settings: RoomSettings;
     /** By whom. */
     by: ParticipantId;
+  };
+} | {
+  event: "waitingAdded";
+  data: {
+    /** The room's count of applied events. */
+    seq: number;
+    /** Who. */
+    waiting: WaitingView;
+  };
+} | {
+  event: "waitingRemoved";
+  data: {
+    /** The room's count of applied events. */
+    seq: number;
+    /** Who. */
+    participantId: ParticipantId;
+  };
+} | {
+  event: "waitingListed";
+  data: {
+    /** The room's count of applied events. */
+    seq: number;
+    /** In the order in which they came. */
+    waiting: Array<WaitingView>;
   };
 } | {
   event: "askedToUnmute";

@@ -13,7 +13,7 @@ function room(): Roster {
     participants: [{ id: anna, name: 'Anna', role: 'host', hand: null, producers, dataProducers: [] }],
     videoCodecs: [],
     chat: [],
-    settings: { locked: false, mic: true, camera: true, screen: true, chat: true },
+    settings: { lobby: false, locked: false, mic: true, camera: true, screen: true, chat: true },
   });
   return roster;
 }
@@ -65,7 +65,7 @@ describe('Roster', () => {
       participants: [{ id: anna, name: 'Anna', role: 'host', hand: null, producers, dataProducers: [] }],
       videoCodecs: [],
       chat: [],
-      settings: { locked: false, mic: true, camera: true, screen: true, chat: true },
+      settings: { lobby: false, locked: false, mic: true, camera: true, screen: true, chat: true },
     });
     expect(roster.get(anna)?.media.mic).toEqual({ producerId: `${anna}-mic`, paused: true, track, unsupported: false });
     roster.setTrack(`${anna}-mic`, undefined);

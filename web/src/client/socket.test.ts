@@ -55,8 +55,23 @@ describe('openSocket', () => {
     socket.comes('disconnect');
     const heard: unknown[] = [];
     const { listen } = await opened;
-    listen({ notified: (event, data) => heard.push([event, data]), lost: () => heard.push('lost') });
+    listen({
+      notified: (event, data) => heard.push([event, data]),
+      welcomed: (welcome) => heard.push(welcome),
+      lost: () => heard.push('lost'),
+    });
     expect(heard).toEqual([['participantLeft', { seq: 2 }], 'lost']);
+  });
+
+  it('is open while it waits, for as long as that takes, and tells of the welcome', async () => {
+    const { socket, opened } = open();
+    socket.comes('waiting', { participantId: 'me', sessionToken: 'w' });
+    const { opening, listen } = await opened;
+    expect(opening).toEqual({ waiting: { participantId: 'me', sessionToken: 'w' } });
+    const heard: unknown[] = [];
+    listen({ notified: () => heard.push('other'), welcomed: (welcome) => heard.push(welcome), lost: () => {} });
+    socket.comes('welcome', WELCOME);
+    expect(heard).toEqual([WELCOME.data]);
   });
 
   it('tells nobody of a socket that was closed', async () => {
@@ -64,7 +79,7 @@ describe('openSocket', () => {
     socket.comes('welcome', WELCOME);
     const heard = vi.fn();
     const { listen, close } = await opened;
-    listen({ notified: heard, lost: heard });
+    listen({ notified: heard, welcomed: heard, lost: heard });
     close();
     socket.comes('participantLeft', { seq: 2 });
     socket.comes('disconnect');

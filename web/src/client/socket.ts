@@ -1,7 +1,7 @@
 import { io, type Socket } from 'socket.io-client';
 import { Failure, isErrorBody } from './failure';
 import { Heartbeat } from './heartbeat';
-import type { Ack, ConnectAuth, NotificationEvent, NotificationMap, Welcome } from './protocol';
+import type { Ack, ConnectAuth, NotificationEvent, NotificationMap, Waiting, Welcome } from './protocol';
 import type { Send } from './request-queue';
 
 const WELCOME_MS_MAX = 6_000;
@@ -9,15 +9,17 @@ const WELCOME_MS_MAX = 6_000;
 /** What a socket tells its owner. */
 export interface SocketListener {
   notified<E extends NotificationEvent>(event: E, data: NotificationMap[E]): void;
+  /** Whoever had to wait is in. */
+  welcomed(welcome: Welcome): void;
   /** The socket is of no use any more. Called once, never after `close`. */
   lost(): void;
 }
 
-/** A socket that was welcomed. */
+/** A socket that was welcomed, or whose client has to be let in first. */
 export interface OpenSocket {
-  readonly welcome: Welcome;
+  readonly opening: { welcome: Welcome } | { waiting: Waiting };
   readonly send: Send;
-  /** Tells `listener` from now on, and first what came since the welcome. */
+  /** Tells `listener` from now on, and first what came since the opening. */
   listen(listener: SocketListener): void;
   /** Tells the server that this page is being closed or reloaded, as the last thing that it does. */
   closing(): void;
@@ -30,12 +32,12 @@ export interface SocketOptions {
   auth: ConnectAuth;
   /** For networks in which WebSockets do not come through. */
   pollingFirst: boolean;
-  /** Gives the attempt up. Of no meaning after the welcome. */
+  /** Gives the attempt up. Of no meaning after the opening. */
   signal?: AbortSignal | undefined;
 }
 
 /**
- * Opens one Socket.IO connection and waits for its welcome. The library's own reconnection is off: who owns the
+ * Opens one Socket.IO connection and waits for its welcome, or for the word that it has to wait for that. The library's own reconnection is off: who owns the
  * socket decides when to come back, and with which token. Rejects with a `Failure`.
  */
 export function openSocket(options: SocketOptions): Promise<OpenSocket> {
@@ -84,10 +86,15 @@ export function openSocket(options: SocketOptions): Promise<OpenSocket> {
     });
     socket.on('disconnect', unreachable);
     socket.once('welcome', (answer: Ack<Welcome> | undefined) => {
-      if (answer?.ok !== true) {
-        fail(isErrorBody(answer?.error) ? Failure.of(answer.error) : new Failure('internal', 'an unknown welcome'));
-        return;
-      }
+      if (answer?.ok === true) opened({ welcome: answer.data });
+      else fail(isErrorBody(answer?.error) ? Failure.of(answer.error) : new Failure('internal', 'an unknown welcome'));
+    });
+    socket.once('waiting', (waiting: Waiting) => {
+      socket.off('welcome');
+      opened({ waiting });
+    });
+
+    const opened = (opening: OpenSocket['opening']) => {
       stopWaiting();
       socket.off('disconnect');
       socket.off('connect_error');
@@ -99,7 +106,10 @@ export function openSocket(options: SocketOptions): Promise<OpenSocket> {
       heartbeat = new Heartbeat(() => socket.emit('beat', () => heartbeat?.heard()), lost);
       socket.io.engine.on('packet', () => heartbeat?.heard());
       socket.on('disconnect', lost);
-      socket.onAny((event, data) => tell((to) => to.notified(event as NotificationEvent, data)));
+      socket.onAny((event, data) => {
+        if (event === 'welcome') tell((to) => to.welcomed((data as { data: Welcome }).data));
+        else tell((to) => to.notified(event as NotificationEvent, data));
+      });
 
       const send: Send = (event, envelope, acknowledge) => socket.emit(event, envelope, acknowledge);
       const closing = () => {
@@ -117,7 +127,7 @@ export function openSocket(options: SocketOptions): Promise<OpenSocket> {
         listener = to;
         for (const news of early.splice(0)) news(to);
       };
-      resolve({ welcome: answer.data, send, listen, closing, close });
-    });
+      resolve({ opening, send, listen, closing, close });
+    };
   });
 }

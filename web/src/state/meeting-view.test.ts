@@ -15,7 +15,8 @@ class FakeMeeting extends Emitter<MeetingEvents> {
   readonly selfId = 'me';
   readonly connection = 'connected';
   readonly participants = [person('me', 'Anna'), person('b', 'Ben'), person('c', 'Cara')];
-  readonly settings = { locked: false, mic: true, camera: true, screen: true, chat: true };
+  readonly settings = { lobby: false, locked: false, mic: true, camera: true, screen: true, chat: true };
+  readonly waiting = [];
   readonly moderate = vi.fn(async (_: Moderation) => {});
   say<E extends keyof MeetingEvents>(event: E, data: MeetingEvents[E]) {
     this.emit(event, data);
@@ -97,6 +98,20 @@ describe('MeetingView', () => {
     expect(view.get().notices.map(({ news }) => news)).toEqual([
       { kind: 'shares', name: 'Cara' },
       { kind: 'shares', name: 'Ben' },
+    ]);
+    view.close();
+  });
+
+  it('says to a host who waits, once', () => {
+    const meeting = new FakeMeeting();
+    const view = new MeetingView(meeting as unknown as Meeting);
+    const waiting = (name: string) => ({ id: name, name, removedBefore: false });
+    meeting.say('waiting', [waiting('David')]);
+    meeting.say('waiting', [waiting('David'), waiting('Eva')]);
+    expect(view.get().waiting.map(({ name }) => name)).toEqual(['David', 'Eva']);
+    expect(view.get().notices.map(({ news }) => news)).toEqual([
+      { kind: 'waits', name: 'David' },
+      { kind: 'waits', name: 'Eva' },
     ]);
     view.close();
   });

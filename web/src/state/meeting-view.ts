@@ -9,6 +9,7 @@ import {
   type RoomSettings,
   type Source,
   type StreamQualityReader,
+  type WaitingView,
 } from '../client';
 import type { LocalKind } from './local-media';
 import { type ModerationNews, moderationNews, together } from './moderation-news';
@@ -19,6 +20,8 @@ import { Store } from './store';
 export type News =
   /** Somebody came or went. */
   | { kind: 'joined' | 'left'; name: string }
+  /** Somebody wants to be let in. */
+  | { kind: 'waits'; name: string }
   /** Somebody shows their screen now, or does not any more. */
   | { kind: 'shares' | 'sharesNoMore'; name: string }
   /** A host did something, or somebody raised their hand. */
@@ -54,6 +57,8 @@ export interface MeetingState {
   stalled: ReadonlySet<string>;
   /** What the hosts decided for all. */
   settings: RoomSettings;
+  /** For hosts: who waits to be let in. */
+  waiting: readonly WaitingView[];
   /** Who would like to hear or see one. */
   asked: { source: Source; by: string } | undefined;
   connection: ConnectionState;
@@ -91,6 +96,13 @@ export class MeetingView extends Store<MeetingState> {
         this.#clearNotSent((kind) => sent[kind] && !sentBefore[kind]);
       }),
       meeting.on('settings', (settings) => this.update({ settings })),
+      meeting.on('waiting', (waiting) => {
+        const before = this.get().waiting;
+        this.update({ waiting });
+        for (const { id, name } of waiting) {
+          if (!before.some((other) => other.id === id)) this.say({ kind: 'waits', name });
+        }
+      }),
       meeting.on('moderated', (moderated) => this.#moderated(moderated)),
       meeting.on('askedToUnmute', ({ source, by }) => {
         this.update({ asked: { source, by: this.get().names.get(by) ?? '' } });
@@ -248,6 +260,7 @@ function initial(meeting: Meeting): MeetingState {
     weak: new Set(),
     stalled: new Set(),
     settings: meeting.settings,
+    waiting: meeting.waiting,
     asked: undefined,
     connection: meeting.connection,
     notices: [],

@@ -23,7 +23,7 @@ export type ModerationCode =
   | NonNullable<(typeof STOPPED)[Source]>
   | NonNullable<(typeof STOPPED_YOURS)[Source]>
   | (typeof STOPPED_SEVERAL)[keyof typeof STOPPED_SEVERAL]
-  | `${'locked' | 'mic' | 'camera' | 'screen' | 'chat'}${'On' | 'Off'}`;
+  | `${'lobby' | 'locked' | 'mic' | 'camera' | 'screen' | 'chat'}${'On' | 'Off'}`;
 
 export interface ModerationNews {
   kind: 'moderation';

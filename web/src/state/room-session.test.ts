@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Meeting, Source } from '../client';
+import type { JoinOptions, Meeting, Source } from '../client';
 import { Emitter } from '../client/emitter';
 import { Failure } from '../client/failure';
 import type { MeetingEvents } from '../client/meeting';
@@ -24,7 +24,7 @@ class FakeMeeting extends Emitter<MeetingEvents> {
   }
 }
 
-function session(join: () => Promise<FakeMeeting>) {
+function session(join: (options: JoinOptions) => Promise<FakeMeeting>) {
   const nothing = { read: () => undefined, write: () => {}, remove: () => {} };
   const media = new LocalMedia({
     capture: { width: 1, height: 1, frameRate: 1 },
@@ -227,7 +227,28 @@ describe('RoomSession', () => {
     await room.join('Anna');
     await room.screen.start();
     meeting.may.mockReturnValue(false);
-    meeting.say('settings', { locked: false, mic: true, camera: true, screen: false, chat: true });
+    meeting.say('settings', { lobby: false, locked: false, mic: true, camera: true, screen: false, chat: true });
     expect(room.screen.get().track).toBeUndefined();
+  });
+
+  it('waits for a host to let one in, or until one does not want to any more', async () => {
+    const meeting = new FakeMeeting();
+    let letIn = () => {};
+    let signal: AbortSignal | undefined;
+    const room = session((options) => {
+      signal = options.signal;
+      options.onWaiting?.();
+      return new Promise((resolve) => (letIn = () => resolve(meeting)));
+    });
+    const joined = room.join('Anna');
+    expect(room.get()).toEqual({ name: 'waiting' });
+    letIn();
+    await joined;
+    expect(room.get().name).toBe('meeting');
+    room.leave();
+    void room.rejoin();
+    expect(room.get()).toEqual({ name: 'waiting' });
+    room.cancel();
+    expect([room.get().name, signal?.aborted]).toEqual(['greenRoom', true]);
   });
 });

@@ -22,6 +22,8 @@ export type Phase =
   | { name: 'greenRoom' }
   /** `again` after a reload and from the page of who left: there is nothing to ask any more. */
   | { name: 'joining'; again: boolean }
+  /** Until a host lets one in. */
+  | { name: 'waiting' }
   | { name: 'meeting'; meeting: Meeting }
   | { name: 'left' }
   /**
@@ -74,6 +76,8 @@ export class RoomSession extends Store<Phase> {
   /** Counts the attempts to join; the running one has this number, where one runs. */
   #attempt = 0;
   #joining = false;
+  /** Ends to wait for being let in. */
+  #giveUp: AbortController | undefined;
   #closed = false;
 
   constructor(
@@ -131,10 +135,17 @@ export class RoomSession extends Store<Phase> {
     this.preferences.update({ name: cleaned });
     this.#stopRetrying();
     this.set(before.name === 'ended' ? { ...before, retryInSeconds: 0 } : { name: 'joining', again });
+    const giveUp = new AbortController();
+    this.#giveUp = giveUp;
     try {
       const resumeToken = tabSession(this.room)?.token;
       const { videoCodec } = this.preferences.get();
-      const meeting = await this.#join({ room: this.room, name: cleaned, resumeToken, videoCodec });
+      const onWaiting = () => {
+        if (this.#attempt === attempt) this.set({ name: 'waiting' });
+      };
+      const { signal } = giveUp;
+      const options = { room: this.room, name: cleaned, resumeToken, videoCodec, onWaiting, signal };
+      const meeting = await this.#join(options);
       if (this.#closed || this.#attempt !== attempt) {
         meeting.leave();
         return;
@@ -153,6 +164,7 @@ export class RoomSession extends Store<Phase> {
     if (!this.#joining) return;
     this.#attempt += 1;
     this.#joining = false;
+    this.#giveUp?.abort();
     // Another attempt is somebody new: as the same participant the two would push each other out.
     forgetTabSession();
     this.set({ name: 'greenRoom' });
@@ -230,6 +242,7 @@ export class RoomSession extends Store<Phase> {
   /** The page is left for another. */
   close(): void {
     this.#closed = true;
+    this.#giveUp?.abort();
     this.#stopRetrying();
     const phase = this.get();
     if (phase.name === 'meeting') {

@@ -19,6 +19,7 @@ const icons: Partial<Record<FailureCode, typeof DoorOpen>> = {
   room_full: Users,
   room_locked: Lock,
   removed: ShieldX,
+  denied: ShieldX,
   meeting_ended: DoorOpen,
   superseded: MonitorSmartphone,
   forbidden: ShieldX,

@@ -6,6 +6,7 @@ import { EndPage, JoiningPage } from './end-page';
 import { GreenRoom } from './green-room';
 import { useMeetingPage } from './use-meeting-page';
 import { useStore } from './use-store';
+import { WaitingPage } from './waiting-page';
 
 export function RoomPage({ session, go }: { session: RoomSession; go: (path: string) => void }) {
   const { t } = useTranslation();
@@ -36,6 +37,8 @@ export function RoomPage({ session, go }: { session: RoomSession; go: (path: str
       return <GreenRoom session={session} joining={false} go={go} />;
     case 'joining':
       return phase.again ? <JoiningPage session={session} go={go} /> : <GreenRoom session={session} joining go={go} />;
+    case 'waiting':
+      return <WaitingPage session={session} go={go} />;
     case 'meeting':
       return MeetingPage ? (
         <MeetingPage session={session} meeting={phase.meeting} />

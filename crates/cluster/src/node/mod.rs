@@ -304,8 +304,7 @@ impl Node {
     /// Errors: what `session` is to be told if they are not in the room.
     pub fn seat(&self, room: &RoomId, participant: ParticipantId, session: SessionId) -> Result<Seat, ErrorCode> {
         let room = self.room(room).ok_or(ErrorCode::SessionExpired)?;
-        let gone = || room.ended_with(session).filter(|error| *error == ErrorCode::Removed);
-        let participant = room.participant(participant).ok_or_else(|| gone().unwrap_or(ErrorCode::SessionExpired))?;
+        let participant = room.participant(participant).ok_or_else(|| room.gone(session))?;
         let bound_to = participant.binding().incarnation;
         let is_there = self.ready().any(|(life, _)| life == bound_to);
         Ok(Seat {

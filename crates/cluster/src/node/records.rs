@@ -174,7 +174,9 @@ impl Node {
     fn follow(&mut self, now: Instant, room: &RoomId, change: &Change) {
         match change {
             Change::Held { binding } | Change::Returned { binding } => self.watch(now, room, binding.participant),
-            Change::Left { participant, .. } => self.unwatch(room, *participant),
+            Change::Left { participant, .. } | Change::WaitingRemoved { participant, reason: Some(_) } => {
+                self.unwatch(room, *participant);
+            }
             Change::Joined { .. }
             | Change::ProducerAdded { .. }
             | Change::ProducerPaused { .. }
@@ -191,6 +193,9 @@ impl Node {
             | Change::RoleChanged { .. }
             | Change::SettingsChanged { .. }
             | Change::AskedToUnmute { .. }
+            | Change::WaitingAdded { .. }
+            | Change::WaitingRemoved { reason: None, .. }
+            | Change::WaitingListed { .. }
             | Change::Ended => {}
         }
     }

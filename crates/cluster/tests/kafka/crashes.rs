@@ -227,7 +227,8 @@ async fn join(service: &RoomService, n: usize) -> Binding {
 
 fn joined(n: usize) -> Proposal {
     let (participant, session) = (ParticipantId(n as u64), SessionId(n as u64));
-    let event = RoomEvent::Joined { participant, session, name: "P".to_owned(), video_codecs: Vec::new() };
+    let event =
+        RoomEvent::Joined { participant, session, name: "P".to_owned(), video_codecs: Vec::new(), address_tag: None };
     Proposal { room: room_of(n), key: ProposalKey::Session { session, n: 0 }, binding: None, event }
 }
 

@@ -182,7 +182,8 @@ async fn node(broker: &Broker, registry: &MemoryStore, life: u128) -> (RoomServi
 
 fn joined(n: u64) -> Proposal {
     let (participant, session) = (ParticipantId(n), SessionId(n));
-    let event = RoomEvent::Joined { participant, session, name: "P".to_owned(), video_codecs: Vec::new() };
+    let event =
+        RoomEvent::Joined { participant, session, name: "P".to_owned(), video_codecs: Vec::new(), address_tag: None };
     Proposal { room: room("daily"), key: ProposalKey::Session { session, n: 0 }, binding: None, event }
 }
 

@@ -131,7 +131,8 @@ async fn node(life: u128, log: &EventLog) -> (RoomService, mpsc::Receiver<Applie
 
 async fn join(service: &RoomService) {
     let (participant, session) = (ParticipantId(1), SessionId(1));
-    let event = RoomEvent::Joined { participant, session, name: "P".to_owned(), video_codecs: Vec::new() };
+    let event =
+        RoomEvent::Joined { participant, session, name: "P".to_owned(), video_codecs: Vec::new(), address_tag: None };
     let key = ProposalKey::Session { session, n: 0 };
     let proposal = Proposal { room: room("daily"), key, binding: None, event };
     while let Err(error) = service.propose(proposal.clone()).await {

@@ -1,6 +1,7 @@
 //! Joins and resumes: from a token to a socket that hears the room.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -11,11 +12,11 @@ use protocol::request::{Direction, Join, Resume, Welcome};
 use protocol::snapshot::RoomSnapshot;
 use protocol::transport::TransportOptions;
 use protocol::{
-    ErrorBody, ErrorCode, MediaKind, Notification, ParticipantId, RoomId, RtpCapabilities, SessionId, TransportId,
+    ErrorBody, ErrorCode, MediaKind, Notification, ParticipantId, Role, RoomId, RtpCapabilities, SessionId, TransportId,
 };
 use sfu::Worker;
 use sfu_io::CallError;
-use signaling::{News, Outbox, SessionHandle};
+use signaling::{News, Opening, Outbox, SessionHandle};
 use tokio::time::timeout;
 
 use super::media::{Closing, Media, call_failed, create_transport};
@@ -28,7 +29,7 @@ use crate::tokens::{PlaceToken, SessionToken};
 /// Following the log takes microseconds; only a fault takes longer.
 const REACH_TIMEOUT: Duration = Duration::from_secs(5);
 
-type Arrived = Result<(SessionHandle, Welcome), ErrorBody>;
+pub(super) type Arrived = Result<(SessionHandle, Opening), ErrorBody>;
 
 impl Shared {
     /// The participant that a session token of an earlier stay lets its holder be again.
@@ -53,7 +54,7 @@ impl Shared {
     }
 
     /// Enters a room with a place token; as the same participant, if they are in it already.
-    pub(super) async fn join(self: &Arc<Self>, token: &str, join: Join, outbox: Outbox) -> Arrived {
+    pub(super) async fn join(self: &Arc<Self>, token: &str, join: Join, address: IpAddr, outbox: Outbox) -> Arrived {
         self.check_taking()?;
         let PlaceToken { room, participant } = self.tokens.verify_place(unix_time(), token).map_err(unauthorized)?;
         check_bounds(&join.rtp_capabilities)?;
@@ -61,12 +62,15 @@ impl Shared {
         let session = SessionId(rand::random());
         let name = join.name.trim().to_owned();
         let video_codecs = sfu::ortc::capabilities::receivable(MediaKind::Video, &join.rtp_capabilities);
-        let event = RoomEvent::Joined { participant, session, name, video_codecs };
+        let address_tag = Some(self.tokens.address_tag(&room, address));
+        let event = RoomEvent::Joined { participant, session, name, video_codecs, address_tag };
         let (binding, snapshot) = self.enter(&turn, ProposalKey::Session { session, n: 0 }, event).await?;
 
         let handle = self.new_handle();
         let channels = join.enable_sctp;
-        let member = Member::new(handle, session, binding, 0, join.rtp_capabilities, channels);
+        let mut member = Member::new(handle, session, binding, 0, join.rtp_capabilities, channels);
+        member.waits = has_to_wait(&turn, &snapshot);
+        let waits = member.waits;
         let creating = {
             let mut registry = self.registry();
             check_in(&mut registry, &turn)?;
@@ -85,6 +89,10 @@ impl Shared {
                     // Those with data channels sit together.
                     registry.give_up_seat(&room, participant);
                 }
+            }
+            if waits {
+                drop(registry);
+                return self.open_waiting(&turn, handle, outbox);
             }
             self.create_missing(&mut registry, &turn)
         };
@@ -143,6 +151,15 @@ impl Shared {
                     registry.install(room, member);
                 }
             }
+            let waits = has_to_wait(&turn, &snapshot);
+            let person = registry.person(room, *participant);
+            if let Some(member) = person.and_then(|person| person.member.as_mut()) {
+                member.waits = waits;
+            }
+            if waits {
+                drop(registry);
+                return self.open_waiting(&turn, handle, outbox);
+            }
             self.create_missing(&mut registry, &turn)
         };
         let transports = match creating.await {
@@ -158,7 +175,7 @@ impl Shared {
 
     /// Has the log say that somebody arrives, and waits until that was followed. From then on the arrival collects
     /// what happens in the room.
-    async fn enter(
+    pub(super) async fn enter(
         self: &Arc<Self>,
         turn: &Turn,
         key: ProposalKey,
@@ -171,7 +188,7 @@ impl Shared {
         };
         let proposal = Proposal { room: turn.room().clone(), key, binding: None, event };
         let accepted = self.rooms.propose(proposal).await?;
-        let (binding, snapshot) = accepted.binding.zip(accepted.snapshot).ok_or_else(internal)?;
+        let (binding, mut snapshot) = accepted.binding.zip(accepted.snapshot).ok_or_else(internal)?;
         let followed = async {
             while !self.has_reached(turn, binding) {
                 progress.notified().await;
@@ -190,6 +207,9 @@ impl Shared {
             registry.learn_role(turn.room(), turn.participant(), snapshot.seq, own.role);
         }
         drop(registry);
+        if own.is_none_or(|own| own.role > Role::CoHost) {
+            snapshot.waiting.clear();
+        }
         Ok((binding, snapshot))
     }
 
@@ -201,7 +221,7 @@ impl Shared {
     }
 
     /// Makes the transports that a member has not, and the room's router before them. Resolves to their options.
-    fn create_missing(
+    pub(super) fn create_missing(
         self: &Arc<Self>,
         registry: &mut Registry,
         turn: &Turn,
@@ -262,7 +282,7 @@ impl Shared {
         }
     }
 
-    /// Opens the socket: what the arrival collected goes first, then whatever follows.
+    /// Opens a socket with a welcome; what the arrival collected comes after that.
     fn open(
         &self,
         turn: &Turn,
@@ -273,13 +293,67 @@ impl Shared {
     ) -> Arrived {
         let mut registry = self.registry();
         check_in(&mut registry, turn)?;
+        let welcome = self.welcome(&mut registry, turn, room, transports)?;
+        registry.add_socket(handle, turn.room(), turn.participant());
+        self.fill(&mut registry, turn, outbox, &welcome);
+        Ok((handle, Opening::Welcome(Box::new(welcome))))
+    }
+
+    /// The same for a socket that is open already, whose client waited. If it broke meanwhile nothing is said.
+    pub(super) fn open_again(
+        &self,
+        turn: &Turn,
+        handle: SessionHandle,
+        outbox: Outbox,
+        room: RoomSnapshot,
+        transports: Transports,
+    ) -> Result<(), ErrorBody> {
+        let mut registry = self.registry();
+        check_in(&mut registry, turn)?;
+        let welcome = self.welcome(&mut registry, turn, room, transports)?;
+        if registry.socket(handle).is_some() {
+            // One that is closed, or too slow, will be dropped.
+            let _ = outbox.welcome(Box::new(welcome.clone()));
+            self.fill(&mut registry, turn, outbox, &welcome);
+        }
+        Ok(())
+    }
+
+    fn welcome(
+        &self,
+        registry: &mut Registry,
+        turn: &Turn,
+        room: RoomSnapshot,
+        transports: Transports,
+    ) -> Result<Welcome, ErrorBody> {
+        let person = registry.person(turn.room(), turn.participant()).ok_or_else(session_expired)?;
+        let member = person.member.as_ref().ok_or_else(session_expired)?;
+        let token = SessionToken {
+            room: turn.room().clone(),
+            participant: turn.participant(),
+            session: member.session,
+            generation: member.generation,
+        };
+        Ok(Welcome {
+            participant_id: token.participant,
+            session_token: self.tokens.session(unix_time(), &token),
+            room,
+            send_transport: transports.send,
+            recv_transport: transports.recv,
+        })
+    }
+
+    /// Gives a socket what its arrival collected, and all that follows.
+    fn fill(&self, registry: &mut Registry, turn: &Turn, outbox: Outbox, welcome: &Welcome) {
         let seat = registry.seat(turn.room(), turn.participant());
         let speaker = seat.as_ref().and_then(|seat| registry.speaker(turn.room(), seat.router));
-        let person = registry.person(turn.room(), turn.participant()).ok_or_else(session_expired)?;
+        let Some(person) = registry.person(turn.room(), turn.participant()) else { return };
+        let for_all_or_host = person.role.value() <= Role::CoHost;
         let waiting = person.arrival.take().map(|arrival| arrival.waiting).unwrap_or_default();
-        let member = person.member.as_mut().ok_or_else(session_expired)?;
+        let waiting = waiting.into_iter().filter(|(_, for_hosts)| for_all_or_host || !for_hosts).map(|(news, _)| news);
+        let Some(member) = person.member.as_mut() else { return };
         let speaker = speaker.map(|producer_id| Notification::ActiveSpeaker { producer_id });
-        let ended = member.ended_beside(&room).into_iter().map(News::from);
+        let ended = member.ended_beside(&welcome.room).into_iter().map(News::from);
         for news in ended.chain(waiting).chain(speaker.map(News::from)) {
             // A socket that is too slow already will be closed, and resumes.
             let _ = outbox.notify(news);
@@ -291,15 +365,8 @@ impl Shared {
             outbox.close(ErrorCode::Internal);
         }
         member.outbox = Some(outbox);
-        let made = [&transports.send, &transports.recv].map(|made| made.as_ref().map(|options| options.id));
+        let made = [&welcome.send_transport, &welcome.recv_transport].map(|made| made.as_ref().map(|made| made.id));
         let kept: Vec<_> = member.transports().filter(|kept| !made.contains(&Some(*kept))).collect();
-        let token = SessionToken {
-            room: turn.room().clone(),
-            participant: turn.participant(),
-            session: member.session,
-            generation: member.generation,
-        };
-        registry.add_socket(handle, turn.room(), turn.participant());
         self.relays.changed(turn.room());
         // What a broken socket swallowed: a publisher that was not told would keep a wanted layer switched off.
         if !kept.is_empty()
@@ -308,15 +375,6 @@ impl Shared {
             let tell = move |worker: &mut Worker| kept.into_iter().for_each(|transport| worker.tell_layers(transport));
             drop(seat.worker.call(move |worker, _| tell(worker)));
         }
-        drop(registry);
-        let welcome = Welcome {
-            participant_id: token.participant,
-            session_token: self.tokens.session(unix_time(), &token),
-            room,
-            send_transport: transports.send,
-            recv_transport: transports.recv,
-        };
-        Ok((handle, welcome))
     }
 
     fn new_handle(&self) -> SessionHandle {
@@ -325,7 +383,7 @@ impl Shared {
 }
 
 /// Transports that were made.
-struct Transports {
+pub(super) struct Transports {
     send: Option<TransportOptions>,
     recv: Option<TransportOptions>,
 }
@@ -343,12 +401,18 @@ fn find<'a>(registry: &'a mut Registry, token: &SessionToken) -> Result<&'a mut 
     Err(ErrorBody::new(ErrorCode::Superseded, "a newer connection of the same participant took over"))
 }
 
+/// Whether somebody who has entered is not in, but waits.
+fn has_to_wait(turn: &Turn, snapshot: &RoomSnapshot) -> bool {
+    snapshot.participants.iter().all(|participant| participant.id != turn.participant())
+}
+
 /// Whether somebody who has entered is in still: they may have been sent out before they had their welcome.
-fn check_in(registry: &mut Registry, turn: &Turn) -> Result<(), ErrorBody> {
+pub(super) fn check_in(registry: &mut Registry, turn: &Turn) -> Result<(), ErrorBody> {
     let person = registry.person(turn.room(), turn.participant());
     match person.and_then(|person| person.arrival.as_ref()?.over) {
         None => Ok(()),
         Some(ErrorCode::Removed) => Err(ErrorBody::new(ErrorCode::Removed, "you were sent out of the meeting")),
+        Some(ErrorCode::Denied) => Err(ErrorBody::new(ErrorCode::Denied, "you were not let in")),
         Some(ErrorCode::MeetingEnded) => Err(ErrorBody::new(ErrorCode::MeetingEnded, "the host ended the meeting")),
         Some(_) => Err(session_expired()),
     }
@@ -361,7 +425,7 @@ fn check_bounds(capabilities: &RtpCapabilities) -> Result<(), ErrorBody> {
     Err(ErrorBody::new(ErrorCode::BadRequest, "rtpCapabilities: too many codecs or header extensions"))
 }
 
-fn session_expired() -> ErrorBody {
+pub(super) fn session_expired() -> ErrorBody {
     ErrorBody::new(ErrorCode::SessionExpired, "you were away for too long, or left; join again")
 }
 

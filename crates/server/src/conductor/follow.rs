@@ -30,25 +30,31 @@ pub(super) fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applie
     if let Some(news) = notification(seq, &change).map(News::from) {
         let only = only_for(&change);
         let told = registry.people(&room).filter(|(id, _)| only.is_none_or(|only| **id == only));
-        told.for_each(|(_, person)| person.hear(seq, &news));
+        let for_hosts = matches!(change, Change::WaitingAdded { .. } | Change::WaitingRemoved { .. });
+        told.for_each(|(_, person)| person.hear(seq, &news, for_hosts));
     }
     if matters_elsewhere(&change) {
         shared.relays.changed(&room);
     }
+    let enters = matches!(change, Change::Joined { .. });
     match change {
-        Change::Joined { binding, .. } | Change::Returned { binding } => {
+        Change::Joined { binding, .. } | Change::Returned { binding } | Change::WaitingAdded { binding, .. } => {
             if binding.incarnation != shared.rooms.incarnation() {
                 return shared.moved(&mut registry, &room, binding.participant);
             }
-            if let Some(person) = registry.person(&room, binding.participant) {
+            let Some(person) = registry.person(&room, binding.participant) else { return };
+            if enters && person.is_let_in(binding) {
+                shared.let_in(room, binding);
+            } else {
                 person.reach(binding, seq);
             }
         }
-        Change::Left { participant, reason } => {
+        Change::Left { participant, reason } | Change::WaitingRemoved { participant, reason: Some(reason) } => {
             tracing::info!(%room, %participant, ?reason, "left");
             let code = match reason {
                 LeaveReason::Left | LeaveReason::GraceExpired => ErrorCode::SessionExpired,
                 LeaveReason::Removed { .. } => ErrorCode::Removed,
+                LeaveReason::Denied => ErrorCode::Denied,
                 LeaveReason::MeetingEnded => ErrorCode::MeetingEnded,
             };
             if let Some(person) = registry.person(&room, participant) {
@@ -119,6 +125,8 @@ pub(super) fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applie
         | Change::HandRaised { .. }
         | Change::HandLowered { .. }
         | Change::AskedToUnmute { .. }
+        | Change::WaitingRemoved { reason: None, .. }
+        | Change::WaitingListed { .. }
         | Change::VideoCodecsChanged { .. } => {}
     }
 }
@@ -145,6 +153,9 @@ fn matters_elsewhere(change: &Change) -> bool {
         | Change::RoleChanged { .. }
         | Change::SettingsChanged { .. }
         | Change::AskedToUnmute { .. }
+        | Change::WaitingAdded { .. }
+        | Change::WaitingRemoved { .. }
+        | Change::WaitingListed { .. }
         | Change::VideoCodecsChanged { .. } => false,
     }
 }
@@ -165,7 +176,7 @@ fn ended(shared: &Arc<Shared>, registry: &mut Registry, room: &RoomId, producers
 /// The one who is told of a change, if not all are.
 fn only_for(change: &Change) -> Option<ParticipantId> {
     match change {
-        Change::AskedToUnmute { participant, .. } => Some(*participant),
+        Change::AskedToUnmute { participant, .. } | Change::WaitingListed { participant, .. } => Some(*participant),
         _ => None,
     }
 }
@@ -174,7 +185,7 @@ fn only_for(change: &Change) -> Option<ParticipantId> {
 fn notification(seq: u64, change: &Change) -> Option<Notification> {
     Some(match change.clone() {
         Change::Joined { participant, .. } => Notification::ParticipantJoined { seq, participant },
-        Change::Left { participant, reason: LeaveReason::Left | LeaveReason::GraceExpired } => {
+        Change::Left { participant, reason: LeaveReason::Left | LeaveReason::GraceExpired | LeaveReason::Denied } => {
             Notification::ParticipantLeft { seq, participant_id: participant, by: None }
         }
         Change::Left { participant, reason: LeaveReason::Removed { by } } => {
@@ -195,6 +206,9 @@ fn notification(seq: u64, change: &Change) -> Option<Notification> {
         Change::DataProducerClosed { data_producer } => {
             Notification::DataProducerClosed { seq, data_producer_id: data_producer }
         }
+        Change::WaitingAdded { waiting, .. } => Notification::WaitingAdded { seq, waiting },
+        Change::WaitingRemoved { participant, .. } => Notification::WaitingRemoved { seq, participant_id: participant },
+        Change::WaitingListed { waiting, .. } => Notification::WaitingListed { seq, waiting },
         Change::HandRaised { participant, order } => {
             Notification::HandRaised { seq, participant_id: participant, order }
         }

@@ -17,6 +17,7 @@ mod drain;
 mod evacuation;
 mod events;
 mod follow;
+mod lobby;
 mod media;
 mod metrics;
 mod moderate;
@@ -37,6 +38,7 @@ mod turn;
 mod tests;
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -45,10 +47,10 @@ use cluster::evacuation::Evacuation;
 use cluster::{Applied, Condition as RoomsCondition, Links, Proposal, ProposalKey, RoomService};
 use protocol::event::{Binding, RoomEvent};
 use protocol::limits::Limits;
-use protocol::request::{ConnectAuth, JoinPlace, JoinPlaceReply, ResumePlace, ResumePlaceReply, Welcome};
+use protocol::request::{ConnectAuth, JoinPlace, JoinPlaceReply, ResumePlace, ResumePlaceReply};
 use protocol::{ErrorBody, ErrorCode, NodeId, ParticipantId, Reply, Request, RoomId, RtpCapabilities};
 use sfu_io::{EventReceiver, WorkerPool};
-use signaling::{Handler, Outbox, SessionHandle, SignalingMetrics};
+use signaling::{Handler, Opening, Outbox, SessionHandle, SignalingMetrics};
 use tokio::runtime;
 use tokio::sync::{Notify, mpsc};
 
@@ -222,11 +224,16 @@ impl Handler for Conductor {
         Ok(ResumePlaceReply { node, path, ice_servers })
     }
 
-    async fn connect(&self, auth: ConnectAuth, outbox: Outbox) -> Result<(SessionHandle, Welcome), ErrorBody> {
+    async fn connect(
+        &self,
+        auth: ConnectAuth,
+        address: IpAddr,
+        outbox: Outbox,
+    ) -> Result<(SessionHandle, Opening), ErrorBody> {
         match auth {
             ConnectAuth { token, join: Some(join), resume: None } => {
                 let started = Instant::now();
-                let joined = self.0.joins.count(self.0.join(&token, join, outbox).await);
+                let joined = self.0.joins.count(self.0.join(&token, join, address, outbox).await);
                 if joined.is_ok() {
                     self.0.join_durations.observe(started.elapsed());
                 }

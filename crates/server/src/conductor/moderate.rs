@@ -22,7 +22,9 @@ fn event(action: &Moderation) -> RoomEvent {
     match *action {
         Moderation::Mute { participant_id: target, source } => RoomEvent::Muted { target, source },
         Moderation::AskToUnmute { participant_id: target, source } => RoomEvent::AskedToUnmute { target, source },
-        Moderation::Remove { participant_id: target } => RoomEvent::Removed { target },
+        Moderation::Remove { participant_id: target, ban } => RoomEvent::Removed { target, ban },
+        Moderation::Admit { participant_id: target } => RoomEvent::Admitted { target },
+        Moderation::Deny { participant_id: target } => RoomEvent::Denied { target },
         Moderation::SetRole { participant_id: target, role } => RoomEvent::RoleChanged { target, role },
         Moderation::SetSetting { setting, on } => RoomEvent::SettingChanged { setting, on },
         Moderation::LowerHands { participant_id: target } => RoomEvent::HandLowered { target },

@@ -50,7 +50,8 @@ pub(super) struct Person {
 pub(super) struct Arrival {
     /// The newest binding of this person that was followed, and its event's number.
     pub(super) reached: Option<(u64, u64)>,
-    pub(super) waiting: Vec<News>,
+    /// Each with whether it is for the host and co-hosts alone.
+    pub(super) waiting: Vec<(News, bool)>,
     /// They are out again since, for this reason.
     pub(super) over: Option<ErrorCode>,
     /// Told when `reached` rises.
@@ -67,6 +68,8 @@ pub(super) struct Member {
     /// Whether the client showed that it has the newest token; until then the one before it is good, because the
     /// welcome that carried the newest may be lost.
     pub(super) token_arrived: bool,
+    /// They are not let in yet: they have no transports, and are told nothing of the room.
+    pub(super) waits: bool,
     /// `None`: the socket is gone.
     pub(super) outbox: Option<Outbox>,
     pub(super) capabilities: Arc<RtpCapabilities>,
@@ -147,6 +150,7 @@ impl Member {
             binding,
             generation,
             token_arrived: false,
+            waits: false,
             outbox: None,
             capabilities: Arc::new(capabilities),
             sctp,
@@ -272,17 +276,26 @@ impl Person {
         self.seat.as_ref().is_some_and(|seat| seat.router == router) && self.published.contains_key(&id.source)
     }
 
-    /// Passes on what happened in the room by the event `seq`.
-    pub(super) fn hear(&mut self, seq: u64, news: &News) {
+    /// Passes on what happened in the room by the event `seq`, perhaps `for_hosts` alone.
+    pub(super) fn hear(&mut self, seq: u64, news: &News, for_hosts: bool) {
         if let Some(arrival) = &mut self.arrival
             && arrival.reached.is_some_and(|(_, own)| seq > own)
             && arrival.waiting.len() <= WAITING_MAX
         {
-            arrival.waiting.push(news.clone());
+            arrival.waiting.push((news.clone(), for_hosts));
         }
-        if let Some(member) = &self.member {
+        if let Some(member) = self.member.as_ref().filter(|member| !member.waits)
+            && (!for_hosts || self.role.value() <= Role::CoHost)
+        {
             member.tell(news.clone());
         }
+    }
+
+    /// Whether an event that puts them in the room with this binding lets them in who had it before.
+    pub(super) fn is_let_in(&self, binding: Binding) -> bool {
+        let had_it = |arrival: &Arrival| arrival.reached.is_some_and(|(number, _)| number == binding.number);
+        let waits = |member: &Member| member.waits && member.binding == binding;
+        self.arrival.as_ref().is_some_and(had_it) || self.member.as_ref().is_some_and(waits)
     }
 
     /// Notes that this person is out of the room again, and why, should they be on their way in.

@@ -97,6 +97,14 @@ impl Registry {
         Ok(Caller { handle, room: room.clone(), session: member.session, binding: member.binding })
     }
 
+    /// The same of somebody who is not let in yet; `None` if they are.
+    pub(super) fn waiting_caller(&mut self, handle: SessionHandle) -> Result<Option<Caller>, ErrorBody> {
+        let caller = self.caller(handle)?;
+        let person = self.person(&caller.room, caller.participant());
+        let waits = person.and_then(|person| person.member.as_ref()).is_some_and(|member| member.waits);
+        Ok(waits.then_some(caller))
+    }
+
     /// The caller's session, their sources and where their transports are.
     pub(super) fn member(
         &mut self,

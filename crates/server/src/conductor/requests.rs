@@ -23,6 +23,10 @@ impl Shared {
         let (room, participant) = self.registry().socket(handle).ok_or_else(not_joined)?;
         let is_repeatable = is_repeatable(&request);
         let _turn = Turn::take(self, &room, participant).await;
+        let waiting = self.registry().waiting_caller(handle)?;
+        if let Some(caller) = waiting {
+            return self.request_of_waiting(&caller, &request).await;
+        }
         let caller = {
             let mut registry = self.registry();
             let caller = registry.caller(handle)?;
@@ -90,7 +94,7 @@ impl Shared {
     }
 
     /// Numbered by this node: under the client's number the room would answer with what came of that number before.
-    async fn leave(&self, caller: &Caller) -> Result<Reply, ErrorBody> {
+    pub(super) async fn leave(&self, caller: &Caller) -> Result<Reply, ErrorBody> {
         let (room, binding) = (caller.room.clone(), Some(caller.binding));
         let proposal = Proposal { room, key: ProposalKey::Node, binding, event: RoomEvent::Left {} };
         self.rooms.propose(proposal).await.map(|_| Reply::Done {})

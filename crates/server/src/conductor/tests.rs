@@ -3,6 +3,7 @@
 mod codecs;
 mod crowds;
 mod data;
+mod lobby;
 mod moderation;
 mod nodes;
 mod workers;
@@ -14,7 +15,7 @@ use cluster::log::MemoryLogConfig;
 use cluster::store::MemoryStore;
 use cluster::{LinkConfig, MemoryLog, NodeConfig, ServiceConfig};
 use protocol::Incarnation;
-use protocol::request::{ConsumeResult, Join, Resume};
+use protocol::request::{ConsumeResult, Join, Resume, Welcome};
 use protocol::{ConsumerId, MediaKind, Notification, ProducerId, RtpParameters, Source, TransportId};
 use serde_json::{Value, json};
 use sfu::dtls::Identity;
@@ -123,7 +124,10 @@ impl Page {
 
     async fn connect(conductor: &Conductor, auth: ConnectAuth) -> Result<Self, ErrorBody> {
         let (outbox, inbox) = outbox();
-        let (handle, welcome) = conductor.connect(auth, outbox).await?;
+        let address = "192.0.2.1".parse().expect("an address");
+        let (handle, opening) = conductor.connect(auth, address, outbox).await?;
+        let Opening::Welcome(welcome) = opening else { panic!("has to wait") };
+        let welcome = *welcome;
         Ok(Self { handle, welcome, inbox, n: 0, conductor: conductor.clone() })
     }
 

@@ -1,7 +1,7 @@
 //! CONNECT and the welcome.
 
 use protocol::limits::Limits;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Client, Seen, Server, auth};
 
@@ -19,6 +19,27 @@ async fn a_client_is_welcomed() {
     assert_eq!(welcome["data"]["room"], room);
     assert_eq!(server.seen().await, Seen::Connect("t".to_owned()));
     assert_eq!((server.counted("sockets_open"), server.counted("sessions_open")), (1, 1));
+}
+
+#[tokio::test]
+async fn a_client_that_waits_is_told_so_and_is_welcomed_by_the_same_socket() {
+    let mut server = Server::start().await;
+    let mut client = Client::open(server.address).await;
+    client.connect("waits").await;
+    let (event, waiting): (String, Value) = client.event().await;
+    assert_eq!(event, "waiting");
+    assert_eq!(waiting, json!({ "participantId": "0000000000000000", "sessionToken": "session" }));
+    client.request(1, &json!(["leave", { "n": 1 }])).await;
+    let (_, answer) = (server.seen().await, server.seen().await);
+    assert_eq!(answer, Seen::Request(1), "requests are taken: it may leave");
+    let room = json!({ "roomId": "r", "seq": 9, "participants": [], "videoCodecs": [], "chat": [] });
+    let welcome = json!({ "participantId": "0000000000000000", "sessionToken": "next", "room": room });
+    let mut other = Client::open(server.address).await;
+    other.connect("waits").await;
+    other.event().await;
+    let welcome = serde_json::from_value(welcome).expect("a welcome");
+    server.outbox(1).welcome(Box::new(welcome)).expect("room");
+    assert_eq!(other.welcome().await["data"]["sessionToken"], "next");
 }
 
 #[tokio::test]

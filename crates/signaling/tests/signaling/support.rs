@@ -1,18 +1,18 @@
 //! A server with a room behind it, and clients that say exactly what a test wants said.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use protocol::limits::Limits;
-use protocol::request::{ConnectAuth, JoinPlace, JoinPlaceReply, ResumePlace, ResumePlaceReply, Welcome};
+use protocol::request::{ConnectAuth, JoinPlace, JoinPlaceReply, ResumePlace, ResumePlaceReply, Waiting, Welcome};
 use protocol::snapshot::RoomSnapshot;
 use protocol::{ErrorBody, ErrorCode, ParticipantId, Reply, Request, RoomId};
 use serde_json::{Value, json};
-use signaling::{Handler, Outbox, SessionHandle, SignalingConfig, SignalingMetrics, router};
+use signaling::{Handler, Opening, Outbox, SessionHandle, SignalingConfig, SignalingMetrics, router};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
@@ -68,7 +68,12 @@ impl Handler for Room {
         Ok(ResumePlaceReply { node, path: "/socket.io/".to_owned(), ice_servers: Vec::new() })
     }
 
-    async fn connect(&self, auth: ConnectAuth, outbox: Outbox) -> Result<(SessionHandle, Welcome), ErrorBody> {
+    async fn connect(
+        &self,
+        auth: ConnectAuth,
+        _: IpAddr,
+        outbox: Outbox,
+    ) -> Result<(SessionHandle, Opening), ErrorBody> {
         let _ = self.seen.send(Seen::Connect(auth.token.clone()));
         match auth.token.as_str() {
             "refused" => return Err(ErrorBody::new(ErrorCode::Unauthorized, "the token has expired; join again")),
@@ -85,6 +90,7 @@ impl Handler for Room {
             video_codecs: Vec::new(),
             chat: Vec::new(),
             settings: protocol::RoomSettings::default(),
+            waiting: Vec::new(),
         };
         let welcome = Welcome {
             participant_id: ParticipantId(session.0),
@@ -93,7 +99,11 @@ impl Handler for Room {
             send_transport: None,
             recv_transport: None,
         };
-        Ok((session, welcome))
+        if auth.token == "waits" {
+            let (participant_id, session_token) = (welcome.participant_id, welcome.session_token);
+            return Ok((session, Opening::Waiting(Waiting { participant_id, session_token })));
+        }
+        Ok((session, Opening::Welcome(Box::new(welcome))))
     }
 
     async fn request(&self, _: SessionHandle, n: u64, request: Request) -> Result<Reply, ErrorBody> {

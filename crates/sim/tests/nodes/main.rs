@@ -304,7 +304,13 @@ impl World {
         let session = SessionId(self.next_session);
         let Person { id, session: current, n, generation, .. } = &mut self.people[person];
         (*current, *n, *generation) = (session, 0, 0);
-        let event = RoomEvent::Joined { participant: *id, session, name: "P".to_owned(), video_codecs: Vec::new() };
+        let event = RoomEvent::Joined {
+            participant: *id,
+            session,
+            name: "P".to_owned(),
+            video_codecs: Vec::new(),
+            address_tag: None,
+        };
         let ticket = self.ask(person, site, ProposalKey::Session { session, n: 0 }, None, event);
         self.people[person].place = Place::Waiting(ticket);
         self.drain(site);

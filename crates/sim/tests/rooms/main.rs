@@ -63,6 +63,10 @@ fn the_simulation_reaches_every_outcome_and_change() {
         "closedByOther",
         "removed",
         "meetingEnded",
+        "waitingAdded",
+        "waitingRemoved",
+        "waitingListed",
+        "denied",
         "ended",
         "rejected",
         "repeated",
@@ -177,6 +181,8 @@ impl World {
             | RoomEvent::Muted { .. }
             | RoomEvent::AskedToUnmute { .. }
             | RoomEvent::Removed { .. }
+            | RoomEvent::Admitted { .. }
+            | RoomEvent::Denied { .. }
             | RoomEvent::MeetingEnded {} => Some(self.session(participant)),
             _ => None,
         };
@@ -224,7 +230,9 @@ impl World {
             0..20 => {
                 let video_codecs = ["video/VP8", "video/H264", "video/VP9"].map(str::to_owned);
                 let video_codecs = video_codecs.into_iter().filter(|_| self.rng.random_ratio(3, 4)).collect();
-                RoomEvent::Joined { participant, session: self.session(participant), name, video_codecs }
+                let session = self.session(participant);
+                let address_tag = self.rng.random_ratio(1, 2).then(|| self.rng.random_range(0..3));
+                RoomEvent::Joined { participant, session, name, video_codecs, address_tag }
             }
             20..30 => RoomEvent::Resumed {
                 participant,
@@ -257,21 +265,27 @@ impl World {
     fn moderation(&mut self, source: Source) -> RoomEvent {
         let target = self.participant();
         let some = self.rng.random_ratio(2, 3).then_some(target);
-        let settings = [Setting::Locked, Setting::Mic, Setting::Camera, Setting::Screen, Setting::Chat];
+        let settings = [Setting::Lobby, Setting::Locked, Setting::Mic, Setting::Camera, Setting::Screen, Setting::Chat];
         let roles = [Role::Host, Role::CoHost, Role::Participant, Role::Viewer];
         match self.rng.random_range(0..100) {
-            0..20 => RoomEvent::HandRaised {},
-            20..35 => RoomEvent::HandLowered { target: some },
-            35..55 => RoomEvent::RoleChanged { target, role: roles[self.rng.random_range(0..4)] },
-            55..70 => {
-                let setting = settings[self.rng.random_range(0..5)];
+            0..15 => RoomEvent::HandRaised {},
+            15..27 => RoomEvent::HandLowered { target: some },
+            27..45 => RoomEvent::RoleChanged { target, role: roles[self.rng.random_range(0..4)] },
+            45..60 => {
+                let setting = settings[self.rng.random_range(0..6)];
                 // Locked rooms and silent ones would say less.
                 let usual = setting != Setting::Locked;
                 RoomEvent::SettingChanged { setting, on: self.rng.random_ratio(3, 4) == usual }
             }
-            70..85 => RoomEvent::Muted { target: some, source },
-            85..93 => RoomEvent::AskedToUnmute { target, source },
-            93..98 => RoomEvent::Removed { target },
+            60..72 => RoomEvent::Muted { target: some, source },
+            72..78 => RoomEvent::AskedToUnmute { target, source },
+            78..82 => RoomEvent::Removed { target, ban: self.rng.random_ratio(1, 4) },
+            82..89 => RoomEvent::Admitted { target: some },
+            89..98 => {
+                // Few wait at a time.
+                let waiting = self.room.snapshot().waiting;
+                RoomEvent::Denied { target: waiting.first().map_or(target, |waiting| waiting.id) }
+            }
             _ => RoomEvent::MeetingEnded {},
         }
     }
@@ -347,10 +361,12 @@ impl World {
 
     fn check(&self) {
         let room = &self.room;
-        let RoomSnapshot { participants, video_codecs, settings, .. } = room.snapshot();
+        let RoomSnapshot { participants, video_codecs, settings, waiting, .. } = room.snapshot();
         assert_eq!(participants, self.view.participants, "who follows the changes has the room");
         assert_eq!(video_codecs, self.view.video_codecs, "and knows what it can receive");
         assert_eq!(settings, self.view.settings, "and how it is set");
+        assert_eq!(waiting, self.view.waiting, "and who waits");
+        assert!(waiting.is_empty() || !participants.is_empty(), "somebody can let them in");
         let hosts = participants.iter().filter(|participant| participant.role == Role::Host).count();
         assert_eq!(hosts, usize::from(!participants.is_empty()), "one host as long as anybody is in");
         for participant in &participants {
@@ -360,7 +376,8 @@ impl World {
             }
         }
         let participants_max = room.limits().map_or(0, |limits| limits.participants_max);
-        assert!(room.participants().len() <= participants_max as usize, "capacity");
+        assert!(participants.len() <= participants_max as usize, "capacity");
+        assert_eq!(room.participants().len(), participants.len() + waiting.len());
         assert_eq!(room.hosts().map(|(incarnation, _)| incarnation).collect::<BTreeSet<_>>(), self.hosts);
         let mut sessions = BTreeSet::new();
         let mut numbers = BTreeSet::new();
@@ -388,7 +405,7 @@ impl World {
 
 /// What a client does with a change.
 fn follow(snapshot: &mut RoomSnapshot, change: &Change) {
-    let RoomSnapshot { participants: view, video_codecs, chat, settings, .. } = snapshot;
+    let RoomSnapshot { participants: view, video_codecs, chat, settings, waiting: lobby, .. } = snapshot;
     let find = |view: &mut Vec<ParticipantView>, id: ParticipantId| {
         view.iter().position(|participant| participant.id == id).expect("somebody whom the client knows")
     };
@@ -398,7 +415,22 @@ fn follow(snapshot: &mut RoomSnapshot, change: &Change) {
             view.push(participant.clone());
         }
         Change::Held { binding } | Change::Returned { binding } => {
-            find(view, binding.participant);
+            let waits = lobby.iter().any(|waiting| waiting.id == binding.participant);
+            assert!(waits || find(view, binding.participant) < view.len());
+        }
+        Change::WaitingAdded { waiting, .. } => match lobby.iter_mut().find(|known| known.id == waiting.id) {
+            Some(known) => assert_ne!(std::mem::replace(known, waiting.clone()).name, waiting.name),
+            None => lobby.push(waiting.clone()),
+        },
+        Change::WaitingRemoved { participant, .. } => {
+            let before = lobby.len();
+            lobby.retain(|known| known.id != *participant);
+            assert_eq!(lobby.len() + 1, before, "only who waits goes");
+        }
+        Change::WaitingListed { participant, waiting } => {
+            assert_eq!(waiting, lobby, "whoever may let people in knows who waits");
+            let index = find(view, *participant);
+            assert!(view[index].role <= Role::CoHost);
         }
         Change::Left { participant, .. } => {
             let index = find(view, *participant);
@@ -471,7 +503,7 @@ fn follow(snapshot: &mut RoomSnapshot, change: &Change) {
             }
         }
         Change::Ended => {
-            assert!(view.is_empty(), "a room ends when nobody is in");
+            assert!(view.is_empty() && lobby.is_empty(), "a room ends when nobody is in");
             chat.clear();
             video_codecs.clear();
             *settings = RoomSettings::default();
@@ -482,12 +514,16 @@ fn follow(snapshot: &mut RoomSnapshot, change: &Change) {
 fn name(change: &Change) -> &'static str {
     match change {
         Change::Joined { .. } => "joined",
+        Change::WaitingAdded { .. } => "waitingAdded",
+        Change::WaitingRemoved { reason: Some(room::LeaveReason::Denied), .. } => "denied",
+        Change::WaitingRemoved { .. } => "waitingRemoved",
+        Change::WaitingListed { .. } => "waitingListed",
         Change::Held { .. } => "held",
         Change::Returned { .. } => "returned",
         Change::Left { reason: room::LeaveReason::Left, .. } => "left",
         Change::Left { reason: room::LeaveReason::GraceExpired, .. } => "expired",
         Change::Left { reason: room::LeaveReason::Removed { .. }, .. } => "removed",
-        Change::Left { reason: room::LeaveReason::MeetingEnded, .. } => "meetingEnded",
+        Change::Left { reason: room::LeaveReason::Denied | room::LeaveReason::MeetingEnded, .. } => "meetingEnded",
         Change::ProducerAdded { .. } => "added",
         Change::ProducerPaused { by: Some(_), .. } => "pausedByOther",
         Change::ProducerPaused { by: None, .. } => "paused",

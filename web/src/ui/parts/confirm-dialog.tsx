@@ -1,3 +1,4 @@
+import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Dialog } from './dialog';
 
@@ -8,10 +9,11 @@ interface ConfirmDialogProps {
   action: string;
   onConfirm: () => void;
   onClose: () => void;
+  children?: ReactNode;
 }
 
 /** Asks before what cannot be undone. */
-export function ConfirmDialog({ title, text, action, onConfirm, onClose }: ConfirmDialogProps) {
+export function ConfirmDialog({ title, text, action, onConfirm, onClose, children }: ConfirmDialogProps) {
   const { t } = useTranslation();
   const confirm = () => {
     onClose();
@@ -20,6 +22,7 @@ export function ConfirmDialog({ title, text, action, onConfirm, onClose }: Confi
   return (
     <Dialog title={title} onClose={onClose}>
       <p className="dialog-text">{text}</p>
+      {children}
       <div className="dialog-buttons">
         <button type="button" className="button" onClick={onClose}>
           {t('people.cancel')}

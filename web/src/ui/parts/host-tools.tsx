@@ -34,6 +34,7 @@ export function HostTools({ view, self }: { view: MeetingView; self: Participant
         )}
       </div>
       <div className="switches">
+        <SettingSwitch view={view} setting="lobby" />
         <SettingSwitch view={view} setting="locked" />
       </div>
       <fieldset className="switches">

@@ -1,7 +1,7 @@
 import type { TFunction } from 'i18next';
 import { useTranslation } from 'react-i18next';
 import type { News, Notice } from '../../state/meeting-view';
-import { shortenName } from '../../state/names';
+import { cleanName, shortenName } from '../../state/names';
 
 /** The end of a notice says what happened, and is to be read at a glance. */
 const NAME_LENGTH_MAX = 40;
@@ -26,6 +26,8 @@ function textOf(t: TFunction, news: News): string {
       return t('meeting.joined', { name: shortenName(news.name, NAME_LENGTH_MAX) });
     case 'left':
       return t('meeting.left', { name: shortenName(news.name, NAME_LENGTH_MAX) });
+    case 'waits':
+      return t('people.wants', { name: shortenName(cleanName(news.name), NAME_LENGTH_MAX) });
     case 'shares':
       return t('screen.shares', { name: shortenName(news.name, NAME_LENGTH_MAX) });
     case 'sharesNoMore':

@@ -1,4 +1,4 @@
-import { Hand, Users } from 'lucide-react';
+import { DoorOpen, Hand, Users } from 'lucide-react';
 import type { RefObject } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { MeetingView } from '../../state/meeting-view';
@@ -14,7 +14,7 @@ interface PeopleButtonProps {
 /** How many are here, and how many raised their hand; opens the list of them. */
 export function PeopleButton({ view, open, button, onClick }: PeopleButtonProps) {
   const { t } = useTranslation();
-  const { participants } = useStore(view);
+  const { participants, waiting } = useStore(view);
   const hands = participants.filter(({ hand }) => hand !== undefined).length;
   const here = t('meeting.count', { count: participants.length });
   return (
@@ -29,11 +29,18 @@ export function PeopleButton({ view, open, button, onClick }: PeopleButtonProps)
     >
       <span className="visually-hidden">
         {hands > 0 ? t('people.openWithHands', { here, count: hands }) : t('people.open', { here })}
+        {waiting.length > 0 && ` ${t('people.waiting', { count: waiting.length })}`}
       </span>
       {hands > 0 && (
         <span className="meeting-hands" aria-hidden="true" data-testid="hand-count">
           <Hand />
           {hands}
+        </span>
+      )}
+      {waiting.length > 0 && (
+        <span className="meeting-waiting" aria-hidden="true" data-testid="waiting-count">
+          <DoorOpen />
+          {waiting.length}
         </span>
       )}
       <Users aria-hidden="true" />

@@ -9,6 +9,7 @@ import { Avatar } from './avatar';
 import { HostTools } from './host-tools';
 import { Panel } from './panel';
 import { PersonMenu } from './person-menu';
+import { WaitingList } from './waiting-list';
 
 /** From how many on one looks for somebody by name. */
 const SEARCH_FROM = 12;
@@ -33,6 +34,7 @@ export function PeoplePanel({ view, onClose }: { view: MeetingView; onClose: () 
   return (
     <Panel id="people" title={t('people.title')} closeLabel={t('people.close')} onClose={onClose}>
       <div className="people">
+        {moderates && <WaitingList view={view} />}
         {moderates && self && <HostTools view={view} self={self} />}
         {hands.length > 0 && (
           <section aria-labelledby="hands-title" data-testid="hands">

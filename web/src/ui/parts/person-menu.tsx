@@ -17,6 +17,7 @@ interface PersonMenuProps {
 export function PersonMenu({ view, self, person, name }: PersonMenuProps) {
   const { t } = useTranslation();
   const [removing, setRemoving] = useState(false);
+  const [ban, setBan] = useState(false);
   const { id: participantId, media, role, hand } = person;
   const roles: Role[] = self.role === 'host' ? ['host', 'coHost', 'participant', 'viewer'] : ['participant', 'viewer'];
   const item = (testId: string, text: string, act: () => void) => (
@@ -73,9 +74,14 @@ export function PersonMenu({ view, self, person, name }: PersonMenuProps) {
           title={t('people.removeTitle', { name })}
           text={t('people.removeText')}
           action={t('people.remove')}
-          onConfirm={() => view.moderate({ action: 'remove', participantId })}
+          onConfirm={() => view.moderate({ action: 'remove', participantId, ban })}
           onClose={() => setRemoving(false)}
-        />
+        >
+          <label className="check-line">
+            <input type="checkbox" checked={ban} data-testid="ban" onChange={({ target }) => setBan(target.checked)} />
+            {t('people.ban')}
+          </label>
+        </ConfirmDialog>
       )}
     </>
   );

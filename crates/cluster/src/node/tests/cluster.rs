@@ -60,7 +60,13 @@ impl Bench {
 
     fn other_joined(&mut self, participant: u64) {
         let (participant, session) = (ParticipantId(participant), SessionId(participant));
-        let event = RoomEvent::Joined { participant, session, name: "P".to_owned(), video_codecs: Vec::new() };
+        let event = RoomEvent::Joined {
+            participant,
+            session,
+            name: "P".to_owned(),
+            video_codecs: Vec::new(),
+            address_tag: None,
+        };
         let key = RequestKey::Session { session, n: 0 };
         self.record(&room(), &Record { rules: room::RULES, origin: OTHER, key, binding: None, event });
     }

@@ -144,6 +144,7 @@ fn a_new_host_expires_those_who_were_held_before_it_came() {
         session: SessionId(7),
         name: "P".to_owned(),
         video_codecs: Vec::new(),
+        address_tag: None,
     };
     let events = [
         RoomEvent::RoomCreated { rules: 1, limits },

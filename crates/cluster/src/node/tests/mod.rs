@@ -186,7 +186,8 @@ fn room() -> RoomId {
 
 fn join(participant: u64, session: u64) -> Proposal {
     let (participant, session) = (ParticipantId(participant), SessionId(session));
-    let event = RoomEvent::Joined { participant, session, name: "P".to_owned(), video_codecs: Vec::new() };
+    let event =
+        RoomEvent::Joined { participant, session, name: "P".to_owned(), video_codecs: Vec::new(), address_tag: None };
     Proposal { room: room(), key: ProposalKey::Session { session, n: 0 }, binding: None, event }
 }
 

@@ -25,6 +25,7 @@ fn a_room_whose_only_join_was_refused_ends() {
         session: SessionId(1),
         name: String::new(),
         video_codecs: Vec::new(),
+        address_tag: None,
     };
     let ticket = bench.propose(proposal);
     bench.deliver_all();

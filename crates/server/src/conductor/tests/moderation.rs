@@ -16,11 +16,11 @@ async fn two(conductor: &Conductor) -> (Page, Page) {
 }
 
 impl Page {
-    async fn moderate(&mut self, action: Moderation) -> Result<Reply, ErrorBody> {
+    pub(super) async fn moderate(&mut self, action: Moderation) -> Result<Reply, ErrorBody> {
         self.request(Request::Moderate(action)).await
     }
 
-    async fn switch(&mut self, setting: Setting, on: bool) {
+    pub(super) async fn switch(&mut self, setting: Setting, on: bool) {
         self.moderate(Moderation::SetSetting { setting, on }).await.expect("switched");
     }
 
@@ -31,7 +31,7 @@ impl Page {
     }
 
     /// Reads what came until something is heard.
-    async fn until(&mut self, wanted: impl Fn(&Notification) -> bool) -> Notification {
+    pub(super) async fn until(&mut self, wanted: impl Fn(&Notification) -> bool) -> Notification {
         loop {
             match self.next().await {
                 Outgoing::Notify(heard) if wanted(&heard) => return (*heard).clone(),
@@ -41,7 +41,7 @@ impl Page {
         }
     }
 
-    async fn is_closed(&mut self, reason: ErrorCode) {
+    pub(super) async fn is_closed(&mut self, reason: ErrorCode) {
         while let next @ (Outgoing::Notify(_) | Outgoing::Close(_)) = self.next().await {
             if let Outgoing::Close(code) = next {
                 assert_eq!(code, reason);
@@ -218,7 +218,7 @@ async fn who_is_removed_is_out_with_everything_and_their_token_is_of_no_use() {
     let (mut anna, mut ben) = two(&conductor).await;
     let mic = ben.produce(Source::Mic).await;
     anna.consume(mic).await.expect("consumed");
-    anna.moderate(Moderation::Remove { participant_id: ben.id() }).await.expect("removed");
+    anna.moderate(Moderation::Remove { participant_id: ben.id(), ban: false }).await.expect("removed");
     let told = anna.until(|n| matches!(n, Notification::ParticipantLeft { .. })).await;
     assert!(
         matches!(told, Notification::ParticipantLeft { participant_id, by: Some(by), .. } if (participant_id, by) == (ben.id(), anna.id()))
@@ -248,7 +248,7 @@ async fn who_is_removed_before_they_have_their_welcome_does_not_come_in() {
     };
     let told = anna.until(|n| matches!(n, Notification::ParticipantJoined { .. })).await;
     let Notification::ParticipantJoined { participant, .. } = told else { panic!("{told:?}") };
-    anna.moderate(Moderation::Remove { participant_id: participant.id }).await.expect("removed");
+    anna.moderate(Moderation::Remove { participant_id: participant.id, ban: false }).await.expect("removed");
     anna.until(|n| matches!(n, Notification::ParticipantLeft { .. })).await;
     drop(release);
     assert_eq!(arriving.await.expect("no panic").expect_err("out").code, ErrorCode::Removed);
@@ -308,7 +308,7 @@ async fn each_node_mutes_its_own_people_and_sends_them_out() {
     ben.until(|n| matches!(n, Notification::SettingsChanged { .. })).await;
     let refused = ben.request(Request::ResumeProducer { producer_id: mic }).await.expect_err("switched off");
     assert_eq!(refused.code, ErrorCode::Forbidden);
-    anna.moderate(Moderation::Remove { participant_id: ben.id() }).await.expect("removed");
+    anna.moderate(Moderation::Remove { participant_id: ben.id(), ban: false }).await.expect("removed");
     ben.is_closed(ErrorCode::Removed).await;
     assert_eq!(second.0.registry().counts().transports, 0);
 }

@@ -6,7 +6,7 @@ use room::Change;
 
 use super::*;
 
-async fn two_nodes() -> [Conductor; 2] {
+pub(super) async fn two_nodes() -> [Conductor; 2] {
     two_nodes_with(1, Limits::default()).await
 }
 
