@@ -2,7 +2,8 @@
 export { CHAT_UNDER_WAY_MAX, type ChatState, type Message, type OwnMessage } from './chat';
 export type { ConnectionState } from './connection';
 export { Failure, type FailureCode } from './failure';
-export { type JoinOptions, joinMeeting, type Meeting, type MeetingEvents, type Moderated } from './meeting';
+export { type JoinOptions, joinMeeting, type Meeting, type MeetingEvents } from './meeting';
+export type { Moderated } from './moderation';
 export { isModerator, may, mayModerate } from './permissions';
 export type {
   AudioLevel,

@@ -5,16 +5,17 @@ import { Emitter } from './emitter';
 import { Failure } from './failure';
 import { retire } from './former-transport';
 import { askForPlace } from './join-places';
-import { isModerator, may } from './permissions';
+import { Moderation, type ModerationEvents } from './moderation';
+import { may } from './permissions';
 import type {
   AudioLevel,
   Direction,
   IceServer,
-  Moderation,
+  Moderation as ModerationAction,
+  NotificationEvent,
   NotificationMap,
   ParticipantId,
   ProducerId,
-  Role,
   RoomSettings,
   Source,
   TransportOptions,
@@ -43,7 +44,7 @@ export interface JoinOptions {
   signal?: AbortSignal | undefined;
 }
 
-export interface MeetingEvents {
+export interface MeetingEvents extends ModerationEvents {
   /** Somebody came, left, published, muted …, or a track came or went. */
   participants: readonly Participant[];
   participantJoined: Participant;
@@ -61,33 +62,14 @@ export interface MeetingEvents {
   connection: ConnectionState;
   /** Changes with each connection; keep it where a reload finds it. */
   sessionToken: string;
-  /** What the hosts decided for all, in full. */
-  settings: RoomSettings;
-  /** As a host: who waits to be let in, in the order in which they came. */
-  waiting: readonly WaitingView[];
-  /** Somebody did something that others are told of. */
-  moderated: Moderated;
   /** One's own source was muted or ended by somebody else; who, where that is known. */
   mutedByOther: { source: Source; by: ParticipantId | undefined };
-  /** Somebody would like to hear or see one. */
-  askedToUnmute: { source: Source; by: ParticipantId };
   /** A source could not be published. */
   publishFailed: { source: Source; failure: Failure };
   /** The meeting is over for this page, and why: `closed` after `leave()`. */
   ended: Failure;
 }
 
-/** What somebody did, as others are told. Without `by` it came about by itself. */
-export type Moderated =
-  | { kind: 'handRaised'; who: ParticipantId }
-  | { kind: 'handLowered'; who: ParticipantId; by: ParticipantId }
-  | { kind: 'roleChanged'; who: ParticipantId; role: Role; by: ParticipantId | undefined }
-  | { kind: 'muted'; who: ParticipantId; source: Source; by: ParticipantId }
-  | { kind: 'removed'; name: string; by: ParticipantId }
-  | { kind: 'setting'; setting: keyof RoomSettings; on: boolean; by: ParticipantId };
-
-/** Until the room says otherwise. */
-const OPEN: RoomSettings = { lobby: false, locked: false, mic: true, camera: true, screen: true, chat: true };
 const REPLACE_RETRY_MS = 2_000;
 
 /** Joins a room: resolves as soon as one is in it; rejects with a `Failure`, `denied` if nobody lets this client in. */
@@ -139,11 +121,10 @@ export class Meeting extends Emitter<MeetingEvents> {
   readonly #connection: Connection;
   readonly #roster = new Roster();
   readonly #chat: Chat;
+  readonly #moderation = new Moderation((event, data) => this.emit(event, data as MeetingEvents[typeof event]));
   readonly #publisher: Publisher;
   readonly #subscriber: Subscriber;
   #selfId: ParticipantId = '';
-  #settings = OPEN;
-  #waiting: readonly WaitingView[] = [];
   #iceServers: IceServer[] = [];
   readonly #replacing = new Set<Direction>();
   #sendTransport: types.Transport | undefined;
@@ -184,49 +165,54 @@ export class Meeting extends Emitter<MeetingEvents> {
       (chat) => this.emit('chat', chat),
     );
     connection.on('welcome', (welcome) => this.#welcomed(welcome));
-    connection.on('notification', ({ event, data }) => {
-      if (event === 'audioLevels') this.emit('audioLevels', data.levels);
-      else if (event === 'activeSpeaker') {
-        this.#subscriber.prefer(cameraOf(data.producerId));
-        this.emit('activeSpeaker', participantOf(data.producerId));
-      } else if (event === 'consumerScore') {
-        this.#subscriber.scored(data);
-        this.#tellReception();
-      } else if (event === 'consumerClosed') this.#subscriber.closed(data.consumerId);
-      else if (event === 'wantedLayers') this.#publisher.limitLayers(data.producerId, data.spatialLayer);
-      else if (event === 'chatMessage') this.#chat.received(data.message);
-      else if (event === 'videoCodecsChanged') this.#publisher.roomReceives(data.videoCodecs);
-      else if (event === 'transportClosed') this.#transportClosed(data);
-      else if (event === 'askedToUnmute') this.emit('askedToUnmute', { source: data.source, by: data.by });
-      else if (event === 'waitingAdded') this.#setWaiting([...this.#waiting, data.waiting]);
-      else if (event === 'waitingRemoved') {
-        this.#setWaiting(this.#waiting.filter(({ id }) => id !== data.participantId));
-      } else if (event === 'waitingListed') this.#setWaiting(data.waiting);
-      else if (event === 'settingsChanged') this.#settingsChanged(data);
-      else {
-        const who = event === 'participantLeft' ? this.#roster.get(data.participantId) : undefined;
-        this.#rosterChanged(() => this.#roster.apply(event, data));
-        if (event === 'producerPaused' || event === 'producerClosed') this.#ended(event, data);
-        else if (event === 'producerResumed') this.#own(data.producerId, (source) => this.#publisher.resumed(source));
-        else if (event === 'participantLeft' && data.by && who) {
-          this.emit('moderated', { kind: 'removed', name: who.name, by: data.by });
-        } else if (event === 'handRaised') this.emit('moderated', { kind: event, who: data.participantId });
-        else if (event === 'handLowered' && data.by) {
-          this.emit('moderated', { kind: event, who: data.participantId, by: data.by });
-        } else if (event === 'roleChanged') {
-          const isSelf = data.participantId === this.#selfId;
-          if (isSelf && !isModerator(data)) this.#setWaiting([]);
-          this.emit('moderated', { kind: event, who: data.participantId, role: data.role, by: data.by });
-        }
-        if (event === 'producerAdded') this.#subscriber.published(data.producer.id);
-      }
-    });
+    connection.on('notification', ({ event, data }) => this.#notified(event, data));
     connection.on('state', (state) => this.emit('connection', state));
     connection.on('ended', (failure) => {
       this.#sendTransport?.close();
       this.#recvTransport?.close();
       this.emit('ended', failure);
     });
+  }
+
+  #notified<E extends NotificationEvent>(event: E, data: NotificationMap[E]): void {
+    const left = event === 'participantLeft' ? (data as NotificationMap['participantLeft']).participantId : '';
+    const subject = this.#roster.get(left);
+    if (this.#roster.knows(event)) this.#rosterChanged(() => this.#roster.apply(event, data));
+    const handler = this.#handlers[event] as ((data: NotificationMap[E]) => void) | undefined;
+    handler?.(data);
+    this.#moderation.apply(event, data, this.#selfId, subject);
+  }
+
+  readonly #handlers: { [E in NotificationEvent]?: (data: NotificationMap[E]) => void } = {
+    audioLevels: ({ levels }) => this.emit('audioLevels', levels),
+    activeSpeaker: ({ producerId }) => {
+      this.#subscriber.prefer(cameraOf(producerId));
+      this.emit('activeSpeaker', participantOf(producerId));
+    },
+    consumerScore: (data) => {
+      this.#subscriber.scored(data);
+      this.#tellReception();
+    },
+    consumerClosed: ({ consumerId }) => this.#subscriber.closed(consumerId),
+    wantedLayers: ({ producerId, spatialLayer }) => this.#publisher.limitLayers(producerId, spatialLayer),
+    chatMessage: ({ message }) => this.#chat.received(message),
+    videoCodecsChanged: ({ videoCodecs }) => this.#publisher.roomReceives(videoCodecs),
+    transportClosed: (data) => this.#transportClosed(data),
+    producerAdded: ({ producer }) => this.#subscriber.published(producer.id),
+    producerPaused: ({ producerId, by }) => this.#stopped(producerId, by, (source) => this.#publisher.paused(source)),
+    producerClosed: ({ producerId, by }) =>
+      this.#stopped(producerId, by, (source) => this.#publisher.unpublish(source)),
+    producerResumed: ({ producerId }) => {
+      if (participantOf(producerId) === this.#selfId) this.#publisher.resumed(sourceOf(producerId));
+    },
+  };
+
+  /** A source was muted or is no more; perhaps one's own, because somebody else said so. */
+  #stopped(producerId: ProducerId, by: ParticipantId | undefined, stop: (source: Source) => void): void {
+    if (!by || participantOf(producerId) !== this.#selfId) return;
+    const source = sourceOf(producerId);
+    stop(source);
+    this.emit('mutedByOther', { source, by });
   }
 
   #tellReception(): void {
@@ -252,18 +238,18 @@ export class Meeting extends Emitter<MeetingEvents> {
 
   /** What the hosts decided for all. */
   get settings(): RoomSettings {
-    return this.#settings;
+    return this.#moderation.settings;
   }
 
   /** Whether the room lets one publish a source. Of who is in it no more nothing is said. */
   may(source: Source): boolean {
     const self = this.#roster.get(this.#selfId);
-    return self === undefined || may(self, source, this.#settings);
+    return self === undefined || may(self, source, this.settings);
   }
 
   /** As a host: who waits to be let in. */
   get waiting(): readonly WaitingView[] {
-    return this.#waiting;
+    return this.#moderation.waiting;
   }
 
   get connection(): ConnectionState {
@@ -335,7 +321,7 @@ export class Meeting extends Emitter<MeetingEvents> {
   }
 
   /** Does something to others or to the room, as a host or co-host. Rejects with a `Failure`. */
-  async moderate(action: Moderation): Promise<void> {
+  async moderate(action: ModerationAction): Promise<void> {
     await this.#connection.request('moderate', action);
   }
 
@@ -381,44 +367,9 @@ export class Meeting extends Emitter<MeetingEvents> {
     }
     if (welcome.sendTransport) this.#openTransport('send', welcome.sendTransport);
     if (welcome.recvTransport) this.#openTransport('recv', welcome.recvTransport);
-    // A node of before has none.
-    this.#settings = welcome.room.settings ?? OPEN;
-    this.emit('settings', this.#settings);
-    this.#setWaiting(welcome.room.waiting ?? []);
+    this.#moderation.reset(welcome.room);
     this.#publisher.reconcile(this.#held(), (source) => this.emit('mutedByOther', { source, by: undefined }));
     this.emit('sessionToken', welcome.sessionToken);
-  }
-
-  /** A source was muted or is no more; perhaps because somebody else said so. */
-  #ended(event: 'producerPaused' | 'producerClosed', { producerId, by }: NotificationMap[typeof event]): void {
-    if (!by) return;
-    const source = sourceOf(producerId);
-    this.emit('moderated', { kind: 'muted', who: participantOf(producerId), source, by });
-    this.#own(producerId, () => {
-      if (event === 'producerPaused') this.#publisher.paused(source);
-      else this.#publisher.unpublish(source);
-      this.emit('mutedByOther', { source, by });
-    });
-  }
-
-  #setWaiting(waiting: readonly WaitingView[]): void {
-    this.#waiting = waiting;
-    this.emit('waiting', waiting);
-  }
-
-  #own(producerId: ProducerId, then: (source: Source) => void): void {
-    if (participantOf(producerId) === this.#selfId) then(sourceOf(producerId));
-  }
-
-  #settingsChanged({ settings, by }: NotificationMap['settingsChanged']): void {
-    const before = this.#settings;
-    this.#settings = settings;
-    this.emit('settings', settings);
-    for (const setting of Object.keys(settings) as (keyof RoomSettings)[]) {
-      if (settings[setting] !== before[setting]) {
-        this.emit('moderated', { kind: 'setting', setting, on: settings[setting], by });
-      }
-    }
   }
 
   /** What the room says that this client publishes. */

@@ -52,6 +52,11 @@ export class Roster {
     this.#changed();
   }
 
+  /** Whether a notification is about who is in the room and what they publish. */
+  knows(event: NotificationEvent): boolean {
+    return event in changes;
+  }
+
   apply<E extends NotificationEvent>(event: E, data: NotificationMap[E]): void {
     const change = changes[event] as ((roster: Roster, data: NotificationMap[E]) => void) | undefined;
     if (!change) return;
