@@ -19,6 +19,7 @@ import { Stage } from './parts/stage';
 import { ToggleButtons } from './parts/toggle-buttons';
 import { texts } from './texts';
 import { useChatPanel } from './use-chat-panel';
+import { useDesktop } from './use-desktop';
 import { useStore } from './use-store';
 import { useWakeLock } from './use-wake-lock';
 
@@ -54,6 +55,7 @@ function OpenMeeting({ session, view, chat }: OpenMeetingProps) {
   const { participants, selfId } = state;
   const away = state.connection === 'reconnecting';
   const panel = useChatPanel(chat, settings);
+  useDesktop(session);
   useWakeLock();
 
   // The page before is gone and the focus with it: keyboards and screen readers go on here.
