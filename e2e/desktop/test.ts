@@ -1,8 +1,15 @@
 import { test as base } from '../support/test.js';
 import { Client, type ClientOptions } from './client.js';
+import { Site } from './site.js';
 
-/** `test` with a way to start clients, which end with the test. */
-export const test = base.extend<{ start: (options?: ClientOptions) => Promise<Client> }>({
+interface Starts {
+  /** Starts a client, which ends with the test. */
+  start: (options?: ClientOptions) => Promise<Client>;
+  /** Opens a web server, which ends with the test. */
+  openSite: (pages?: Record<string, string>) => Promise<Site>;
+}
+
+export const test = base.extend<Starts>({
   start: async ({}, use) => {
     const clients: Client[] = [];
     await use(async (options) => {
@@ -11,6 +18,15 @@ export const test = base.extend<{ start: (options?: ClientOptions) => Promise<Cl
       return client;
     });
     await Promise.all(clients.map((client) => client.remove()));
+  },
+  openSite: async ({}, use) => {
+    const sites: Site[] = [];
+    await use(async (pages) => {
+      const site = await Site.open(pages);
+      sites.push(site);
+      return site;
+    });
+    await Promise.all(sites.map((site) => site.close()));
   },
 });
 

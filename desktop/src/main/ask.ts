@@ -6,7 +6,7 @@ import { readAnswer } from '../shared/read-answer';
 import { guardContents } from './guard-contents';
 import { isFrom } from './ipc';
 import { addressOfPage, serveOwnPages } from './own-pages';
-import { hardened } from './web-preferences';
+import { hardened, withoutSpelling } from './web-preferences';
 
 const PARTITION = 'own-pages';
 
@@ -20,7 +20,7 @@ const SIZES: Record<PageName, { width: number; height: number }> = {
 
 /** To be called once, when the application is ready. */
 export function prepareToAsk(folder: string): void {
-  const own = session.fromPartition(PARTITION);
+  const own = withoutSpelling(session.fromPartition(PARTITION));
   own.setPermissionRequestHandler((_contents, _permission, callback) => callback(false));
   own.setPermissionCheckHandler(() => false);
   serveOwnPages(own, join(folder, 'pages'));

@@ -9,7 +9,7 @@ import { type DesktopMeeting, readMeeting } from './meeting-state';
 import { guardPermissions } from './permissions';
 import { answerDisplayMedia } from './picker';
 import type { CertificateGuard } from './trust';
-import { hardened } from './web-preferences';
+import { hardened, withoutSpelling } from './web-preferences';
 
 /** Chromium's number for a load that another one replaced. */
 const ABORTED = -3;
@@ -50,7 +50,7 @@ export class MeetingWindow {
     });
     const { webContents } = this.window;
     const isRight = (address: string) => isOfServer(address, server);
-    const pages = session.fromPartition(partition);
+    const pages = withoutSpelling(session.fromPartition(partition));
     guardPermissions(pages, () => server);
     answerDisplayMedia(pages, { folder, language, server, parent: this.window });
     guardContents(webContents, isRight);

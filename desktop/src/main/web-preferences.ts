@@ -1,4 +1,4 @@
-import type { WebPreferences } from 'electron';
+import type { Session, WebPreferences } from 'electron';
 import { app } from 'electron';
 
 /** What every window has. Most of it is Electron's default, and written down so that none of it changes unseen. */
@@ -14,8 +14,13 @@ export function hardened(more: Pick<WebPreferences, 'partition' | 'preload'>): W
     allowRunningInsecureContent: false,
     webviewTag: false,
     navigateOnDragDrop: false,
-    // Its dictionaries are downloaded from elsewhere.
     spellcheck: false,
     devTools: !app.isPackaged,
   };
+}
+
+/** Its dictionaries would be downloaded from elsewhere. */
+export function withoutSpelling(session: Session): Session {
+  session.setSpellCheckerEnabled(false);
+  return session;
 }
