@@ -26,7 +26,7 @@ export class Desktop {
     show: () => this.#window?.focus(),
     toggleMute: () => this.#toggleMute(),
     chooseServer: () => void this.#choose(''),
-    reload: () => this.#window?.retry(),
+    reload: () => this.#window?.reload(),
   };
   /** The server of this run: that of the settings, or what the command line says. */
   #server: string | undefined;
@@ -80,8 +80,10 @@ export class Desktop {
     }
     this.#settings.update({ server: answer.server });
     this.#server = answer.server;
-    this.#window?.close();
+    const before = this.#window;
     this.#openWindow(answer.server).open(linked && answer.server === address ? room : undefined);
+    // The application ends with its last window, so this one goes when the next is there.
+    before?.close();
   }
 
   #openWindow(server: string): MeetingWindow {
@@ -114,10 +116,10 @@ export class Desktop {
     switch (answer) {
       case 'trust':
         this.#settings.pin(host, fingerprint);
-        window.retry();
+        window.reload();
         break;
       case 'retry':
-        window.retry();
+        window.reload();
         break;
       case 'forget':
         this.#settings.pin(host, undefined);

@@ -32,7 +32,8 @@ export class MeetingWindow {
   readonly #server: string;
   /** Whether the page takes a room without being loaded anew. */
   #listens = false;
-  #failed = false;
+  /** The address that could not be shown; the window itself has another meanwhile, or none. */
+  #failed: string | undefined;
 
   constructor(options: MeetingWindowOptions) {
     const { server, folder, language, texts, certificates, onMeeting, onFailure, onClosed } = options;
@@ -67,12 +68,12 @@ export class MeetingWindow {
       if (!isMainFrame || isSameDocument) return;
       // Whatever the page before had said went with it.
       this.#listens = false;
-      this.#failed = false;
+      this.#failed = undefined;
       onMeeting(undefined);
     });
-    webContents.on('did-fail-load', (_event, code, description, _url, isMainFrame) => {
+    webContents.on('did-fail-load', (_event, code, description, url, isMainFrame) => {
       if (!isMainFrame || code === ABORTED) return;
-      this.#failed = true;
+      this.#failed = url;
       this.window.hide();
       onFailure(description);
     });
@@ -83,7 +84,7 @@ export class MeetingWindow {
       onFailure(reason);
     });
     webContents.on('did-finish-load', () => {
-      if (!this.#failed) this.window.show();
+      if (this.#failed === undefined) this.window.show();
     });
     webContents.on('will-prevent-unload', (event) => {
       const { leave, stay, unsaved } = texts.unload;
@@ -105,13 +106,13 @@ export class MeetingWindow {
   /** Shows the start page, or a room's. */
   open(room?: string): void {
     if (room !== undefined && this.#listens) this.window.webContents.send(OPEN_ROOM, room);
-    // What fails is told by `did-fail-load`.
-    else this.window.loadURL(`${this.#server}/${room === undefined ? '' : `r/${room}`}`).catch(() => {});
+    else this.#load(`${this.#server}/${room === undefined ? '' : `r/${room}`}`);
   }
 
-  /** Tries again what could not be shown. */
-  retry(): void {
-    this.window.webContents.reload();
+  /** Loads the page anew, or tries again what could not be shown. */
+  reload(): void {
+    if (this.#failed === undefined) this.window.webContents.reload();
+    else this.#load(this.#failed);
   }
 
   toggleMute(): void {
@@ -126,5 +127,10 @@ export class MeetingWindow {
 
   close(): void {
     this.window.destroy();
+  }
+
+  #load(address: string): void {
+    // What fails is told by `did-fail-load`.
+    this.window.loadURL(address).catch(() => {});
   }
 }
