@@ -31,7 +31,7 @@ electron_version() { sed -n 's/^ *"version": "\(.*\)",$/\1/p' "$electron_package
 no_electron() {
   printf '%s' "Electron $(electron_version) could not be downloaded (what it said is in $HYPERION_CACHE/electron-download.log). \
 It comes from github.com; where that is not reached, set ELECTRON_MIRROR to a server that has Electron's releases, or \
-electron_config_cache to a folder with them, and start again."
+electron_config_cache to a cache that has them, and start again. To package, --electron-zips FOLDER takes them from there."
 }
 
 # need_electron: sets `electron` to an Electron's binary, and `electron_is_stand_in`.

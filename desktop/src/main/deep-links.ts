@@ -4,6 +4,8 @@ import { type DeepLink, readDeepLink, SCHEME } from '../shared/deep-link';
 
 /** Makes `hyperion://` links open this application. */
 export function claimDeepLinks(): void {
+  // Of the installed package: what the system knows the application by.
+  if (process.platform === 'linux') app.setDesktopName('hyperion.desktop');
   // Unpackaged, Electron itself is the program, and the folder with ours its first argument.
   if (app.isPackaged) app.setAsDefaultProtocolClient(SCHEME);
   else if (process.platform === 'win32')
