@@ -1,4 +1,4 @@
-import { answer } from './client.js';
+import { answer, pressEverywhere, run } from './client.js';
 import { expect, test } from './test.js';
 
 test('the server is asked for once', async ({ openSite, start }) => {
@@ -46,6 +46,41 @@ test('a server that cannot be reached is said to be so, and tried again', async 
   await answer(choose.getByRole('button', { name: 'Connect' }));
   await expect((await client.page(site.url)).locator('h1')).toHaveText('A page');
   await expect.poll(() => client.shown()).toBe(1);
+});
+
+test('a page that crashes is said to have, and is loaded again', async ({ openSite, start }) => {
+  const site = await openSite();
+  const client = await start({ server: site.url });
+  await client.page(site.url);
+  await client.app.evaluate(({ BrowserWindow }) =>
+    BrowserWindow.getAllWindows()[0]?.webContents.forcefullyCrashRenderer(),
+  );
+  const unreachable = await client.question('unreachable');
+  await answer(unreachable.getByRole('button', { name: 'Try again' }));
+  await expect.poll(() => site.asked.length).toBe(2);
+  await expect.poll(() => client.shown()).toBe(1);
+});
+
+test('what is not sent yet is asked about before the window closes', async ({ openSite, start }) => {
+  const site = await openSite();
+  const client = await start({ server: site.url });
+  const page = await client.page(site.url);
+  await page.mouse.click(5, 5);
+  await page.evaluate(() => addEventListener('beforeunload', (event) => event.preventDefault()));
+  const close = () =>
+    // The question holds the main process up: nobody waits for it here.
+    client.app.evaluate(({ BrowserWindow }) => {
+      setTimeout(() => BrowserWindow.getAllWindows()[0]?.close());
+    });
+  const asked = () => run('xdotool', 'search', '--sync', '--onlyvisible', '--name', '^Hyperion$', 'windowfocus');
+  await close();
+  await asked();
+  await pressEverywhere('Escape');
+  expect(await page.evaluate(() => document.title)).toBe('A page');
+  await close();
+  await asked();
+  await pressEverywhere('Tab');
+  await Promise.all([client.app.waitForEvent('close'), pressEverywhere('Return')]);
 });
 
 test('another server is chosen from the menu; the page before is gone', async ({ openSite, start }) => {

@@ -1,8 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Person } from '../support/person.js';
-import { ANNA } from '../support/person.js';
+import { ANNA, Person } from '../support/person.js';
 import { Server } from '../support/server.js';
 import { answer } from './client.js';
 import { expect, test } from './test.js';
@@ -77,6 +76,22 @@ test('a certificate that the server made itself is trusted once, by its fingerpr
   await expect(anew.locator('h1')).toHaveText('Do you know this certificate?');
   await answer(anew.getByRole('button', { name: 'They are the same: trust it' }));
   await expect((await third.page(server.url)).getByTestId('room-input')).toBeVisible();
+  await other.stop();
+});
+
+test('a certificate that changes in the middle of a meeting is not connected to, and that is said', async ({ start }) => {
+  const server = await secureServer(join(folder, 'one'));
+  const client = await start({ server: server.url });
+  await answer((await client.question('trust')).getByRole('button', { name: 'trust it' }));
+  const page = await client.page(server.url);
+  const anna = await Person.at(page, `${server.url}r/daily`, ANNA);
+  await anna.enter();
+  await server.stop();
+  const other = await secureServer(join(folder, 'other'), Number(new URL(server.url).port));
+  const changed = await client.question('trust');
+  await expect(changed.locator('h1')).toHaveText('The certificate has changed');
+  await expect(changed.locator('#fingerprint')).toHaveText(other.certificate);
+  await client.quit();
   await other.stop();
 });
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { app, Menu, Notification } from 'electron';
+import { app, BrowserWindow, Menu, Notification } from 'electron';
 import { type DeepLink, isSameServer } from '../shared/deep-link';
 import type { Answers, PageName, Question } from '../shared/question';
 import { parse } from '../shared/server-address';
@@ -19,13 +19,18 @@ export class Desktop {
   readonly #language = app.getLocale();
   readonly #texts = textsFor(this.#language);
   readonly #settings = new SettingsFile(join(app.getPath('userData'), 'settings.json'));
-  readonly #certificates = new CertificateGuard((host) => this.#settings.get().pins[host]);
+  readonly #certificates = new CertificateGuard(
+    (host) => this.#settings.get().pins[host],
+    () => this.#window && void this.#failed(this.#window, ''),
+  );
   readonly #tray: MeetingTray;
   readonly #shortcut = new MuteShortcut(this.#settings.get().muteShortcut, () => this.#actions.toggleMute());
   readonly #actions: MenuActions = {
     show: () => this.#window?.focus(),
     toggleMute: () => this.#toggleMute(),
-    chooseServer: () => void this.#choose(''),
+    chooseServer: () => {
+      if (!this.#asking) void this.#choose('');
+    },
     reload: () => this.#window?.reload(),
   };
   /** The server of this run: that of the settings, or what the command line says. */
@@ -34,8 +39,10 @@ export class Desktop {
   #meeting: DesktopMeeting | undefined;
   /** Whether somebody who does not look at the window waits to learn what the microphone does now. */
   #tellMicrophone = false;
-  /** Whether somebody is being asked; the application does not end when the last window does meanwhile. */
+  /** Whether somebody is being asked: of one thing at a time, and the application does not end meanwhile. */
   #asking = false;
+  /** The window whose failure somebody is being asked about. */
+  #failing: MeetingWindow | undefined;
 
   constructor(folder: string, server: string | undefined) {
     this.#folder = folder;
@@ -47,7 +54,9 @@ export class Desktop {
   /** Shows the server's page, that of the link's room where there is one, and asks for a server before if there is
    *  none. */
   async open(link?: DeepLink): Promise<void> {
-    if (link && (this.#server === undefined || !isSameServer(link.server, this.#server))) {
+    if (this.#asking) {
+      BrowserWindow.getAllWindows().at(-1)?.focus();
+    } else if (link && (this.#server === undefined || !isSameServer(link.server, this.#server))) {
       await this.#choose(link.server, link.room);
     } else if (this.#server === undefined) {
       await this.#choose('');
@@ -106,12 +115,16 @@ export class Desktop {
 
   /** The server's page could not be shown. */
   async #failed(window: MeetingWindow, reason: string): Promise<void> {
+    // It may fail again meanwhile, as a page does that goes on trying.
+    if (this.#failing === window) return;
+    this.#failing = window;
     const host = parse(this.#server ?? '')?.host ?? '';
     const fingerprint = this.#certificates.takeRefused(host);
     const answer =
       fingerprint === undefined
         ? await this.#ask({ page: 'unreachable', host, reason })
         : await this.#ask({ page: 'trust', host, fingerprint, before: this.#settings.get().pins[host] });
+    this.#failing = undefined;
     if (this.#window !== window) return;
     switch (answer) {
       case 'trust':
@@ -161,7 +174,9 @@ export class Desktop {
     if (this.#tellMicrophone && this.#meeting && before && this.#meeting.micOn !== before.micOn) {
       this.#tellMicrophone = false;
       const { muted, heard } = this.#texts.notifications;
-      new Notification({ ...(this.#meeting.micOn ? heard : muted), silent: true }).show();
+      const notification = new Notification({ ...(this.#meeting.micOn ? heard : muted), silent: true });
+      notification.on('click', this.#actions.show);
+      notification.show();
     }
   }
 

@@ -12,7 +12,7 @@ export function guardContents(contents: WebContents, isRight: (address: string) 
   });
   contents.on('will-attach-webview', (event) => event.preventDefault());
   contents.setWindowOpenHandler(({ url }) => {
-    if (mayOpenOutside(url)) void shell.openExternal(url);
+    if (mayOpenOutside(url)) shell.openExternal(url).catch(() => {});
     return { action: 'deny' };
   });
 }

@@ -29,6 +29,8 @@ if (app.requestSingleInstanceLock()) {
   app.on('window-all-closed', () => {});
   onOpenUrl(open);
   void app.whenReady().then(() => {
+    // What Windows shows notifications of.
+    app.setAppUserModelId('org.hyperion.desktop');
     claimDeepLinks();
     prepareToAsk(FOLDER);
     const typed = readServerAddress(app.commandLine.getSwitchValue('server'));

@@ -90,6 +90,7 @@ export class MeetingWindow {
       const { leave, stay, unsaved } = texts.unload;
       const choice = dialog.showMessageBoxSync(this.window, {
         type: 'question',
+        title: 'Hyperion',
         message: unsaved,
         buttons: [stay, leave],
         defaultId: 0,

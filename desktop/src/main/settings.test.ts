@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -67,4 +67,12 @@ test('the file is for its owner only', () => {
   settings.update({ server: 'https://meet.example.org' });
   const { mode } = statSync(path);
   expect(mode & 0o777).toBe(0o600);
+});
+
+test('what cannot be kept holds until the end', () => {
+  writeFileSync(join(folder, 'deeper'), 'a file where the folder should be');
+  const settings = new SettingsFile(path);
+  settings.update({ server: 'https://meet.example.org' });
+  expect(settings.get().server).toBe('https://meet.example.org');
+  expect(new SettingsFile(path).get()).toEqual(DEFAULTS);
 });

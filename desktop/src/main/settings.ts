@@ -48,11 +48,11 @@ export class SettingsFile {
 
   update(change: Partial<Settings>): void {
     this.#settings = { ...this.#settings, ...change };
-    mkdirSync(dirname(this.#path), { recursive: true });
-    // Renamed into place: whoever pulls the plug has the file of before, not half of this one.
-    const half = `${this.#path}.new`;
-    writeFileSync(half, `${JSON.stringify(this.#settings, null, 2)}\n`, { mode: 0o600 });
-    renameSync(half, this.#path);
+    try {
+      write(this.#path, `${JSON.stringify(this.#settings, null, 2)}\n`);
+    } catch {
+      // On a full disk it holds until the end of this run, and is asked for again.
+    }
   }
 
   /** Trusts a certificate for a host from now on; `undefined` takes that back. */
@@ -60,6 +60,14 @@ export class SettingsFile {
     const { [host]: _, ...others } = this.#settings.pins;
     this.update({ pins: fingerprint === undefined ? others : { ...others, [host]: fingerprint } });
   }
+}
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  // Renamed into place: whoever pulls the plug has the file of before, not half of this one.
+  const half = `${path}.new`;
+  writeFileSync(half, text, { mode: 0o600 });
+  renameSync(half, path);
 }
 
 function read(path: string): string {

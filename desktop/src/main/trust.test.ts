@@ -26,17 +26,23 @@ test('only the very certificate that was trusted is', () => {
 });
 
 describe('a guard', () => {
-  const guard = new CertificateGuard((host) => (host === 'meet.example.org:4400' ? pin : undefined));
+  let alarms = 0;
+  const guard = new CertificateGuard(
+    (host) => (host === 'meet.example.org:4400' ? pin : undefined),
+    () => alarms++,
+  );
 
   test('lets the pinned certificate pass, at its host and port only', () => {
     expect(shown(guard, 'https://meet.example.org:4400/', ONE)).toEqual({ trusted: true, prevented: true });
     expect(shown(guard, 'wss://meet.example.org:4400/socket.io/', ONE).trusted).toBe(true);
     expect(shown(guard, 'https://meet.example.org:4401/', ONE).trusted).toBe(false);
     expect(shown(guard, 'https://evil.example/', ONE).trusted).toBe(false);
+    expect(alarms).toBe(0);
   });
 
-  test('tells once which certificate it refused', () => {
-    expect(shown(guard, 'https://meet.example.org:4400/', OTHER).trusted).toBe(false);
+  test('tells which certificate it refused once, and at once that it is another', () => {
+    expect(shown(guard, 'wss://meet.example.org:4400/socket.io/', OTHER).trusted).toBe(false);
+    expect(alarms).toBe(1);
     expect(guard.takeRefused('meet.example.org:4400')).toBe(readFingerprint(OTHER));
     expect(guard.takeRefused('meet.example.org:4400')).toBeUndefined();
   });

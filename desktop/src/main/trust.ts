@@ -15,11 +15,15 @@ export function judge(fingerprint: Fingerprint | undefined, pin: Fingerprint | u
  *  (`setCertificateVerifyProc`) would be asked once and its answer kept, also after somebody trusts the certificate. */
 export class CertificateGuard {
   readonly #pinOf: (host: string) => Fingerprint | undefined;
+  readonly #onChanged: () => void;
   /** What was refused last. */
   #refused: { host: string; fingerprint: Fingerprint } | undefined;
 
-  constructor(pinOf: (host: string) => Fingerprint | undefined) {
+  /** `onChanged` is called when another certificate than the pinned one is refused, be it in the middle of a meeting: a
+   *  page that only tries again would not say so. */
+  constructor(pinOf: (host: string) => Fingerprint | undefined, onChanged: () => void) {
     this.#pinOf = pinOf;
+    this.#onChanged = onChanged;
   }
 
   /** For the event `certificate-error` of the server's page. */
@@ -33,9 +37,10 @@ export class CertificateGuard {
     event.preventDefault();
     const host = parse(url)?.host ?? '';
     const fingerprint = readFingerprint(certificate.fingerprint);
-    const isPinned = judge(fingerprint, this.#pinOf(host)) === 'pinned';
-    if (!isPinned && fingerprint !== undefined) this.#refused = { host, fingerprint };
-    callback(isPinned);
+    const verdict = judge(fingerprint, this.#pinOf(host));
+    if (verdict !== 'pinned' && fingerprint !== undefined) this.#refused = { host, fingerprint };
+    callback(verdict === 'pinned');
+    if (verdict === 'changed') this.#onChanged();
   };
 
   watch(contents: WebContents): void {
