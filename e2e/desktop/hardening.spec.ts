@@ -113,6 +113,8 @@ test('what a page says of its meeting has to be that', async ({ openSite, start 
   for (const value of [null, 7, {}, { inMeeting: 'yes', micOn: true, room: 'daily' }, { inMeeting: true, micOn: true, room: '<b>' }]) {
     await say(value);
   }
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(await client.menuItem('mute')).toMatchObject({ enabled: false });
   await say({ inMeeting: true, micOn: true, room: 'daily' });
   await expect.poll(() => client.menuItem('mute')).toMatchObject({ label: 'Mute microphone', enabled: true });
   await say({ inMeeting: true, micOn: 0, room: 'daily' });
@@ -249,6 +251,14 @@ test('messages of any other page are not listened to', async ({ openSite, start 
   for (const url of [elsewhere.url, site.url]) await (await openStranger(client, url)).evaluate(say, 'daily');
   await new Promise((resolve) => setTimeout(resolve, 500));
   expect(await client.menuItem('mute')).toMatchObject({ enabled: false });
+  // Another site in the client's own window, as if it had got there after all.
+  const show = (url: string) =>
+    client.app.evaluate(({ BrowserWindow }, url) => BrowserWindow.fromId(1)?.loadURL(url), url);
+  await show(elsewhere.url);
+  await page.evaluate(say, 'daily');
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  expect(await client.menuItem('mute')).toMatchObject({ enabled: false });
+  await show(site.url);
   await page.evaluate(say, 'daily');
   await expect.poll(() => client.menuItem('mute')).toMatchObject({ enabled: true });
 });

@@ -72,3 +72,20 @@ need_electron_stand_in() {
   mv "$unpacked/app" "$folder"
   rm -rf "$unpacked"
 }
+
+need_electron_libraries() {
+  [ "$(uname)" = Linux ] && ldd "$electron" | grep -q 'not found' || return 0
+  apt_install "Electron's windows need them" libnss3 libgbm1 "$(first_package libgtk-3-0t64 libgtk-3-0)" \
+    "$(first_package libasound2t64 libasound2)"
+}
+
+# first_package NAME...: the first that apt offers; Debian renamed some.
+first_package() {
+  local package
+  for package in "$@"; do
+    if has_package "$package"; then
+      printf '%s' "$package"
+      return
+    fi
+  done
+}
