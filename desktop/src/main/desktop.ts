@@ -125,6 +125,8 @@ export class Desktop {
         ? await this.#ask({ page: 'unreachable', host, reason })
         : await this.#ask({ page: 'trust', host, fingerprint, before: this.#settings.get().pins[host] });
     this.#failing = undefined;
+    // What was refused meanwhile is the same, and nothing to be asked about when something else fails next.
+    this.#certificates.takeRefused(host);
     if (this.#window !== window) return;
     switch (answer) {
       case 'trust':
