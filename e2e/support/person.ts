@@ -2,6 +2,7 @@ import type { Browser, BrowserContext, Locator, Page } from '@playwright/test';
 import { expect } from '@playwright/test';
 import type { Link } from './link.js';
 import { type Portrait, sitForPortrait } from './portrait.js';
+import { serveWebDist } from './web-dist.js';
 
 /** What a person sends: a colour to be seen and a tone to be heard. */
 export interface Look {
@@ -26,6 +27,8 @@ export const DAVID: Look = { name: 'David', colour: [220, 200, 40], tone: 1760 }
 export interface PersonOptions {
   viewport?: { width: number; height: number };
   colorScheme?: 'dark' | 'light';
+  /** The browser's language, as `de-DE`; English by default. */
+  locale?: string;
   /** Another way to the server than the straight one. */
   link?: Link;
   /** Somebody to look at in place of a colour. */
@@ -40,6 +43,17 @@ export interface PersonOptions {
   scalabilityMode?: string;
   /** Whether media may go by TURN only. */
   relayed?: boolean;
+  /** What they have on their screen; the browser's own test picture by default. */
+  screen?: Screen;
+}
+
+/** A screen: a page of fine stripes, with a field of a colour in its middle, and a tone to be heard. */
+export interface Screen {
+  colour: [number, number, number];
+  /** In Hz; none by default. */
+  tone?: number;
+  width: number;
+  height: number;
 }
 
 const WIDTH = 320;
@@ -101,6 +115,43 @@ function devices(look: Look & { width: number; height: number; fps: number }): v
         oscillator.connect(new GainNode(audio, { gain: 0.3 })).connect(out);
         oscillator.start();
       }
+      for (const track of out.stream.getAudioTracks()) stream.addTrack(track);
+    }
+    return stream;
+  };
+}
+
+/** The same of the screen. */
+function display({ colour, tone, width, height }: Screen): void {
+  navigator.mediaDevices.getDisplayMedia = async () => {
+    const canvas = Object.assign(document.createElement('canvas'), { width, height });
+    const context = canvas.getContext('2d');
+    let frame = 0;
+    const paint = () => {
+      if (!context) return;
+      if (frame === 0) {
+        context.fillStyle = 'white';
+        context.fillRect(0, 0, width, height);
+        context.fillStyle = 'black';
+        for (let x = 0; x < width; x += 4) context.fillRect(x, 0, 2, height / 4);
+        context.fillStyle = `rgb(${colour.join(' ')})`;
+        context.fillRect(width * 0.3, height * 0.4, width * 0.4, height * 0.3);
+      }
+      // A moving mark, so that every frame differs.
+      context.fillStyle = 'white';
+      context.fillRect(0, height - 40, width, 40);
+      context.fillStyle = 'black';
+      context.fillRect((frame++ * 13) % width, height - 30, 20, 20);
+    };
+    paint();
+    setInterval(paint, 1000 / 30);
+    const stream = canvas.captureStream(30);
+    if (tone) {
+      const audio = new AudioContext();
+      const out = audio.createMediaStreamDestination();
+      const oscillator = new OscillatorNode(audio, { frequency: tone });
+      oscillator.connect(new GainNode(audio, { gain: 0.3 })).connect(out);
+      oscillator.start();
       for (const track of out.stream.getAudioTracks()) stream.addTrack(track);
     }
     return stream;
@@ -180,14 +231,16 @@ export class Person {
 
   /** Opens the room's green room. */
   static async open(browser: Browser, room: string, look: Look, options: PersonOptions = {}): Promise<Person> {
-    const { viewport = { width: 1280, height: 720 }, colorScheme = 'light', link, portrait } = options;
-    const { videoCodec, lacks, scalabilityMode, relayed } = options;
+    const { viewport = { width: 1280, height: 720 }, colorScheme = 'light', locale = 'en-US', link, portrait } = options;
+    const { videoCodec, lacks, scalabilityMode, relayed, screen } = options;
     const context = await browser.newContext({
       viewport,
       colorScheme,
+      locale,
       permissions: ['camera', 'microphone'],
       ...(link && { proxy: { server: link.proxyUrl } }),
     });
+    await serveWebDist(context);
     const page = await context.newPage();
     await link?.leadMediaOf(page);
     if (videoCodec) await page.addInitScript(prefer, videoCodec);
@@ -200,6 +253,7 @@ export class Person {
       if (page.url() !== 'about:blank') console.error(`${look.name}'s page: ${error.message}`);
     });
     if (portrait) await page.addInitScript(sitForPortrait, portrait);
+    if (screen) await page.addInitScript(display, screen);
     const size = options.camera ?? { width: WIDTH * (portrait ? 2 : 1), height: HEIGHT * (portrait ? 2 : 1) };
     await page.addInitScript(devices, { ...look, ...size, fps: FPS });
     await page.goto(room);
@@ -218,6 +272,25 @@ export class Person {
     await this.page.getByTestId('name-input').pressSequentially(this.look.name);
     await this.page.getByTestId('join').click();
     await expect(this.page.getByTestId('leave')).toBeVisible();
+  }
+
+  /** The screen that somebody shares, on the stage. */
+  screenTile(look: Look): Locator {
+    return this.page.locator(`[data-testid="screen-tile"][data-name="${look.name}"]`);
+  }
+
+  /** Waits until the other's screen is shown with new frames, whole and in its own size. */
+  async seesScreen(other: Look, screen: Screen): Promise<void> {
+    const video = this.screenTile(other).locator('video').last();
+    await expect(async () => {
+      const before = await framesOf(video);
+      const seen = await pixelOf(video);
+      expect(seen.size).toEqual([screen.width, screen.height]);
+      for (const [index, value] of screen.colour.entries()) {
+        expect(Math.abs((seen.colour[index] ?? 0) - value), `${this.look.name} sees ${seen.colour}`).toBeLessThan(40);
+      }
+      await expect.poll(() => framesOf(video), { timeout: 2000 }).toBeGreaterThan(before + 2);
+    }).toPass({ timeout: 30_000 });
   }
 
   tile(look: Look): Locator {
@@ -261,12 +334,13 @@ export class Person {
   }
 
   /** The loudest frequency in what the page plays of the other, in Hz; 0 for silence. */
-  async loudest(other: Look): Promise<number> {
+  async loudest(other: Look, source: 'mic' | 'screenAudio' = 'mic'): Promise<number> {
     const id = await this.tile(other).getAttribute('data-participant-id');
-    return this.page.evaluate(async (participantId) => {
+    return this.page.evaluate(async ([participantId, source]) => {
       const media = [...document.querySelectorAll<HTMLMediaElement>('audio, video')].find(
         (element) =>
           element.closest<HTMLElement>('[data-participant-id]')?.dataset.participantId === participantId &&
+          (element.dataset.source ?? 'mic') === source &&
           element.srcObject instanceof MediaStream &&
           element.srcObject.getAudioTracks().length > 0 &&
           !element.muted &&
@@ -288,7 +362,7 @@ export class Person {
       } finally {
         await context.close();
       }
-    }, id);
+    }, [id, source]);
   }
 
   /** Watches the page from now on for tiles that go away and for notices; returns a way to read what was seen. */

@@ -121,7 +121,7 @@ test('at two and four times its size a page has the way in and the controls on t
   await anna.enter();
   for (const size of sizes) {
     await anna.page.setViewportSize(size);
-    for (const control of ['toggle-mic', 'settings', 'leave']) {
+    for (const control of ['toggle-mic', 'more', 'leave']) {
       await expect(anna.page.getByTestId(control), `${control} at ${size.width}`).toBeInViewport({ ratio: 1 });
     }
   }

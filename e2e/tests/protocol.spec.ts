@@ -14,6 +14,7 @@ import {
 } from '../support/signaling.js';
 
 const HEX = /^[0-9a-f]{16}$/;
+const ANYBODY = { role: 'participant', hand: null, producers: [], dataProducers: [] };
 const TRANSPORT = {
   id: expect.stringMatching(HEX),
   iceParameters: { usernameFragment: expect.any(String), password: expect.any(String), iceLite: true },
@@ -102,9 +103,10 @@ for (const by of ['websocket', 'polling'] as const) {
       room: {
         roomId: roomOf(),
         seq: expect.any(Number),
-        participants: [{ id: me, name: 'Anna', producers: [], dataProducers: [] }],
+        participants: [{ ...ANYBODY, id: me, name: 'Anna', role: 'host' }],
         videoCodecs: ['video/VP8', 'video/H264', 'video/VP9', 'video/AV1'],
         chat: [],
+        settings: { locked: false, mic: true, camera: true, screen: true, chat: true },
       },
       sendTransport: TRANSPORT,
       recvTransport: TRANSPORT,
@@ -115,11 +117,11 @@ for (const by of ['websocket', 'polling'] as const) {
 
     const ben = await join(' Ben ', { by });
     await anna.hears('participantJoined', {
-      participant: { id: ben.welcome.participantId, name: 'Ben', producers: [], dataProducers: [] },
+      participant: { ...ANYBODY, id: ben.welcome.participantId, name: 'Ben' },
     });
     expect(ben.welcome.room.participants).toEqual([
-      { id: me, name: 'Anna', producers: [{ id: mic, kind: 'audio', paused: true }], dataProducers: [] },
-      { id: ben.welcome.participantId, name: 'Ben', producers: [], dataProducers: [] },
+      { ...ANYBODY, id: me, name: 'Anna', role: 'host', producers: [{ id: mic, kind: 'audio', paused: true }] },
+      { ...ANYBODY, id: ben.welcome.participantId, name: 'Ben' },
     ]);
     const { consumers } = await ben.request<{ consumers: { id: string }[] }>('consume', {
       transportId: ben.welcome.recvTransport?.id,

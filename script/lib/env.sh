@@ -136,7 +136,7 @@ npm_ci() {
 build_web() {
   npm_ci "$ROOT/web"
   local now
-  now=$(cd "$ROOT/web" && find src public index.html package-lock.json vite.config.ts tsconfig.json -type f 2>/dev/null | sort | xargs sha256sum | sha256sum)
+  now=$(cd "$ROOT/web" && find src public index.html package-lock.json vite.config.ts first-load.ts tsconfig.json -type f 2>/dev/null | sort | xargs sha256sum | sha256sum)
   [ -f "$ROOT/web/dist/index.html" ] && [ "$(cat "$ROOT/web/node_modules/.hyperion-built" 2>/dev/null)" = "$now" ] && return
   step "Building the web client"
   (cd "$ROOT/web" && npm run --silent build >&2)

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, AtomicUsize, Ordering}
 use std::time::Duration;
 
 use protocol::snapshot::RoomSnapshot;
-use protocol::{ErrorBody, ErrorCode, Incarnation, NodeId, ParticipantId, RoomId};
+use protocol::{ErrorBody, ErrorCode, Incarnation, NodeId, ParticipantId, RoomId, SessionId};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
@@ -215,15 +215,18 @@ impl RoomService {
         self.commands.send(Command::HasOthers(reply)).await.is_ok() && answer.await.unwrap_or_default()
     }
 
-    /// Who may speak for a participant, as far as this node has read; `None` if they are not in the room.
+    /// Who may speak for a participant, as far as this node has read.
     ///
-    /// Errors: as [`RoomService::place`].
-    pub async fn seat(&self, room: RoomId, participant: ParticipantId) -> Result<Option<Seat>, ErrorBody> {
+    /// Errors: `session_expired` or `removed` if they are not in the room, the second if `session` was sent out; as
+    /// [`RoomService::place`].
+    pub async fn seat(&self, room: RoomId, participant: ParticipantId, session: SessionId) -> Result<Seat, ErrorBody> {
         let (reply, answer) = oneshot::channel();
-        if self.commands.send(Command::Seat(room, participant, reply)).await.is_err() {
-            return Ok(None);
-        }
-        answer.await.unwrap_or(Some(None)).ok_or_else(ask_elsewhere)
+        let unknown = || Some(Err(ErrorCode::SessionExpired));
+        let seat = match self.commands.send(Command::Seat { room, participant, session, reply }).await {
+            Ok(()) => answer.await.unwrap_or_else(|_| unknown()),
+            Err(_) => unknown(),
+        };
+        seat.ok_or_else(ask_elsewhere)?.map_err(|code| ErrorBody::new(code, explain(code)))
     }
 
     /// What a room's people publish, on whichever node; `None` if the node ended, or has not read its rooms yet.
@@ -302,7 +305,12 @@ pub(crate) enum Command {
         reply: oneshot::Sender<Option<NodeId>>,
     },
     /// Without an answer in the answer another node has to be asked.
-    Seat(RoomId, ParticipantId, oneshot::Sender<Option<Option<Seat>>>),
+    Seat {
+        room: RoomId,
+        participant: ParticipantId,
+        session: SessionId,
+        reply: oneshot::Sender<Option<Result<Seat, ErrorCode>>>,
+    },
     Publications(RoomId, oneshot::Sender<Vec<Publication>>),
     HasOthers(oneshot::Sender<bool>),
     Registry(Option<Listing>),
@@ -380,8 +388,8 @@ impl Driver {
                     let _ = reply.send(knows.then(|| self.node.place(now(), &room, participant, &avoid)));
                 }
                 Wake::Command(Some(Command::HasOthers(reply))) => _ = reply.send(self.node.has_others()),
-                Wake::Command(Some(Command::Seat(room, participant, reply))) => {
-                    let seat = || self.node.seat(&room, participant);
+                Wake::Command(Some(Command::Seat { room, participant, session, reply })) => {
+                    let seat = || self.node.seat(&room, participant, session);
                     let _ = reply.send(self.node.knows_about(now(), &room).then(seat));
                 }
                 Wake::Command(Some(Command::Publications(room, reply))) => {
@@ -446,7 +454,7 @@ impl Driver {
                 Some(Command::Snapshot(_, reply)) => _ = reply.send(None),
                 Some(Command::Place { reply, .. }) => drop(reply),
                 Some(Command::HasOthers(reply)) => _ = reply.send(false),
-                Some(Command::Seat(_, _, reply)) => _ = reply.send(Some(None)),
+                Some(Command::Seat { reply, .. }) => _ = reply.send(Some(Err(ErrorCode::SessionExpired))),
                 Some(Command::Publications(_, reply)) => drop(reply),
                 Some(Command::Registry(answer)) => self.node.handle(now(), Input::Registry(answer)),
                 Some(Command::Shutdown) | None => return None,
@@ -620,6 +628,7 @@ fn explain(code: ErrorCode) -> &'static str {
         ErrorCode::Forbidden => "the room's rules do not allow this",
         ErrorCode::NotJoined => "you are not in this room; join it first",
         ErrorCode::RoomFull => "the room is full",
+        ErrorCode::RoomLocked => "the room is locked; ask somebody who is in it",
         ErrorCode::ServerFull => "the server has as many rooms as it may; try again later",
         ErrorCode::LimitReached => "a limit of the room is reached",
         ErrorCode::NotFound => "there is nothing of this name in the room",
@@ -628,6 +637,8 @@ fn explain(code: ErrorCode) -> &'static str {
         ErrorCode::RequestExpired => "the request's number is too old; its outcome was forgotten",
         ErrorCode::Superseded => "a newer connection of the same participant took over",
         ErrorCode::SessionExpired => "you were away for too long; join again",
+        ErrorCode::Removed => "you were sent out of the meeting",
+        ErrorCode::MeetingEnded => "the host ended the meeting",
         ErrorCode::LogUnavailable => "the room's log does not answer; repeat the request with the same number",
         ErrorCode::Draining => "the server is going down; join another node",
         _ => "the request failed for a reason of the server's own",

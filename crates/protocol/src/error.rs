@@ -23,6 +23,8 @@ pub enum ErrorCode {
     NotJoined,
     /// The room holds as many people as it may.
     RoomFull,
+    /// The room takes nobody new.
+    RoomLocked,
     /// The server holds as many rooms, or carries as much, as it may.
     ServerFull,
     /// A limit of this participant is reached (producers, consumers, transports).
@@ -41,6 +43,10 @@ pub enum ErrorCode {
     Superseded,
     /// The participant was away for longer than the grace time; join again.
     SessionExpired,
+    /// A host sent the participant out.
+    Removed,
+    /// The host ended the meeting for everybody.
+    MeetingEnded,
     /// The room's log cannot be reached; the request will succeed when it is back.
     LogUnavailable,
     /// The server is going down; join another node.

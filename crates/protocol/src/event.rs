@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Incarnation, MediaKind, NodeId, ParticipantId, SessionId, Source};
+use crate::{Incarnation, MediaKind, NodeId, ParticipantId, Role, SessionId, Setting, Source};
 
 /// One record of a room: what happened, who says so, and what makes it count only once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,7 +162,51 @@ pub enum RoomEvent {
         /// Which of the participant's.
         number: u32,
     },
-    /// A host is gone for good; those who were bound to it are held.
+    /// The participant raises their hand.
+    HandRaised {},
+    /// The participant lowers a hand: their own or, as a host, another's.
+    HandLowered {
+        /// Whose; without it, everybody's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<ParticipantId>,
+    },
+    /// The participant, a host, gives somebody another role.
+    RoleChanged {
+        /// Whom.
+        target: ParticipantId,
+        /// Which.
+        role: Role,
+    },
+    /// The participant, a host, switches one of the room's settings.
+    SettingChanged {
+        /// Which.
+        setting: Setting,
+        /// Its new value.
+        on: bool,
+    },
+    /// The participant, a host, mutes somebody or, of a screen, has it closed.
+    Muted {
+        /// Whom; without it, all others whom the participant may mute.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<ParticipantId>,
+        /// Which of their sources.
+        source: Source,
+    },
+    /// The participant, a host, asks somebody to unmute.
+    AskedToUnmute {
+        /// Whom.
+        target: ParticipantId,
+        /// Which of their sources.
+        source: Source,
+    },
+    /// The participant, a host, sends somebody out.
+    Removed {
+        /// Whom.
+        target: ParticipantId,
+    },
+    /// The participant, the host, ends the meeting for everybody.
+    MeetingEnded {},
+    /// A node that hosts the room is gone for good; those who were bound to it are held.
     NodeLost {
         /// Which life of it.
         incarnation: Incarnation,
@@ -320,6 +364,10 @@ mod tests {
             RoomEvent::Held { closing: true },
             RoomEvent::ProducerAdded { source: Source::ScreenAudio, kind: MediaKind::Audio, paused: true },
             RoomEvent::DataProducerAdded { number: u32::MAX, label: "chat".to_owned(), protocol: String::new() },
+            RoomEvent::HandLowered { target: None },
+            RoomEvent::RoleChanged { target: ParticipantId(7), role: Role::CoHost },
+            RoomEvent::SettingChanged { setting: Setting::Locked, on: true },
+            RoomEvent::Muted { target: Some(ParticipantId(7)), source: Source::Mic },
             RoomEvent::RoomEnded {},
             RoomEvent::Refounded {
                 read_to: u64::MAX,
@@ -343,7 +391,7 @@ mod tests {
             record(RoomEvent::Held { closing: false })
         );
 
-        json["event"]["type"] = "handRaised".into();
+        json["event"]["type"] = "songSung".into();
         assert_eq!(serde_json::from_value::<Record>(json).expect("a record").event, RoomEvent::Unknown);
     }
 }

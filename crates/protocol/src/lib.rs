@@ -9,6 +9,7 @@ pub mod ids;
 pub mod limits;
 pub mod notification;
 pub mod request;
+pub mod roles;
 pub mod rtp;
 pub mod sctp;
 pub mod snapshot;
@@ -22,4 +23,5 @@ pub use ids::{
 };
 pub use notification::Notification;
 pub use request::{Reply, Request};
+pub use roles::{Moderation, Role, RoomSettings, Setting};
 pub use rtp::{MediaKind, RtpCapabilities, RtpParameters};

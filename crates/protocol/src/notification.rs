@@ -6,7 +6,10 @@ use ts_rs::TS;
 
 use crate::sctp::DataConsumerCloseReason;
 use crate::snapshot::{ChatMessage, DataProducerView, ParticipantView, ProducerView};
-use crate::{ConsumerId, DataConsumerId, DataProducerId, ErrorCode, ParticipantId, ProducerId, TransportId};
+use crate::{
+    ConsumerId, DataConsumerId, DataProducerId, ErrorCode, ParticipantId, ProducerId, Role, RoomSettings, Source,
+    TransportId,
+};
 
 /// What a client is told. The variant's name in camelCase is the event's name. Those with `seq` come from the
 /// room's log and arrive in its order; the number is the room's count of applied events.
@@ -28,6 +31,10 @@ pub enum Notification {
         seq: u64,
         /// Who.
         participant_id: ParticipantId,
+        /// Who sent them out, if somebody did.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        by: Option<ParticipantId>,
     },
     /// Somebody has another name.
     ParticipantUpdated {
@@ -64,6 +71,10 @@ pub enum Notification {
         seq: u64,
         /// Which.
         producer_id: ProducerId,
+        /// Who did it, if it was somebody else.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        by: Option<ParticipantId>,
     },
     /// Unmuted.
     ProducerResumed {
@@ -80,6 +91,67 @@ pub enum Notification {
         seq: u64,
         /// Which.
         producer_id: ProducerId,
+        /// Who did it, if it was somebody else.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        by: Option<ParticipantId>,
+    },
+    /// Somebody raised their hand.
+    HandRaised {
+        /// The room's count of applied events.
+        #[ts(type = "number")]
+        seq: u64,
+        /// Who.
+        participant_id: ParticipantId,
+        /// Their place in the queue: who has the lowest was first.
+        #[ts(type = "number")]
+        order: u64,
+    },
+    /// A hand is down again.
+    HandLowered {
+        /// The room's count of applied events.
+        #[ts(type = "number")]
+        seq: u64,
+        /// Whose.
+        participant_id: ParticipantId,
+        /// Who did it, if it was somebody else.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        by: Option<ParticipantId>,
+    },
+    /// Somebody has another role: it was given to them, or the host left and they are the next.
+    RoleChanged {
+        /// The room's count of applied events.
+        #[ts(type = "number")]
+        seq: u64,
+        /// Who.
+        participant_id: ParticipantId,
+        /// What they are now.
+        role: Role,
+        /// Who gave it to them, if somebody did.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        by: Option<ParticipantId>,
+    },
+    /// The room is set otherwise.
+    SettingsChanged {
+        /// The room's count of applied events.
+        #[ts(type = "number")]
+        seq: u64,
+        /// How.
+        settings: RoomSettings,
+        /// By whom.
+        by: ParticipantId,
+    },
+    /// This participant is asked to unmute. Only they are told.
+    AskedToUnmute {
+        /// The room's count of applied events.
+        #[ts(type = "number")]
+        seq: u64,
+        /// By whom.
+        by: ParticipantId,
+        /// `mic` or `camera`.
+        source: Source,
     },
     /// Since somebody came or left, everybody in the room can receive these video codecs. Whoever publishes video with
     /// another publishes it anew with one of them.
@@ -164,7 +236,7 @@ pub enum Notification {
     MoveRequested {},
     /// This session is over and its socket will be closed.
     SessionEnded {
-        /// Why: `superseded`, `draining`, `forbidden` …
+        /// Why: `superseded`, `draining`, `removed` …
         reason: ErrorCode,
     },
 }

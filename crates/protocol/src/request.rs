@@ -12,6 +12,7 @@ use serde_json::Value;
 use ts_rs::TS;
 
 use crate::error::{ErrorBody, ErrorCode};
+use crate::roles::Moderation;
 use crate::rtp::{MediaKind, RtpCapabilities, RtpParameters};
 use crate::sctp::SctpStreamParameters;
 use crate::snapshot::RoomSnapshot;
@@ -258,6 +259,13 @@ pub enum Request {
         /// What, trimmed; 1 byte to `chat_message_bytes_max`.
         text: String,
     },
+    /// Raise the hand, or lower it. A hand that is up keeps its place.
+    RaiseHand {
+        /// Up or down.
+        raised: bool,
+    },
+    /// What only the host and co-hosts may do.
+    Moderate(Moderation),
     /// Open a channel to the others, from the transport's `producedata` event.
     ProduceData {
         /// The send transport.
@@ -322,7 +330,7 @@ pub struct Envelope {
 
 impl Request {
     /// The names of all request events.
-    pub const EVENTS: [&str; 21] = [
+    pub const EVENTS: [&str; 23] = [
         "leave",
         "createWebRtcTransport",
         "connectWebRtcTransport",
@@ -339,6 +347,8 @@ impl Request {
         "getStats",
         "closeConsumer",
         "sendChatMessage",
+        "raiseHand",
+        "moderate",
         "produceData",
         "closeDataProducer",
         "consumeData",

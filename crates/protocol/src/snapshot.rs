@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{DataProducerId, MediaKind, ParticipantId, ProducerId, RoomId};
+use crate::{DataProducerId, MediaKind, ParticipantId, ProducerId, Role, RoomId, RoomSettings};
 
 /// Everything that a member needs to know of a room to draw it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -20,6 +20,9 @@ pub struct RoomSnapshot {
     pub video_codecs: Vec<String>,
     /// The newest messages, oldest first.
     pub chat: Vec<ChatMessage>,
+    /// What the host and co-hosts decided for all.
+    #[serde(default)]
+    pub settings: RoomSettings,
 }
 
 /// What somebody wrote to the room.
@@ -48,6 +51,13 @@ pub struct ParticipantView {
     pub id: ParticipantId,
     /// As they typed it.
     pub name: String,
+    /// What they may do.
+    #[serde(default)]
+    pub role: Role,
+    /// Whether they raised their hand: the number of the event that did, so the lowest was first.
+    #[serde(default)]
+    #[ts(type = "number | null")]
+    pub hand: Option<u64>,
     /// What they publish.
     pub producers: Vec<ProducerView>,
     /// The channels that they send on.

@@ -7,7 +7,10 @@ use crate::change::{Accepted, Change, Outcome};
 use crate::join::Joining;
 use crate::requests::{Decision, Seen};
 use crate::state::Room;
-use crate::{chat, hold, host, join, knows, leave, produce, produce_data, rename, resume};
+use crate::{
+    chat, hands, hold, host, join, knows, leave, moderation, produce, produce_data, removal, rename, resume, roles,
+    settings,
+};
 
 /// What a rule wants: the answer's binding, and what changed.
 pub(crate) type Verdict = Result<Effect, ErrorCode>;
@@ -83,6 +86,14 @@ pub fn apply(room: &mut Room, logged: &Logged) -> Outcome {
             produce_data::added(room, record, *number, label, protocol)
         }
         RoomEvent::DataProducerClosed { number } => produce_data::closed(room, record, *number),
+        RoomEvent::HandRaised {} => hands::raised(room, record),
+        RoomEvent::HandLowered { target } => hands::lowered(room, record, *target),
+        RoomEvent::RoleChanged { target, role } => roles::changed(room, record, *target, *role),
+        RoomEvent::SettingChanged { setting, on } => settings::changed(room, record, *setting, *on),
+        RoomEvent::Muted { target, source } => moderation::muted(room, record, *target, *source),
+        RoomEvent::AskedToUnmute { target, source } => moderation::asked_to_unmute(room, record, *target, *source),
+        RoomEvent::Removed { target } => removal::removed(room, record, *target),
+        RoomEvent::MeetingEnded {} => removal::meeting_ended(room, record),
     };
     conclude(room, record, verdict)
 }
@@ -134,7 +145,15 @@ fn is_request(event: &RoomEvent) -> bool {
         | RoomEvent::ProducerResumed { .. }
         | RoomEvent::ProducerClosed { .. }
         | RoomEvent::DataProducerAdded { .. }
-        | RoomEvent::DataProducerClosed { .. } => true,
+        | RoomEvent::DataProducerClosed { .. }
+        | RoomEvent::HandRaised {}
+        | RoomEvent::HandLowered { .. }
+        | RoomEvent::RoleChanged { .. }
+        | RoomEvent::SettingChanged { .. }
+        | RoomEvent::Muted { .. }
+        | RoomEvent::AskedToUnmute { .. }
+        | RoomEvent::Removed { .. }
+        | RoomEvent::MeetingEnded {} => true,
         RoomEvent::RoomCreated { .. }
         | RoomEvent::HostAdded { .. }
         | RoomEvent::NodeLost { .. }
@@ -200,11 +219,11 @@ fn remember(room: &mut Room, record: &Record, decision: Decision) {
 
 #[cfg(test)]
 mod tests {
-    use protocol::{ParticipantId, SessionId, Source};
+    use protocol::{ParticipantId, Role, SessionId, Setting, Source};
 
     use super::*;
     use crate::RULES;
-    use crate::testing::{HERE, LIMITS, Story, accepted, binding, produce, rejected};
+    use crate::testing::{HERE, LIMITS, Story, accepted, binding, changes, produce, rejected};
 
     #[test]
     fn the_first_creation_counts() {
@@ -305,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_of_older_rules_goes_on_and_knows_no_creation() {
+    fn a_room_of_older_rules_goes_on_and_knows_no_creation_and_no_roles() {
         let mut story = Story::blank();
         let key = RequestKey::Node { incarnation: HERE, n: 1 };
         let event = RoomEvent::RoomCreated { rules: 1, limits: LIMITS };
@@ -314,8 +333,28 @@ mod tests {
         accepted(&story.host(HERE));
         let a = story.joined(1);
         accepted(&story.ask(a, 1, produce(Source::Mic)));
+        let view = story.view(1);
+        assert_eq!((view.role, view.hand), (Role::Participant, None), "nobody has a role");
+        let others = [
+            RoomEvent::HandRaised {},
+            RoomEvent::HandLowered { target: Some(a.participant) },
+            RoomEvent::RoleChanged { target: a.participant, role: Role::Viewer },
+            RoomEvent::SettingChanged { setting: Setting::Chat, on: false },
+            RoomEvent::Muted { target: None, source: Source::Mic },
+            RoomEvent::AskedToUnmute { target: a.participant, source: Source::Mic },
+            RoomEvent::Removed { target: a.participant },
+            RoomEvent::MeetingEnded {},
+        ];
+        for (n, event) in (2..).zip(others) {
+            assert_eq!(story.ask(a, n, event), rejected(ErrorCode::WrongState));
+        }
+        let b = story.joined(2);
+        assert_eq!(changes(&story.ask(a, 20, RoomEvent::Left {})).len(), 1, "nobody comes after the host");
+        assert_eq!(story.view(b.participant.0).role, Role::Participant);
         let mut json = serde_json::to_value(&story.room).expect("a room is plain data");
-        json.as_object_mut().expect("an object").remove("created");
+        for newer in ["created", "settings"] {
+            json.as_object_mut().expect("an object").remove(newer);
+        }
         assert_eq!(serde_json::from_value::<Room>(json).expect("as older rules wrote it"), story.room);
     }
 

@@ -2,7 +2,7 @@
 
 use protocol::event::Binding;
 use protocol::snapshot::{ChatMessage, DataProducerView, ParticipantView, ProducerView};
-use protocol::{DataProducerId, ErrorCode, ParticipantId, ProducerId};
+use protocol::{DataProducerId, ErrorCode, ParticipantId, ProducerId, Role, RoomSettings, Source};
 use serde::{Deserialize, Serialize};
 
 /// The verdict over one record. Only [`Outcome::Accepted`] changed the room.
@@ -73,6 +73,8 @@ pub enum Change {
     ProducerPaused {
         /// Which.
         producer: ProducerId,
+        /// Who did it, if it was somebody else.
+        by: Option<ParticipantId>,
     },
     /// Unmuted.
     ProducerResumed {
@@ -83,6 +85,8 @@ pub enum Change {
     ProducerClosed {
         /// Which.
         producer: ProducerId,
+        /// Who did it, if it was somebody else.
+        by: Option<ParticipantId>,
     },
     /// A channel was opened.
     DataProducerAdded {
@@ -102,6 +106,45 @@ pub enum Change {
         participant: ParticipantId,
         /// What others read.
         name: String,
+    },
+    /// A hand is up.
+    HandRaised {
+        /// Whose.
+        participant: ParticipantId,
+        /// The number of this event, which is their place in the queue.
+        order: u64,
+    },
+    /// A hand is down again.
+    HandLowered {
+        /// Whose.
+        participant: ParticipantId,
+        /// Who did it, if it was somebody else.
+        by: Option<ParticipantId>,
+    },
+    /// A participant may do other things than before.
+    RoleChanged {
+        /// Who.
+        participant: ParticipantId,
+        /// What they are now.
+        role: Role,
+        /// Who gave it to them; nobody where they come after a host who is gone.
+        by: Option<ParticipantId>,
+    },
+    /// The room is set otherwise.
+    SettingsChanged {
+        /// How.
+        settings: RoomSettings,
+        /// By whom.
+        by: ParticipantId,
+    },
+    /// A participant is asked to unmute; nobody else needs to know.
+    AskedToUnmute {
+        /// Who.
+        participant: ParticipantId,
+        /// What.
+        source: Source,
+        /// By whom.
+        by: ParticipantId,
     },
     /// The room is another than everything that was told of it before: a host adopted what the others have. No rule
     /// makes this; crate `cluster` does.
@@ -127,4 +170,11 @@ pub enum LeaveReason {
     Left,
     /// Their socket broke and they were away for the whole grace time.
     GraceExpired,
+    /// They were sent out.
+    Removed {
+        /// By whom.
+        by: ParticipantId,
+    },
+    /// The host ended the meeting.
+    MeetingEnded,
 }

@@ -6,6 +6,7 @@ use protocol::snapshot::ChatMessage;
 
 use crate::apply::Verdict;
 use crate::change::Change;
+use crate::permissions::may_write;
 use crate::state::Room;
 
 pub(crate) fn sent(room: &mut Room, record: &Record, text: &str) -> Verdict {
@@ -13,7 +14,11 @@ pub(crate) fn sent(room: &mut Room, record: &Record, text: &str) -> Verdict {
     if text.is_empty() || text.len() as u64 > u64::from(limits.chat_message_bytes_max) {
         return Err(ErrorCode::BadRequest);
     }
+    let settings = room.settings.unwrap_or_default();
     let participant = room.bound(record)?;
+    if !may_write(participant.role, &settings) {
+        return Err(ErrorCode::Forbidden);
+    }
     let (participant_id, name) = (participant.id(), participant.name.clone());
     room.chat_count += 1;
     let message =

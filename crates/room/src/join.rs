@@ -12,10 +12,9 @@ use protocol::{ErrorCode, ParticipantId, SessionId};
 
 use crate::apply::{Effect, Verdict};
 use crate::change::Change;
-use crate::rename;
 use crate::requests::Window;
 use crate::state::{Participant, Room};
-use crate::video_codecs;
+use crate::{rename, roles, video_codecs};
 
 /// Who enters, as the record says.
 pub(crate) struct Joining<'a> {
@@ -43,6 +42,10 @@ fn entered(room: &mut Room, record: &Record, Joining { id, session, name, video_
     if room.participants.len() as u64 >= u64::from(participants_max) {
         return Err(ErrorCode::RoomFull);
     }
+    if room.settings.is_some_and(|settings| settings.locked) {
+        return Err(ErrorCode::RoomLocked);
+    }
+    let role = roles::of_newcomer(room);
     let binding = room.bind(id, record.origin);
     let participant = Participant {
         name: name.to_owned(),
@@ -50,6 +53,8 @@ fn entered(room: &mut Room, record: &Record, Joining { id, session, name, video_
         generation: 0,
         binding,
         joined: binding.number,
+        role,
+        hand: None,
         held_until_ms: None,
         producers: BTreeMap::new(),
         data_producers: BTreeMap::new(),

@@ -6,7 +6,7 @@ use protocol::{ErrorCode, ParticipantId};
 use crate::apply::{Effect, Verdict};
 use crate::change::{Change, LeaveReason};
 use crate::state::Room;
-use crate::video_codecs;
+use crate::{roles, video_codecs};
 
 pub(crate) fn left(room: &mut Room, record: &Record) -> Verdict {
     let id = room.bound(record)?.id();
@@ -19,11 +19,16 @@ pub(crate) fn room_ended(room: &mut Room) -> Verdict {
 }
 
 pub(crate) fn remove(room: &mut Room, id: ParticipantId, reason: LeaveReason) -> Effect {
-    room.remove(id);
+    let error = match reason {
+        LeaveReason::Removed { .. } => ErrorCode::Removed,
+        LeaveReason::Left | LeaveReason::GraceExpired | LeaveReason::MeetingEnded => ErrorCode::SessionExpired,
+    };
+    room.remove(id, error);
     let mut changes = vec![Change::Left { participant: id, reason }];
     if room.participants.is_empty() {
         changes.push(Change::Ended);
     } else {
+        changes.extend(roles::succeed(room));
         changes.extend(video_codecs::agree(room));
     }
     Effect { binding: None, changes }
@@ -40,8 +45,8 @@ mod tests {
     #[test]
     fn a_leave_can_be_repeated() {
         let mut story = Story::new();
-        let a = story.joined(1);
         story.joined(2);
+        let a = story.joined(1);
         let outcome = story.ask(a, 1, RoomEvent::Left {});
         assert_eq!(changes(&outcome), [Change::Left { participant: a.participant, reason: LeaveReason::Left }]);
         assert_eq!(story.ask(a, 1, RoomEvent::Left {}), Outcome::Repeated(Ok(accepted(&outcome))));

@@ -10,16 +10,22 @@
 mod apply;
 mod change;
 mod chat;
+mod hands;
 mod hold;
 mod host;
 mod join;
 mod leave;
+mod moderation;
+mod permissions;
 mod produce;
 mod produce_data;
 mod refound;
+mod removal;
 mod rename;
 mod requests;
 mod resume;
+mod roles;
+mod settings;
 mod state;
 mod video_codecs;
 
@@ -28,12 +34,14 @@ mod testing;
 
 pub use apply::apply;
 pub use change::{Accepted, Change, LeaveReason, Outcome};
+pub use permissions::{may_produce, may_produce_data};
 pub use state::{Participant, Producer, Room};
 
 /// The version of these rules. A room keeps the version that it was created with.
 ///
 /// 2: a room knows its creation, and a host names the one that it builds on.
-pub const RULES: u16 = 2;
+/// 3: people have roles and hands, and a room has settings.
+pub const RULES: u16 = 3;
 /// The oldest version whose records are read, as they were meant.
 pub const RULES_OLDEST: u16 = 1;
 /// Whether records of these rules are read.
@@ -43,3 +51,5 @@ pub fn knows(rules: u16) -> bool {
 
 /// From this version on a room knows its creation.
 const RULES_CREATION: u16 = 2;
+/// From this version on people have roles and a room has settings.
+const RULES_ROLES: u16 = 3;

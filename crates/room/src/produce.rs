@@ -5,12 +5,17 @@ use protocol::{ErrorCode, MediaKind, Source};
 
 use crate::apply::{Effect, Verdict};
 use crate::change::Change;
+use crate::permissions::may_produce;
 use crate::state::{Producer, Room};
 
 pub(crate) fn added(room: &mut Room, record: &Record, source: Source, kind: MediaKind, paused: bool) -> Verdict {
+    let settings = room.settings.unwrap_or_default();
     let participant = room.bound(record)?;
     if kind != source.kind() {
         return Err(ErrorCode::BadRequest);
+    }
+    if !may_produce(participant.role, &settings, source, paused) {
+        return Err(ErrorCode::Forbidden);
     }
     participant.producers.insert(source, Producer { paused, inherited: false });
     let producer = participant.producer_view(source, paused);
@@ -18,27 +23,32 @@ pub(crate) fn added(room: &mut Room, record: &Record, source: Source, kind: Medi
 }
 
 pub(crate) fn paused(room: &mut Room, record: &Record, source: Source, paused: bool) -> Verdict {
+    let settings = room.settings.unwrap_or_default();
     let participant = room.bound(record)?;
+    let may = may_produce(participant.role, &settings, source, paused);
     let producer = participant.producers.get_mut(&source).ok_or(ErrorCode::NotFound)?;
+    if !may {
+        return Err(ErrorCode::Forbidden);
+    }
     if std::mem::replace(&mut producer.paused, paused) == paused {
         return Ok(Effect::default());
     }
     let producer = participant.producer_id(source);
-    Ok(if paused { Change::ProducerPaused { producer } } else { Change::ProducerResumed { producer } }.into())
+    Ok(if paused { Change::ProducerPaused { producer, by: None } } else { Change::ProducerResumed { producer } }.into())
 }
 
 pub(crate) fn closed(room: &mut Room, record: &Record, source: Source) -> Verdict {
     let participant = room.bound(record)?;
     participant.producers.remove(&source).ok_or(ErrorCode::NotFound)?;
-    Ok(Change::ProducerClosed { producer: participant.producer_id(source) }.into())
+    Ok(Change::ProducerClosed { producer: participant.producer_id(source), by: None }.into())
 }
 
 /// Closes what the binding took over and did not publish again. Any host may say so; the first counts.
 pub(crate) fn sources_expired(room: &mut Room, record: &Record) -> Verdict {
     let participant = room.bound(record)?;
     let inherited = participant.producers.iter().filter(|(_, producer)| producer.inherited);
-    let changes: Vec<Change> =
-        inherited.map(|(source, _)| Change::ProducerClosed { producer: participant.producer_id(*source) }).collect();
+    let closed = |source| Change::ProducerClosed { producer: participant.producer_id(source), by: None };
+    let changes: Vec<Change> = inherited.map(|(source, _)| closed(*source)).collect();
     if changes.is_empty() {
         return Err(ErrorCode::WrongState);
     }
@@ -85,7 +95,7 @@ mod tests {
         assert_eq!(story.ask(a, 1, RoomEvent::ProducerPaused { source }), rejected(ErrorCode::NotFound));
         story.produce(a, source);
         let pause = || RoomEvent::ProducerPaused { source };
-        assert_eq!(changes(&story.ask(a, 2, pause())), [Change::ProducerPaused { producer }]);
+        assert_eq!(changes(&story.ask(a, 2, pause())), [Change::ProducerPaused { producer, by: None }]);
         assert_eq!(changes(&story.ask(a, 3, pause())), []);
         assert!(story.view(1).producers[0].paused);
         let outcome = story.ask(a, 4, RoomEvent::ProducerResumed { source });
@@ -99,7 +109,7 @@ mod tests {
         story.produce(a, Source::Camera);
         let close = || RoomEvent::ProducerClosed { source: Source::Camera };
         let producer = ProducerId { participant: a.participant, source: Source::Camera };
-        assert_eq!(changes(&story.ask(a, 1, close())), [Change::ProducerClosed { producer }]);
+        assert_eq!(changes(&story.ask(a, 1, close())), [Change::ProducerClosed { producer, by: None }]);
         assert_eq!(story.ask(a, 2, close()), rejected(ErrorCode::NotFound));
     }
 
@@ -116,7 +126,7 @@ mod tests {
         assert_eq!(story.own(HERE, Some(before), RoomEvent::SourcesExpired {}), rejected(ErrorCode::Superseded));
         let outcome = story.own(HERE, Some(after), RoomEvent::SourcesExpired {});
         let producer = ProducerId { participant: after.participant, source: Source::Camera };
-        assert_eq!(changes(&outcome), [Change::ProducerClosed { producer }]);
+        assert_eq!(changes(&outcome), [Change::ProducerClosed { producer, by: None }]);
         assert_eq!(story.own(HERE, Some(after), RoomEvent::SourcesExpired {}), rejected(ErrorCode::WrongState));
         assert_eq!(story.view(1).producers.len(), 1);
     }

@@ -6,6 +6,7 @@ use protocol::{DataProducerId, ErrorCode};
 
 use crate::apply::Verdict;
 use crate::change::Change;
+use crate::permissions::may_produce_data;
 use crate::state::{DataProducer, Room};
 
 /// Longest label and longest protocol, in bytes.
@@ -14,6 +15,9 @@ const TEXT_BYTES_MAX: usize = 128;
 pub(crate) fn added(room: &mut Room, record: &Record, number: u32, label: &str, protocol: &str) -> Verdict {
     let data_producers_max = room.limits.map_or(0, |limits| limits.data_producers_max);
     let participant = room.bound(record)?;
+    if !may_produce_data(participant.role) {
+        return Err(ErrorCode::Forbidden);
+    }
     if label.len() > TEXT_BYTES_MAX || protocol.len() > TEXT_BYTES_MAX {
         return Err(ErrorCode::BadRequest);
     }

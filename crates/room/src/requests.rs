@@ -75,6 +75,11 @@ impl EndedSessions {
         self.sessions.contains_key(&session)
     }
 
+    /// What a session is told that is over.
+    pub(crate) fn error(&self, session: SessionId) -> Option<ErrorCode> {
+        self.sessions.get(&session).map(|ended| ended.error)
+    }
+
     pub(crate) fn look(&self, session: SessionId, n: u64) -> Seen {
         match self.sessions.get(&session) {
             Some(Ended { last: Some((last, decision)), .. }) if *last == n => Seen::Repeat(*decision),

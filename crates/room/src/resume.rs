@@ -13,7 +13,10 @@ pub(crate) fn resumed(
     session: SessionId,
     generation: u32,
 ) -> Verdict {
-    let participant = room.participants.get(&id).ok_or(ErrorCode::SessionExpired)?;
+    let Some(participant) = room.participants.get(&id) else {
+        let removed = room.ended_with(session).filter(|error| *error == ErrorCode::Removed);
+        return Err(removed.unwrap_or(ErrorCode::SessionExpired));
+    };
     // Once more with the same token: its answer may have been lost, but not if it came through another node and has
     // a socket there.
     let answer_lost = participant.binding.incarnation == record.origin || participant.held_until_ms.is_some();

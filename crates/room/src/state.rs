@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, VecDeque};
 
 use protocol::event::{Binding, Creation, Logged, Record, RequestKey, RoomLimits};
 use protocol::snapshot::{ChatMessage, DataProducerView, ParticipantView, ProducerView, RoomSnapshot};
-use protocol::{DataProducerId, ErrorCode, Incarnation, NodeId, ParticipantId, ProducerId, RoomId, SessionId, Source};
+use protocol::{
+    DataProducerId, ErrorCode, Incarnation, NodeId, ParticipantId, ProducerId, Role, RoomId, RoomSettings, SessionId,
+    Source,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::RULES_CREATION;
 use crate::change::Change;
 use crate::requests::{EndedSessions, Window};
+use crate::{RULES_CREATION, RULES_ROLES};
 
 /// A room, made by [`apply`](fn) and by nothing else. It begins and ends without limits, hosts and people. It can be
 /// kept and read again (serde): two that are equal are written alike.
@@ -20,6 +23,9 @@ pub struct Room {
     /// `None` in rooms that older rules created.
     #[serde(default)]
     pub(crate) created: Option<Created>,
+    /// `None` in rooms that older rules created, where nobody has a role and everything is allowed.
+    #[serde(default)]
+    pub(crate) settings: Option<RoomSettings>,
     pub(crate) seq: u64,
     pub(crate) offset: u64,
     pub(crate) time_ms: u64,
@@ -65,6 +71,11 @@ pub struct Participant {
     pub(crate) binding: Binding,
     /// The number of their first binding, which gives the order of joining.
     pub(crate) joined: u64,
+    #[serde(default)]
+    pub(crate) role: Role,
+    /// The number of the event that raised it.
+    #[serde(default)]
+    pub(crate) hand: Option<u64>,
     pub(crate) held_until_ms: Option<u64>,
     pub(crate) producers: BTreeMap<Source, Producer>,
     /// By their numbers.
@@ -94,6 +105,7 @@ impl Room {
             id,
             limits: None,
             created: None,
+            settings: None,
             seq: 0,
             offset: 0,
             time_ms: 0,
@@ -181,6 +193,7 @@ impl Room {
             participants,
             video_codecs: self.video_codecs.clone(),
             chat: self.chat.iter().cloned().collect(),
+            settings: self.settings.unwrap_or_default(),
         }
     }
 
@@ -212,10 +225,15 @@ impl Room {
         Ok(participant)
     }
 
-    /// Takes a participant and their session out; the session's later requests get `session_expired`.
-    pub(crate) fn remove(&mut self, id: ParticipantId) {
+    /// What a session is told that is over; `None` if it is not, or was so long ago that it was forgotten.
+    pub fn ended_with(&self, session: SessionId) -> Option<ErrorCode> {
+        self.ended.error(session)
+    }
+
+    /// Takes a participant and their session out; the session's later requests get `error`.
+    pub(crate) fn remove(&mut self, id: ParticipantId, error: ErrorCode) {
         if let Some(participant) = self.participants.remove(&id) {
-            self.end_session(participant.session, ErrorCode::SessionExpired);
+            self.end_session(participant.session, error);
         }
     }
 
@@ -240,6 +258,7 @@ impl Room {
         *self = Self {
             limits: Some(limits),
             created: (rules >= RULES_CREATION).then_some(created),
+            settings: (rules >= RULES_ROLES).then(RoomSettings::default),
             seq: 1,
             offset: logged.offset,
             time_ms: logged.time_ms,
@@ -306,6 +325,8 @@ impl Participant {
         ParticipantView {
             id: self.id(),
             name: self.name.clone(),
+            role: self.role,
+            hand: self.hand,
             producers: producers.collect(),
             data_producers: data_producers.collect(),
         }

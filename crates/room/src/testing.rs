@@ -2,7 +2,7 @@
 
 use protocol::event::{Binding, Creation, Logged, Record, RequestKey, RoomEvent, RoomLimits};
 use protocol::snapshot::ParticipantView;
-use protocol::{ErrorCode, Incarnation, MediaKind, ParticipantId, SessionId, Source};
+use protocol::{ErrorCode, Incarnation, MediaKind, ParticipantId, Role, SessionId, Setting, Source};
 
 use crate::{Accepted, Change, Outcome, RULES, Room, apply};
 
@@ -124,6 +124,14 @@ pub(crate) fn produce(source: Source) -> RoomEvent {
         Source::Camera | Source::Screen => MediaKind::Video,
     };
     RoomEvent::ProducerAdded { source, kind, paused: false }
+}
+
+pub(crate) fn set_role(whom: Binding, role: Role) -> RoomEvent {
+    RoomEvent::RoleChanged { target: whom.participant, role }
+}
+
+pub(crate) fn switch(setting: Setting, on: bool) -> RoomEvent {
+    RoomEvent::SettingChanged { setting, on }
 }
 
 pub(crate) fn accepted(outcome: &Outcome) -> Accepted {

@@ -182,7 +182,12 @@ fn status(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::BadRequest | ErrorCode::UnknownRequest | ErrorCode::UnsupportedMedia => StatusCode::BAD_REQUEST,
         ErrorCode::Unauthorized | ErrorCode::SessionExpired => StatusCode::UNAUTHORIZED,
-        ErrorCode::Forbidden | ErrorCode::RoomFull | ErrorCode::Superseded => StatusCode::FORBIDDEN,
+        ErrorCode::Forbidden
+        | ErrorCode::RoomFull
+        | ErrorCode::RoomLocked
+        | ErrorCode::Removed
+        | ErrorCode::MeetingEnded
+        | ErrorCode::Superseded => StatusCode::FORBIDDEN,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
         ErrorCode::AlreadyExists | ErrorCode::NotJoined | ErrorCode::RequestExpired | ErrorCode::WrongState => {
             StatusCode::CONFLICT

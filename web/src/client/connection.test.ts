@@ -17,7 +17,9 @@ const place = (token: string, node = 'a'): JoinPlaceReply => ({
 });
 
 function welcome(sessionToken: string, seq: number): Welcome {
-  return { participantId: 'me', sessionToken, room: { roomId: 'r', seq, participants: [], videoCodecs: [], chat: [] } };
+  const settings = { locked: false, mic: true, camera: true, screen: true, chat: true };
+  const room = { roomId: 'r', seq, participants: [], videoCodecs: [], chat: [], settings };
+  return { participantId: 'me', sessionToken, room };
 }
 
 /** A server of which each test says how it answers the next attempts; a node of it says only what it is told to. */
@@ -154,18 +156,21 @@ describe('Connection', () => {
     expect(connection.sessionToken).toBe('s2');
   });
 
-  it('ends when another page took over, on the open socket as on resume', async () => {
-    for (const onResume of [false, true]) {
-      const { server, connection, ended } = connect();
-      server.answers.push(welcome('s1', 5), 'superseded');
-      await connection.start();
-      if (!onResume) server.listener?.notified('sessionEnded', { reason: 'superseded' });
-      server.listener?.lost();
-      await vi.advanceTimersByTimeAsync(2_000);
-      expect(ended).toEqual(['superseded']);
-      expect(server.attempts).toHaveLength(onResume ? 2 : 1);
-    }
-  });
+  it.each(['superseded', 'removed', 'meeting_ended'] as const)(
+    'ends when it is %s, on the open socket as on resume',
+    async (reason) => {
+      for (const onResume of [false, true]) {
+        const { server, connection, ended } = connect();
+        server.answers.push(welcome('s1', 5), reason);
+        await connection.start();
+        if (!onResume) server.listener?.notified('sessionEnded', { reason });
+        server.listener?.lost();
+        await vi.advanceTimersByTimeAsync(2_000);
+        expect(ended).toEqual([reason]);
+        expect(server.attempts).toHaveLength(onResume ? 2 : 1);
+      }
+    },
+  );
 
   it('resumes after a fault of the server, and joins anew when the server says that the session expired', async () => {
     for (const [reason, next] of [

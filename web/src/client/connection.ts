@@ -58,7 +58,14 @@ interface Opening {
 const RECONNECT_DELAYS_MS = [0, 250, 500, 1_000, 2_000];
 const SESSION_GONE: FailureCode[] = ['session_expired', 'unauthorized', 'not_joined', 'not_found'];
 /** Reasons of `sessionEnded` after which this connection does not come back. */
-const FINAL_REASONS: FailureCode[] = ['superseded', 'forbidden', 'room_full'];
+const FINAL_REASONS: FailureCode[] = [
+  'superseded',
+  'forbidden',
+  'room_full',
+  'room_locked',
+  'removed',
+  'meeting_ended',
+];
 /** How long the node to which we go on has to welcome us once the one before is gone. */
 const LAST_WORD_MS_MAX = 1_000;
 /** For how long a refusal is doubted while a node that may hold the session does not answer: until then the others
@@ -294,7 +301,7 @@ export class Connection extends Emitter<ConnectionEvents> {
     if (code === 'superseded' || !resuming) {
       // A fresh token can be too old when the machine slept between the two requests.
       if (code !== 'unauthorized') this.#end(failure);
-    } else if (code === 'forbidden' || code === 'room_full') {
+    } else if (FINAL_REASONS.includes(code)) {
       this.#end(failure);
     } else {
       this.#forgetSession();

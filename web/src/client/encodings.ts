@@ -15,8 +15,14 @@ const SCALABILITY_MODE = 'L1T1';
 /** In bit/s, from the smallest picture to the largest. */
 const BITRATES = [150_000, 500_000, 1_200_000];
 
-/** A screen is sent in one size: text that is scaled cannot be read. */
-export const SCREEN_ENCODINGS: types.RtpEncodingParameters[] = [{ maxBitrate: 2_500_000 }];
+/**
+ * A screen is sent in its whole size only, as text that is scaled cannot be read; but with few frames too, for those whose
+ * path carries no more.
+ */
+const SCREEN_ENCODINGS: types.RtpEncodingParameters[] = [
+  { scaleResolutionDownBy: 1, maxBitrate: 400_000, maxFramerate: 5 },
+  { scaleResolutionDownBy: 1, maxBitrate: 2_500_000, maxFramerate: 30 },
+];
 
 /** The sizes in which a camera of `height` lines is sent, the smallest first: each viewer gets the one that fits. */
 export function cameraEncodings(height: number, mimeType: string): types.RtpEncodingParameters[] {
@@ -26,6 +32,15 @@ export function cameraEncodings(height: number, mimeType: string): types.RtpEnco
     scaleResolutionDownBy: 2 ** (bitrates.length - 1 - layer),
     maxBitrate,
   }));
+  return layered(encodings, mimeType);
+}
+
+/** The layers in which a shared screen is sent, that with few frames first. */
+export function screenEncodings(mimeType: string): types.RtpEncodingParameters[] {
+  return layered(SCREEN_ENCODINGS, mimeType);
+}
+
+function layered(encodings: types.RtpEncodingParameters[], mimeType: string): types.RtpEncodingParameters[] {
   if (!LAYERED.test(mimeType)) return encodings.slice(-1);
   return encodings.map((encoding) => ({ ...encoding, scalabilityMode: SCALABILITY_MODE }));
 }

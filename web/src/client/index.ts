@@ -2,7 +2,9 @@
 export { CHAT_UNDER_WAY_MAX, type ChatState, type Message, type OwnMessage } from './chat';
 export type { ConnectionState } from './connection';
 export { Failure, type FailureCode } from './failure';
-export { type JoinOptions, joinMeeting, type Meeting, type MeetingEvents } from './meeting';
-export type { AudioLevel, ParticipantId, ProducerId, Source } from './protocol';
-export { type Media, type Participant, participantOf, sourceOf } from './roster';
+export { type JoinOptions, joinMeeting, type Meeting, type MeetingEvents, type Moderated } from './meeting';
+export { isModerator, may, mayModerate } from './permissions';
+export type { AudioLevel, Moderation, ParticipantId, ProducerId, Role, RoomSettings, Source } from './protocol';
+export { type Media, type Participant, participantOf, producerIdOf, sourceOf } from './roster';
+export type { StreamQuality, StreamQualityReader } from './stream-quality';
 export type { View } from './subscriber';

@@ -34,7 +34,8 @@ class FakeTransport {
   async produce({ track, appData }: types.ProducerOptions) {
     const { id } = await this.say('produce', { kind: track?.kind, rtpParameters: {}, appData });
     const rtpParameters = { codecs: [], encodings: [] };
-    return { id, kind: track?.kind, track, rtpParameters, pause: () => {}, resume: () => {}, close: () => {} };
+    const silent = { pause: () => {}, resume: () => {}, close: () => {} };
+    return { id, kind: track?.kind, track, rtpParameters, appData, ...silent };
   }
   async consume({ id }: { id: string }) {
     const ssrc = this.#ssrcs++;
@@ -92,11 +93,26 @@ function welcome(node: string, own: string[]): Welcome {
       roomId: 'r',
       seq: 1,
       participants: [
-        { id: 'anna', name: 'Anna', producers: producers('anna', ['mic', 'camera']), dataProducers: [] },
-        { id: 'me', name: 'Me', producers: producers('me', own), dataProducers: [] },
+        {
+          id: 'anna',
+          name: 'Anna',
+          role: 'host' as const,
+          hand: null,
+          producers: producers('anna', ['mic', 'camera']),
+          dataProducers: [],
+        },
+        {
+          id: 'me',
+          name: 'Me',
+          role: 'participant' as const,
+          hand: null,
+          producers: producers('me', own),
+          dataProducers: [],
+        },
       ],
       videoCodecs: [],
       chat: [],
+      settings: { locked: false, mic: true, camera: true, screen: true, chat: true },
     },
     sendTransport: { id: `${node}-send` } as TransportOptions,
     recvTransport: { id: `${node}-recv` } as TransportOptions,

@@ -5,18 +5,23 @@ import { Emitter } from './emitter';
 import { Failure } from './failure';
 import { retire } from './former-transport';
 import { askForPlace } from './join-places';
+import { may } from './permissions';
 import type {
   AudioLevel,
   Direction,
   IceServer,
+  Moderation,
   NotificationMap,
   ParticipantId,
   ProducerId,
+  Role,
+  RoomSettings,
   Source,
   TransportOptions,
 } from './protocol';
 import { Publisher } from './publisher';
-import { cameraOf, type Participant, Roster, sourceOf } from './roster';
+import { cameraOf, type Participant, participantOf, Roster, sourceOf } from './roster';
+import { StreamQualityReader } from './stream-quality';
 import { Subscriber, type View } from './subscriber';
 import { keepTransport } from './transport-keeper';
 
@@ -40,6 +45,8 @@ export interface MeetingEvents {
   participantLeft: Participant;
   /** A few times a second while somebody speaks; the loudest first. */
   audioLevels: readonly AudioLevel[];
+  /** Somebody else than before speaks most. */
+  activeSpeaker: ParticipantId;
   /** Those whose network is weak now, perhaps oneself. */
   weak: ReadonlySet<ParticipantId>;
   /** Those whose picture stands still now. */
@@ -49,12 +56,31 @@ export interface MeetingEvents {
   connection: ConnectionState;
   /** Changes with each connection; keep it where a reload finds it. */
   sessionToken: string;
+  /** What the hosts decided for all, in full. */
+  settings: RoomSettings;
+  /** Somebody did something that others are told of. */
+  moderated: Moderated;
+  /** One's own source was muted or ended by somebody else; who, where that is known. */
+  mutedByOther: { source: Source; by: ParticipantId | undefined };
+  /** Somebody would like to hear or see one. */
+  askedToUnmute: { source: Source; by: ParticipantId };
   /** A source could not be published. */
   publishFailed: { source: Source; failure: Failure };
   /** The meeting is over for this page, and why: `closed` after `leave()`. */
   ended: Failure;
 }
 
+/** What somebody did, as others are told. Without `by` it came about by itself. */
+export type Moderated =
+  | { kind: 'handRaised'; who: ParticipantId }
+  | { kind: 'handLowered'; who: ParticipantId; by: ParticipantId }
+  | { kind: 'roleChanged'; who: ParticipantId; role: Role; by: ParticipantId | undefined }
+  | { kind: 'muted'; who: ParticipantId; source: Source; by: ParticipantId }
+  | { kind: 'removed'; name: string; by: ParticipantId }
+  | { kind: 'setting'; setting: keyof RoomSettings; on: boolean; by: ParticipantId };
+
+/** Until the room says otherwise. */
+const OPEN: RoomSettings = { locked: false, mic: true, camera: true, screen: true, chat: true };
 const REPLACE_RETRY_MS = 2_000;
 
 /** Joins a room: resolves as soon as one is in it; rejects with a `Failure`. */
@@ -64,7 +90,10 @@ export async function joinMeeting(options: JoinOptions): Promise<Meeting> {
     return await join(options, origin, options.resumeToken);
   } catch (thrown) {
     const failure = Failure.from(thrown);
-    const tokenRefused = ['unauthorized', 'session_expired', 'not_joined', 'not_found'].includes(failure.code);
+    // Who was sent out may come in again, as somebody new.
+    const tokenRefused = ['unauthorized', 'session_expired', 'removed', 'not_joined', 'not_found'].includes(
+      failure.code,
+    );
     if (options.resumeToken === undefined || !tokenRefused) throw failure;
     return await join(options, origin, undefined);
   }
@@ -97,6 +126,7 @@ export class Meeting extends Emitter<MeetingEvents> {
   readonly #publisher: Publisher;
   readonly #subscriber: Subscriber;
   #selfId: ParticipantId = '';
+  #settings = OPEN;
   #iceServers: IceServer[] = [];
   readonly #replacing = new Set<Direction>();
   #sendTransport: types.Transport | undefined;
@@ -139,8 +169,10 @@ export class Meeting extends Emitter<MeetingEvents> {
     connection.on('welcome', (welcome) => this.#welcomed(welcome));
     connection.on('notification', ({ event, data }) => {
       if (event === 'audioLevels') this.emit('audioLevels', data.levels);
-      else if (event === 'activeSpeaker') this.#subscriber.prefer(cameraOf(data.producerId));
-      else if (event === 'consumerScore') {
+      else if (event === 'activeSpeaker') {
+        this.#subscriber.prefer(cameraOf(data.producerId));
+        this.emit('activeSpeaker', participantOf(data.producerId));
+      } else if (event === 'consumerScore') {
         this.#subscriber.scored(data);
         this.#tellReception();
       } else if (event === 'consumerClosed') this.#subscriber.closed(data.consumerId);
@@ -148,8 +180,21 @@ export class Meeting extends Emitter<MeetingEvents> {
       else if (event === 'chatMessage') this.#chat.received(data.message);
       else if (event === 'videoCodecsChanged') this.#publisher.roomReceives(data.videoCodecs);
       else if (event === 'transportClosed') this.#transportClosed(data);
+      else if (event === 'askedToUnmute') this.emit('askedToUnmute', { source: data.source, by: data.by });
+      else if (event === 'settingsChanged') this.#settingsChanged(data);
       else {
+        const who = event === 'participantLeft' ? this.#roster.get(data.participantId) : undefined;
         this.#rosterChanged(() => this.#roster.apply(event, data));
+        if (event === 'producerPaused' || event === 'producerClosed') this.#ended(event, data);
+        else if (event === 'producerResumed') this.#own(data.producerId, (source) => this.#publisher.resumed(source));
+        else if (event === 'participantLeft' && data.by && who) {
+          this.emit('moderated', { kind: 'removed', name: who.name, by: data.by });
+        } else if (event === 'handRaised') this.emit('moderated', { kind: event, who: data.participantId });
+        else if (event === 'handLowered' && data.by) {
+          this.emit('moderated', { kind: event, who: data.participantId, by: data.by });
+        } else if (event === 'roleChanged') {
+          this.emit('moderated', { kind: event, who: data.participantId, role: data.role, by: data.by });
+        }
         if (event === 'producerAdded') this.#subscriber.published(data.producer.id);
       }
     });
@@ -182,6 +227,17 @@ export class Meeting extends Emitter<MeetingEvents> {
     return this.#chat.state;
   }
 
+  /** What the hosts decided for all. */
+  get settings(): RoomSettings {
+    return this.#settings;
+  }
+
+  /** Whether the room lets one publish a source. Of who is in it no more nothing is said. */
+  may(source: Source): boolean {
+    const self = this.#roster.get(this.#selfId);
+    return self === undefined || may(self, source, this.#settings);
+  }
+
   get connection(): ConnectionState {
     return this.#connection.state;
   }
@@ -210,6 +266,13 @@ export class Meeting extends Emitter<MeetingEvents> {
     return this.#subscriber.consumers;
   }
 
+  /** What the browser says of one's own or another's source, since the look before: one reader for one who looks. */
+  quality(producerId: ProducerId): StreamQualityReader {
+    const stream = () =>
+      this.#subscriber.consumerOf(producerId) ?? this.#publisher.producers.find(({ id }) => id === producerId);
+    return new StreamQualityReader(async () => (await stream()?.getStats()) ?? new Map());
+  }
+
   /** Sends `track` as `source`, in place of what that source sent before. The track stays the caller's to stop. */
   publish(source: Source, track: MediaStreamTrack, { paused = false } = {}): void {
     this.#publisher.publish(source, track, paused);
@@ -236,6 +299,16 @@ export class Meeting extends Emitter<MeetingEvents> {
   /** How large a picture is shown, or that it is not: only that much of it is received. */
   view(producerId: ProducerId, view: View): void {
     this.#subscriber.view(producerId, view);
+  }
+
+  /** Raises one's hand, or lowers it. Rejects with a `Failure`. */
+  async raiseHand(raised: boolean): Promise<void> {
+    await this.#connection.request('raiseHand', { raised });
+  }
+
+  /** Does something to others or to the room, as a host or co-host. Rejects with a `Failure`. */
+  async moderate(action: Moderation): Promise<void> {
+    await this.#connection.request('moderate', action);
   }
 
   /**
@@ -280,8 +353,38 @@ export class Meeting extends Emitter<MeetingEvents> {
     }
     if (welcome.sendTransport) this.#openTransport('send', welcome.sendTransport);
     if (welcome.recvTransport) this.#openTransport('recv', welcome.recvTransport);
-    this.#publisher.reconcile(this.#held());
+    // A node of before has none.
+    this.#settings = welcome.room.settings ?? OPEN;
+    this.emit('settings', this.#settings);
+    this.#publisher.reconcile(this.#held(), (source) => this.emit('mutedByOther', { source, by: undefined }));
     this.emit('sessionToken', welcome.sessionToken);
+  }
+
+  /** A source was muted or is no more; perhaps because somebody else said so. */
+  #ended(event: 'producerPaused' | 'producerClosed', { producerId, by }: NotificationMap[typeof event]): void {
+    if (!by) return;
+    const source = sourceOf(producerId);
+    this.emit('moderated', { kind: 'muted', who: participantOf(producerId), source, by });
+    this.#own(producerId, () => {
+      if (event === 'producerPaused') this.#publisher.paused(source);
+      else this.#publisher.unpublish(source);
+      this.emit('mutedByOther', { source, by });
+    });
+  }
+
+  #own(producerId: ProducerId, then: (source: Source) => void): void {
+    if (participantOf(producerId) === this.#selfId) then(sourceOf(producerId));
+  }
+
+  #settingsChanged({ settings, by }: NotificationMap['settingsChanged']): void {
+    const before = this.#settings;
+    this.#settings = settings;
+    this.emit('settings', settings);
+    for (const setting of Object.keys(settings) as (keyof RoomSettings)[]) {
+      if (settings[setting] !== before[setting]) {
+        this.emit('moderated', { kind: 'setting', setting, on: settings[setting], by });
+      }
+    }
   }
 
   /** What the room says that this client publishes. */
@@ -317,14 +420,8 @@ export class Meeting extends Emitter<MeetingEvents> {
       const transport = this.#device.createSendTransport(all);
       if (former) retire(former, transport);
       this.#sendTransport = transport;
-      transport.on('produce', ({ kind, rtpParameters, appData }, callback, errback) => {
-        const { source, paused } = appData as { source: Source; paused: boolean };
-        this.#connection
-          .request('produce', { transportId: transport.id, source, kind, rtpParameters, paused }, { patient: true })
-          .then(callback, errback);
-      });
       this.#connect(transport);
-      this.#publisher.attach(transport);
+      this.#publisher.attach(transport, this.#selfId);
     } else {
       // The subscriber closes the one before.
       const transport = this.#device.createRecvTransport(all);

@@ -46,6 +46,7 @@ export type ErrorCode =
   | "forbidden"
   | "not_joined"
   | "room_full"
+  | "room_locked"
   | "server_full"
   | "limit_reached"
   | "not_found"
@@ -55,6 +56,8 @@ export type ErrorCode =
   | "request_expired"
   | "superseded"
   | "session_expired"
+  | "removed"
+  | "meeting_ended"
   | "log_unavailable"
   | "draining"
   | "internal";
@@ -401,6 +404,63 @@ export type TransportStats = {
   consumers: Array<ConsumerStats>;
 };
 
+/** What somebody is in a room. */
+export type Role = "host" | "coHost" | "participant" | "viewer";
+
+/** What hosts can switch in a room. */
+export type Setting = "locked" | "mic" | "camera" | "screen" | "chat";
+
+/** How a room is set. The host and co-hosts may do what they forbid to others. */
+export type RoomSettings = {
+  /** Newcomers are refused. */
+  locked: boolean;
+  /** Participants may unmute their microphones. */
+  mic: boolean;
+  /** Participants may switch their cameras on. */
+  camera: boolean;
+  /** Participants may share their screens. */
+  screen: boolean;
+  /** Participants and viewers may write to the room. */
+  chat: boolean;
+};
+
+/** What hosts and co-hosts do to others and to the room. */
+export type Moderation = {
+  action: "mute";
+  /** Whose; without it, of all others whom the caller may mute. */
+  participantId?: ParticipantId;
+  /** `mic`, `camera` or `screen`. */
+  source: Source;
+} | {
+  action: "askToUnmute";
+  /** Whom. */
+  participantId: ParticipantId;
+  /** `mic` or `camera`. */
+  source: Source;
+} | {
+  action: "remove";
+  /** Whom. */
+  participantId: ParticipantId;
+} | {
+  action: "setRole";
+  /** Whom. */
+  participantId: ParticipantId;
+  /** Which. */
+  role: Role;
+} | {
+  action: "setSetting";
+  /** Which. */
+  setting: Setting;
+  /** Its new value. */
+  on: boolean;
+} | {
+  action: "lowerHands";
+  /** Whose; without it, everybody's. */
+  participantId?: ParticipantId;
+} | {
+  action: "end";
+};
+
 /** A producer as the others see it. */
 export type ProducerView = {
   /** For `consume`; names the participant and the source. */
@@ -427,6 +487,10 @@ export type ParticipantView = {
   id: ParticipantId;
   /** As they typed it. */
   name: string;
+  /** What they may do. */
+  role: Role;
+  /** Whether they raised their hand: the number of the event that did, so the lowest was first. */
+  hand: number | null;
   /** What they publish. */
   producers: Array<ProducerView>;
   /** The channels that they send on. */
@@ -459,6 +523,8 @@ export type RoomSnapshot = {
   videoCodecs: Array<string>;
   /** The newest messages, oldest first. */
   chat: Array<ChatMessage>;
+  /** What the host and co-hosts decided for all. */
+  settings: RoomSettings;
 };
 
 /** `POST /api/v1/rooms/{room}/join`: where to go and what to bring. */
@@ -705,6 +771,15 @@ export type Request = {
     text: string;
   };
 } | {
+  event: "raiseHand";
+  data: {
+    /** Up or down. */
+    raised: boolean;
+  };
+} | {
+  event: "moderate";
+  data: Moderation;
+} | {
   event: "produceData";
   data: {
     /** The send transport. */
@@ -833,6 +908,8 @@ export type Notification = {
     seq: number;
     /** Who. */
     participantId: ParticipantId;
+    /** Who sent them out, if somebody did. */
+    by?: ParticipantId;
   };
 } | {
   event: "participantUpdated";
@@ -869,6 +946,8 @@ export type Notification = {
     seq: number;
     /** Which. */
     producerId: ProducerId;
+    /** Who did it, if it was somebody else. */
+    by?: ParticipantId;
   };
 } | {
   event: "producerResumed";
@@ -885,6 +964,60 @@ export type Notification = {
     seq: number;
     /** Which. */
     producerId: ProducerId;
+    /** Who did it, if it was somebody else. */
+    by?: ParticipantId;
+  };
+} | {
+  event: "handRaised";
+  data: {
+    /** The room's count of applied events. */
+    seq: number;
+    /** Who. */
+    participantId: ParticipantId;
+    /** Their place in the queue: who has the lowest was first. */
+    order: number;
+  };
+} | {
+  event: "handLowered";
+  data: {
+    /** The room's count of applied events. */
+    seq: number;
+    /** Whose. */
+    participantId: ParticipantId;
+    /** Who did it, if it was somebody else. */
+    by?: ParticipantId;
+  };
+} | {
+  event: "roleChanged";
+  data: {
+    /** The room's count of applied events. */
+    seq: number;
+    /** Who. */
+    participantId: ParticipantId;
+    /** What they are now. */
+    role: Role;
+    /** Who gave it to them, if somebody did. */
+    by?: ParticipantId;
+  };
+} | {
+  event: "settingsChanged";
+  data: {
+    /** The room's count of applied events. */
+    seq: number;
+    /** How. */
+    settings: RoomSettings;
+    /** By whom. */
+    by: ParticipantId;
+  };
+} | {
+  event: "askedToUnmute";
+  data: {
+    /** The room's count of applied events. */
+    seq: number;
+    /** By whom. */
+    by: ParticipantId;
+    /** `mic` or `camera`. */
+    source: Source;
   };
 } | {
   event: "videoCodecsChanged";
@@ -976,7 +1109,7 @@ export type Notification = {
 } | {
   event: "sessionEnded";
   data: {
-    /** Why: `superseded`, `draining`, `forbidden` … */
+    /** Why: `superseded`, `draining`, `removed` … */
     reason: ErrorCode;
   };
 };
@@ -1034,6 +1167,8 @@ export type RequestMap = {
   getStats: { data: RequestData<"getStats">; reply: TransportStats };
   closeConsumer: { data: RequestData<"closeConsumer">; reply: Record<string, never> };
   sendChatMessage: { data: RequestData<"sendChatMessage">; reply: Record<string, never> };
+  raiseHand: { data: RequestData<"raiseHand">; reply: Record<string, never> };
+  moderate: { data: RequestData<"moderate">; reply: Record<string, never> };
   produceData: { data: RequestData<"produceData">; reply: { id: DataProducerId } };
   closeDataProducer: { data: RequestData<"closeDataProducer">; reply: Record<string, never> };
   consumeData: { data: RequestData<"consumeData">; reply: { dataConsumers: Array<ConsumeDataResult> } };

@@ -20,7 +20,9 @@ class FakeProducer {
   track: MediaStreamTrack | null;
   readonly kind: string;
   readonly rtpParameters: { codecs: { mimeType: string }[] };
-  constructor({ track, codec }: types.ProducerOptions) {
+  readonly appData: types.AppData;
+  constructor({ track, codec, appData = {} }: types.ProducerOptions) {
+    this.appData = appData;
     this.track = track as MediaStreamTrack;
     this.kind = this.track.kind;
     this.rtpParameters = { codecs: [{ mimeType: codec?.mimeType ?? 'audio/opus' }] };
@@ -41,12 +43,19 @@ class FakeProducer {
 
 function transport() {
   const producers: FakeProducer[] = [];
+  type Listener = (data: unknown, callback: (answer: { id: string }) => void) => void;
+  let onProduce: Listener = () => {};
+  const on = (event: string, listener: Listener) => {
+    if (event === 'produce') onProduce = listener;
+  };
   const produce = vi.fn(async (options: types.ProducerOptions) => {
+    const { track, appData } = options;
+    await new Promise((answered) => onProduce({ kind: track?.kind, rtpParameters: {}, appData }, answered));
     const producer = new FakeProducer(options);
     producers.push(producer);
     return producer;
   });
-  return { producers, produce, as: { closed: false, produce } as unknown as types.Transport };
+  return { producers, produce, as: { closed: false, on, produce } as unknown as types.Transport };
 }
 
 function codec(name: string): types.RtpCodecCapability {
@@ -55,9 +64,10 @@ function codec(name: string): types.RtpCodecCapability {
 
 /** With these codecs, the one to send with first. */
 function server(...videoCodecs: string[]) {
+  /** But those to produce, which tests see at the transport. */
   const requests: string[] = [];
   const request = vi.fn(async (event: string) => {
-    requests.push(event);
+    if (event !== 'produce') requests.push(event);
     return {};
   });
   const onFailure = vi.fn();
@@ -75,7 +85,7 @@ describe('Publisher', () => {
   it('sends video with the chosen codec, and sound with its own', async () => {
     const { publisher } = server('VP9', 'VP8');
     const sending = transport();
-    publisher.attach(sending.as);
+    publisher.attach(sending.as, 'me');
     publisher.publish('camera', track('video'), false);
     publisher.publish('mic', track(), false);
     await settled();
@@ -86,7 +96,7 @@ describe('Publisher', () => {
     const { publisher, requests } = server();
     const sending = transport();
     const mic = track();
-    publisher.attach(sending.as);
+    publisher.attach(sending.as, 'me');
     publisher.publish('mic', mic, false);
     await settled();
     publisher.setPaused('mic', true);
@@ -98,7 +108,7 @@ describe('Publisher', () => {
 
   it('ends with what was asked for last, however fast it was asked', async () => {
     const { publisher, requests } = server();
-    publisher.attach(transport().as);
+    publisher.attach(transport().as, 'me');
     const mic = track();
     publisher.publish('mic', mic, false);
     await settled();
@@ -116,20 +126,20 @@ describe('Publisher', () => {
     const sending = transport();
     const mic = track();
     publisher.publish('mic', mic, true);
-    publisher.attach(sending.as);
+    publisher.attach(sending.as, 'me');
     await settled();
     expect(mic.enabled).toBe(false);
-    expect(sending.produce.mock.calls[0]?.[0].appData).toEqual({ source: 'mic', paused: true });
+    expect(sending.produce.mock.calls[0]?.[0].appData).toMatchObject({ source: 'mic', paused: true });
     expect(sending.producers[0]?.paused).toBe(true);
   });
 
   it('publishes again on a new transport', async () => {
     const { publisher } = server();
     const [first, second] = [transport(), transport()];
-    publisher.attach(first.as);
+    publisher.attach(first.as, 'me');
     publisher.publish('camera', track('video'), false);
     await settled();
-    publisher.attach(second.as);
+    publisher.attach(second.as, 'me');
     await settled();
     expect(second.producers).toHaveLength(1);
     expect(publisher.producers).toHaveLength(1);
@@ -138,7 +148,7 @@ describe('Publisher', () => {
   it('publishes again what was on its way to a transport that is no more, and calls that no failure', async () => {
     const { publisher, request, onFailure } = server();
     const [first, second] = [transport(), transport()];
-    publisher.attach(first.as);
+    publisher.attach(first.as, 'me');
     publisher.publish('mic', track(), false);
     await settled();
     let fail = (_: Failure) => {};
@@ -149,10 +159,10 @@ describe('Publisher', () => {
     request.mockReturnValueOnce(failing);
     publisher.publish('camera', track('video'), false);
     publisher.setPaused('mic', true);
-    publisher.attach(second.as);
+    publisher.attach(second.as, 'me');
     fail(new Failure('not_found', ''));
     await settled();
-    expect(second.produce.mock.calls.map(([{ appData }]) => appData)).toEqual([
+    expect(second.produce.mock.calls.map(([{ appData }]) => appData)).toMatchObject([
       { source: 'camera', paused: false },
       { source: 'mic', paused: true },
     ]);
@@ -162,7 +172,7 @@ describe('Publisher', () => {
   it('keeps the producer of a camera that is off', async () => {
     const { publisher, requests } = server();
     const sending = transport();
-    publisher.attach(sending.as);
+    publisher.attach(sending.as, 'me');
     publisher.publish('camera', track('video'), false);
     await settled();
     publisher.setPaused('camera', true);
@@ -178,7 +188,7 @@ describe('Publisher', () => {
 
   it('asks for no mute any more when something else is wanted, however long the room is not told of it', async () => {
     const { publisher, requests, request } = server();
-    publisher.attach(transport().as);
+    publisher.attach(transport().as, 'me');
     publisher.publish('mic', track(), false);
     await settled();
     const signals: AbortSignal[] = [];
@@ -202,7 +212,7 @@ describe('Publisher', () => {
 
   it('brings the server in line after a resume', async () => {
     const { publisher, requests } = server();
-    publisher.attach(transport().as);
+    publisher.attach(transport().as, 'me');
     publisher.publish('mic', track(), true);
     await settled();
     publisher.reconcile(
@@ -215,6 +225,51 @@ describe('Publisher', () => {
     expect(requests.sort()).toEqual(['closeProducer', 'pauseProducer']);
   });
 
+  it('stays muted when somebody else muted it, whatever was on its way', async () => {
+    const { publisher, request, requests } = server();
+    publisher.attach(transport().as, 'me');
+    const mic = track();
+    publisher.publish('mic', mic, false);
+    await settled();
+    publisher.paused('mic');
+    await settled();
+    expect([mic.enabled, requests]).toEqual([false, []]);
+
+    // One's own unmute was under way: the room took it after the mute.
+    const waits = async (_: string, __: unknown, { signal }: { signal: AbortSignal }) =>
+      new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(new Failure('superseded', ''))));
+    request.mockImplementationOnce(waits as unknown as typeof request);
+    publisher.setPaused('mic', false);
+    await settled();
+    publisher.paused('mic');
+    publisher.resumed('mic');
+    await settled();
+    expect(mic.enabled).toBe(false);
+    expect(requests.at(-1)).toBe('pauseProducer');
+  });
+
+  it('is muted by what somebody did while the socket was away, and not by its own late answer', async () => {
+    const { publisher, request } = server();
+    publisher.attach(transport().as, 'me');
+    const [mic, camera] = [track(), track('video')];
+    publisher.publish('mic', mic, false);
+    publisher.publish('camera', camera, true);
+    await settled();
+    request.mockReturnValueOnce(new Promise<never>(() => {}));
+    publisher.setPaused('camera', false);
+    const muted = vi.fn();
+    const held = (source: string) => ({ producerId: `me-${source}`, paused: true });
+    publisher.reconcile(
+      new Map([
+        ['mic', held('mic')],
+        ['camera', held('camera')],
+      ] as const),
+      muted,
+    );
+    expect(muted.mock.calls).toEqual([['mic']]);
+    expect([mic.enabled, camera.enabled]).toEqual([false, true]);
+  });
+
   it('asks no more to close what a page before published, once it is published again', async () => {
     const { publisher, request } = server();
     let signal: AbortSignal | undefined;
@@ -223,16 +278,72 @@ describe('Publisher', () => {
       return new Promise<never>(() => {});
     };
     request.mockImplementationOnce(waits as unknown as typeof request);
-    publisher.attach(transport().as);
+    publisher.attach(transport().as, 'me');
     publisher.reconcile(new Map([['mic', { producerId: 'me-mic', paused: false }]]));
     expect(signal?.aborted).toBe(false);
     publisher.publish('mic', track(), false);
     expect(signal?.aborted).toBe(true);
   });
 
+  it('takes another device while the server has not taken the first', async () => {
+    const { publisher, request, requests } = server();
+    const sending = transport();
+    let take = () => {};
+    const waits = () => new Promise((resolve) => (take = () => resolve({})));
+    request.mockImplementationOnce(waits as unknown as typeof request);
+    publisher.attach(sending.as, 'me');
+    publisher.publish('mic', track(), false);
+    await settled();
+    const other = track();
+    publisher.replaceTrack('mic', other);
+    publisher.setPaused('mic', true);
+    await settled();
+    expect(sending.producers[0]?.track).toBe(other);
+    expect([sending.producers[0]?.paused, other.enabled]).toEqual([true, false]);
+    expect(requests, 'of what the server does not have nothing is asked').toEqual([]);
+    take();
+    await settled();
+    expect(requests).toEqual(['pauseProducer']);
+  });
+
+  it('asks no more to publish what is not to be published any more', async () => {
+    const { publisher, request, requests, onFailure } = server();
+    const sending = transport();
+    let signal: AbortSignal | undefined;
+    const waits = async (_: string, __: unknown, options: { signal: AbortSignal }) => {
+      signal = options.signal;
+      return new Promise<never>((_, reject) =>
+        options.signal.addEventListener('abort', () => reject(new Failure('superseded', ''))),
+      );
+    };
+    request.mockImplementationOnce(waits as unknown as typeof request);
+    publisher.attach(sending.as, 'me');
+    publisher.publish('screen', track('video'), false);
+    await settled();
+    publisher.unpublish('screen');
+    await settled();
+    expect([signal?.aborted, sending.producers[0]?.closed]).toEqual([true, true]);
+    expect(requests).toEqual(['closeProducer']);
+    expect(onFailure).not.toHaveBeenCalled();
+  });
+
+  it('says that the server does not take it, and publishes it with the next change', async () => {
+    const { publisher, request, onFailure } = server();
+    const sending = transport();
+    request.mockRejectedValueOnce(new Failure('limit_reached', ''));
+    publisher.attach(sending.as, 'me');
+    publisher.publish('mic', track(), false);
+    await settled();
+    expect(onFailure).toHaveBeenCalledWith('mic', expect.objectContaining({ code: 'limit_reached' }));
+    expect(sending.producers[0]?.closed).toBe(true);
+    publisher.publish('mic', track(), false);
+    await settled();
+    expect(sending.producers).toHaveLength(2);
+  });
+
   it('says what could not be published', async () => {
     const { publisher, request, onFailure } = server();
-    publisher.attach(transport().as);
+    publisher.attach(transport().as, 'me');
     publisher.publish('mic', track(), false);
     await settled();
     request.mockRejectedValueOnce(new Failure('limit_reached', ''));
@@ -249,7 +360,7 @@ describe('Publisher, in a room that cannot receive every codec', () => {
   async function publishing(...videoCodecs: string[]) {
     const { publisher, ...rest } = server(...videoCodecs);
     const sending = transport();
-    publisher.attach(sending.as);
+    publisher.attach(sending.as, 'me');
     publisher.publish('camera', track('video'), false);
     publisher.publish('mic', track(), false);
     await vi.advanceTimersByTimeAsync(0);
@@ -295,7 +406,7 @@ describe('Publisher, in a room that cannot receive every codec', () => {
     const { publisher } = server('VP9', 'VP8');
     const sending = transport();
     publisher.roomReceives(['video/VP8']);
-    publisher.attach(sending.as);
+    publisher.attach(sending.as, 'me');
     publisher.publish('camera', track('video'), false);
     await vi.advanceTimersByTimeAsync(0);
     expect(sending.produce.mock.calls.map(([options]) => options.codec?.mimeType)).toEqual(['video/VP8']);

@@ -1,8 +1,9 @@
 import type { types } from 'mediasoup-client';
-import { cameraEncodings, SCREEN_ENCODINGS } from './encodings';
+import { cameraEncodings, screenEncodings } from './encodings';
 import { Failure } from './failure';
-import type { ProducerId, RequestData, RequestEvent, RequestReply, Source } from './protocol';
+import type { ParticipantId, ProducerId, RequestData, RequestEvent, RequestReply, Source } from './protocol';
 import type { RequestOptions } from './request-queue';
+import { producerIdOf } from './roster';
 
 export type Requester = <E extends RequestEvent>(
   event: E,
@@ -15,6 +16,8 @@ interface Publication {
   track: MediaStreamTrack | null;
   paused: boolean;
   producer?: types.Producer | undefined;
+  /** While the server has not said yet that it has the producer: ends what asks it. */
+  producing?: AbortController | undefined;
   /** Whether the server holds the producer as paused, where that is known. */
   serverPaused: boolean | undefined;
   /** Ends what asks for `serverPaused` to change. */
@@ -24,7 +27,23 @@ interface Publication {
   codecTimer?: ReturnType<typeof setTimeout>;
 }
 
-const AUDIO_CODEC: types.ProducerCodecOptions = { opusFec: true, opusDtx: true, opusStereo: false };
+/** What is noted with a producer when it is made. */
+interface AppData extends types.AppData {
+  source: Source;
+  paused: boolean;
+  signal: AbortSignal;
+  /** Whether the server takes it. */
+  answer?: Promise<unknown>;
+}
+
+const SPEECH_CODEC: types.ProducerCodecOptions = { opusFec: true, opusDtx: true, opusStereo: false };
+/** What is heard of a shared screen may be music. */
+const SCREEN_AUDIO_CODEC: types.ProducerCodecOptions = {
+  opusFec: true,
+  opusDtx: false,
+  opusStereo: true,
+  opusMaxAverageBitrate: 128_000,
+};
 /** Without a hint the browser begins at 300 kbit/s, and the first seconds look like it. */
 const VIDEO_CODEC: types.ProducerCodecOptions = { videoGoogleStartBitrate: 1_000 };
 /** A change of codec is a short gap for everybody, and must not become a flicker where people come and go. */
@@ -90,6 +109,29 @@ export class Publisher {
     void this.#run(source);
   }
 
+  /** Somebody else muted a source, here and at the server. */
+  paused(source: Source): void {
+    const publication = this.#publications.get(source);
+    if (!publication) return;
+    this.#pauseHere(publication);
+    publication.pausing?.abort();
+    publication.serverPaused = true;
+  }
+
+  /** The server let a source go on as this client had asked, before somebody else muted it. */
+  resumed(source: Source): void {
+    const publication = this.#publications.get(source);
+    if (!publication?.paused || publication.pausing?.signal.aborted === false) return;
+    publication.serverPaused = false;
+    void this.#run(source);
+  }
+
+  #pauseHere(publication: Publication): void {
+    publication.paused = true;
+    if (publication.track) publication.track.enabled = false;
+    publication.producer?.pause();
+  }
+
   /** `null` sends nothing until there is a track again. The producer, and who watches it, stay. */
   replaceTrack(source: Source, track: MediaStreamTrack | null): void {
     const publication = this.#publications.get(source);
@@ -106,17 +148,30 @@ export class Publisher {
     if (!publication) return;
     this.#publications.delete(source);
     publication.pausing?.abort();
+    publication.producing?.abort();
     if (publication.producer) this.#stale.set(source, publication.producer);
     void this.#run(source);
   }
 
-  /** Sends by this transport from now on; what was on the one before is published again. */
-  attach(transport: types.Transport): void {
+  /** Sends by this transport, as this participant, from now on; what was on the one before is published again. */
+  attach(transport: types.Transport, self: ParticipantId): void {
     this.#transport = transport;
+    // Answered at once, as what the server will say is known: meanwhile mediasoup-client would neither take another
+    // device nor restart ICE, and the room's log may be away for long.
+    transport.on('produce', ({ kind, rtpParameters, appData }, callback) => {
+      const produced = appData as AppData;
+      const { source, paused, signal } = produced;
+      const wanted = { transportId: transport.id, source, kind, rtpParameters, paused };
+      produced.answer = this.#request('produce', wanted, { signal });
+      // Nobody waits for it where the transport was replaced meanwhile.
+      produced.answer.catch(() => {});
+      callback({ id: producerIdOf(self, source) });
+    });
     this.#stale.clear();
     for (const [source, publication] of this.#publications) {
       publication.producer = undefined;
       publication.pausing?.abort();
+      publication.producing?.abort();
       void this.#run(source);
     }
   }
@@ -135,12 +190,22 @@ export class Publisher {
     if (top > 0) producer?.setMaxSpatialLayer(Math.min(layer, top)).catch(() => {});
   }
 
-  /** After a resume: what the server holds of us, to be brought in line with what should be. */
-  reconcile(held: ReadonlyMap<Source, { producerId: ProducerId; paused: boolean }>): void {
+  /**
+   * After a resume: what the server holds of us, to be brought in line with what should be. Calls `muted` for what somebody
+   * muted meanwhile.
+   */
+  reconcile(
+    held: ReadonlyMap<Source, { producerId: ProducerId; paused: boolean }>,
+    muted: (source: Source) => void = () => {},
+  ): void {
     for (const [source, publication] of this.#publications) {
       const producer = held.get(source);
+      if (producer?.paused && publication.serverPaused === false && !publication.paused) {
+        this.#pauseHere(publication);
+        muted(source);
+      }
       if (producer) publication.serverPaused = producer.paused;
-      else if (publication.producer && !this.#running.has(source)) {
+      else if (publication.producer && !publication.producing && !this.#running.has(source)) {
         publication.producer.close();
         publication.producer = undefined;
       }
@@ -201,9 +266,7 @@ export class Publisher {
       const wait = publication.codecChangedAt + CODEC_MS_MIN - performance.now();
       if (wait <= 0) {
         publication.codecChangedAt = performance.now();
-        await this.#produce(source, publication, transport, track);
-        // Not before, so that the picture stays until the server has the new one, which it took in place of this one.
-        producer.close();
+        await this.#produce(source, publication, transport, track, producer);
         return true;
       }
       clearTimeout(publication.codecTimer);
@@ -213,7 +276,7 @@ export class Publisher {
       await producer.replaceTrack({ track });
       return true;
     }
-    if (publication.serverPaused !== publication.paused) {
+    if (!publication.producing && publication.serverPaused !== publication.paused) {
       await this.#pause(publication, producer.id, publication.paused);
       return true;
     }
@@ -248,38 +311,79 @@ export class Publisher {
     return this.#videoCodecs.find(({ mimeType }) => this.#receivable.has(mimeType.toLowerCase())) ?? preferred;
   }
 
+  /** `former` sends the same with another codec until then. */
   async #produce(
     source: Source,
     publication: Publication,
     transport: types.Transport,
     track: MediaStreamTrack,
+    former?: types.Producer,
   ): Promise<void> {
-    const paused = publication.paused;
     const codec = this.#videoCodec();
-    const producer = await transport.produce({
-      track,
-      ...(track.kind === 'video'
-        ? {
-            encodings:
-              source === 'camera'
-                ? cameraEncodings(track.getSettings().height ?? 0, codec?.mimeType ?? 'video/VP8')
-                : SCREEN_ENCODINGS,
-            codecOptions: VIDEO_CODEC,
-            ...(codec && { codec }),
-          }
-        : { codecOptions: AUDIO_CODEC }),
-      // Tracks belong to who made them.
-      stopTracks: false,
-      appData: { source, paused },
-    });
-    if (transport !== this.#transport) {
-      producer.close();
-      return;
+    const mimeType = codec?.mimeType ?? 'video/VP8';
+    const producing = new AbortController();
+    const appData: AppData = { source, paused: publication.paused, signal: producing.signal };
+    publication.producing?.abort();
+    publication.producing = producing;
+    try {
+      const producer = await transport.produce({
+        track,
+        ...(track.kind === 'video'
+          ? {
+              encodings:
+                source === 'camera'
+                  ? cameraEncodings(track.getSettings().height ?? 0, mimeType)
+                  : screenEncodings(mimeType),
+              codecOptions: VIDEO_CODEC,
+              ...(codec && { codec }),
+            }
+          : { codecOptions: source === 'mic' ? SPEECH_CODEC : SCREEN_AUDIO_CODEC }),
+        // Tracks belong to who made them.
+        stopTracks: false,
+        appData,
+      });
+      if (transport !== this.#transport) {
+        publication.producing = undefined;
+        producer.close();
+        return;
+      }
+      publication.producer = producer;
+      if (this.#publications.get(source) !== publication) this.#stale.set(source, producer);
+      else if (publication.paused) producer.pause();
+      else producer.resume();
+      void this.#taken(source, publication, producer, former);
+    } catch (thrown) {
+      publication.producing = undefined;
+      throw thrown;
     }
-    publication.serverPaused = paused;
-    publication.producer = producer;
-    if (this.#publications.get(source) !== publication) this.#stale.set(source, producer);
-    else if (publication.paused) producer.pause();
-    else producer.resume();
+  }
+
+  /** Waits until the server has a producer, or does not take it. */
+  async #taken(
+    source: Source,
+    publication: Publication,
+    producer: types.Producer,
+    former: types.Producer | undefined,
+  ): Promise<void> {
+    const { answer, paused, signal } = producer.appData as AppData;
+    const transport = this.#transport;
+    try {
+      await answer;
+      if (signal.aborted) return;
+      publication.serverPaused = paused;
+      // Not before, so that the picture stays until the server has the new one, which it took in place of this one.
+      former?.close();
+    } catch (thrown) {
+      if (signal.aborted) return;
+      producer.close();
+      publication.producer = former;
+      const failure = Failure.from(thrown);
+      // A session that ended is followed by a welcome, which runs everything again; so does another transport.
+      if (failure.code !== 'closed' && transport === this.#transport) this.#onFailure(source, failure);
+    } finally {
+      if (publication.producing?.signal === signal) publication.producing = undefined;
+      if (this.#publications.get(source) !== publication) former?.close();
+    }
+    if (publication.producer === producer) void this.#run(source);
   }
 }

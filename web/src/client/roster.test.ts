@@ -10,9 +10,10 @@ function room(): Roster {
   roster.reset({
     roomId: 'r',
     seq: 1,
-    participants: [{ id: anna, name: 'Anna', producers, dataProducers: [] }],
+    participants: [{ id: anna, name: 'Anna', role: 'host', hand: null, producers, dataProducers: [] }],
     videoCodecs: [],
     chat: [],
+    settings: { locked: false, mic: true, camera: true, screen: true, chat: true },
   });
   return roster;
 }
@@ -27,7 +28,7 @@ describe('Roster', () => {
     const roster = room();
     roster.apply('participantJoined', {
       seq: 2,
-      participant: { id: ben, name: 'Ben', producers: [], dataProducers: [] },
+      participant: { id: ben, name: 'Ben', role: 'participant', hand: null, producers: [], dataProducers: [] },
     });
     const producer = { id: `${ben}-camera`, kind: 'video' as const, paused: false };
     roster.apply('producerAdded', { seq: 3, participantId: ben, producer });
@@ -47,7 +48,7 @@ describe('Roster', () => {
     const before = roster.participants;
     roster.apply('participantJoined', {
       seq: 2,
-      participant: { id: ben, name: 'Ben', producers: [], dataProducers: [] },
+      participant: { id: ben, name: 'Ben', role: 'participant', hand: null, producers: [], dataProducers: [] },
     });
     expect(roster.participants).not.toBe(before);
     expect(roster.participants[0]).toBe(before[0]);
@@ -61,9 +62,10 @@ describe('Roster', () => {
     roster.reset({
       roomId: 'r',
       seq: 9,
-      participants: [{ id: anna, name: 'Anna', producers, dataProducers: [] }],
+      participants: [{ id: anna, name: 'Anna', role: 'host', hand: null, producers, dataProducers: [] }],
       videoCodecs: [],
       chat: [],
+      settings: { locked: false, mic: true, camera: true, screen: true, chat: true },
     });
     expect(roster.get(anna)?.media.mic).toEqual({ producerId: `${anna}-mic`, paused: true, track, unsupported: false });
     roster.setTrack(`${anna}-mic`, undefined);

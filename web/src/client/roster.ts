@@ -5,6 +5,7 @@ import type {
   ParticipantView,
   ProducerId,
   ProducerView,
+  Role,
   RoomSnapshot,
   Source,
 } from './protocol';
@@ -24,6 +25,9 @@ export interface Media {
 export interface Participant {
   readonly id: ParticipantId;
   readonly name: string;
+  readonly role: Role;
+  /** Whether they raised their hand: who has the lowest number was first. */
+  readonly hand: number | undefined;
   readonly media: { readonly [S in Source]?: Media };
 }
 
@@ -95,9 +99,15 @@ export class Roster {
     this.#participants.set(participant.id, { ...participant, media: after ? { ...rest, [source]: after } : rest });
   }
 
+  update(id: ParticipantId, change: Partial<Pick<Participant, 'name' | 'role' | 'hand'>>): void {
+    const participant = this.#participants.get(id);
+    if (participant) this.#participants.set(id, { ...participant, ...change });
+  }
+
   #participant(view: ParticipantView): Participant {
     const media = Object.fromEntries(view.producers.map((producer) => [sourceOf(producer.id), this.#media(producer)]));
-    return { id: view.id, name: view.name, media };
+    // A node of before knows neither.
+    return { id: view.id, name: view.name, role: view.role ?? 'participant', hand: view.hand ?? undefined, media };
   }
 
   #media(view: ProducerView): Media {
@@ -120,14 +130,23 @@ export function sourceOf(producerId: ProducerId): Source {
   return producerId.slice(producerId.indexOf('-') + 1) as Source;
 }
 
+/** The producer of a participant's source, which keeps this id however often it is published. */
+export function producerIdOf(participantId: ParticipantId, source: Source): ProducerId {
+  return `${participantId}-${source}`;
+}
+
 /** The camera of whoever owns this producer. */
 export function cameraOf(producerId: ProducerId): ProducerId {
-  return `${participantOf(producerId)}-camera`;
+  return producerIdOf(participantOf(producerId), 'camera');
 }
 
 const changes: { [E in NotificationEvent]?: (roster: Roster, data: NotificationMap[E]) => void } = {
   participantJoined: (roster, { participant }) => roster.add(participant),
   participantLeft: (roster, { participantId }) => roster.remove(participantId),
+  participantUpdated: (roster, { participantId, name }) => roster.update(participantId, { name }),
+  roleChanged: (roster, { participantId, role }) => roster.update(participantId, { role }),
+  handRaised: (roster, { participantId, order }) => roster.update(participantId, { hand: order }),
+  handLowered: (roster, { participantId }) => roster.update(participantId, { hand: undefined }),
   producerAdded: (roster, { participantId, producer }) => roster.addMedia(participantId, producer),
   producerPaused: (roster, { producerId }) => roster.updateMedia(producerId, (media) => ({ ...media, paused: true })),
   producerResumed: (roster, { producerId }) => roster.updateMedia(producerId, (media) => ({ ...media, paused: false })),

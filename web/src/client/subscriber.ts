@@ -32,6 +32,8 @@ interface Reception {
 const HIGHEST = 255;
 /** Of who speaks: their picture is the first to become better when there is room for one. */
 const PREFERRED = 3;
+/** Of a shared screen: it is what all look at. */
+const SCREEN = 5;
 /** What arrives like this stutters. */
 const WEAK_SCORE_MAX = 5;
 
@@ -71,6 +73,11 @@ export class Subscriber {
   /** The consumers that exist now, for statistics. */
   get consumers(): types.Consumer[] {
     return [...this.#receptions.values()].map(({ consumer }) => consumer);
+  }
+
+  /** The consumer of a producer, for statistics. */
+  consumerOf(producerId: ProducerId): types.Consumer | undefined {
+    return this.#receptions.get(producerId)?.consumer;
   }
 
   /** Receive exactly these; of those that are paused nothing comes now. What is new in one tick is asked for together. */
@@ -216,6 +223,11 @@ export class Subscriber {
     return source === 'screen' || producerId === this.#preferred ? 1 : 2;
   }
 
+  #priority(producerId: ProducerId): number {
+    if (sourceOf(producerId) === 'screen') return SCREEN;
+    return producerId === this.#preferred ? PREFERRED : 1;
+  }
+
   #missing(producerIds: ProducerId[]): ProducerId[] {
     return producerIds.filter((id) => this.#wanted.has(id) && !this.#receptions.has(id) && !this.#unsupported.has(id));
   }
@@ -270,7 +282,7 @@ export class Subscriber {
     try {
       while (this.#receptions.get(producerId) === reception) {
         const view = this.#views.get(producerId) ?? HIGHEST;
-        const priority = producerId === this.#preferred ? PREFERRED : 1;
+        const priority = this.#priority(producerId);
         if (view !== 'hidden' && view !== reception.layer) {
           await this.#request('setPreferredLayers', { consumerId, spatialLayer: view });
           reception.layer = view;

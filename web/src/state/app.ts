@@ -1,3 +1,4 @@
+import { PreferenceStore } from './preferences';
 import { roomOfPath, roomPath } from './room-name';
 import { RoomSession } from './room-session';
 import { Store } from './store';
@@ -9,6 +10,8 @@ export type Page = { name: 'start'; badLink: BadLink | undefined } | { name: 'ro
 
 /** Which page is shown, from the address. */
 export class App extends Store<Page> {
+  readonly preferences = new PreferenceStore();
+
   constructor() {
     super({ name: 'start', badLink: undefined });
     globalThis.addEventListener('popstate', () => this.#show());
@@ -35,7 +38,7 @@ export class App extends Store<Page> {
       return;
     }
     if (location.pathname !== roomPath(room)) history.replaceState(null, '', roomPath(room) + location.search);
-    const session = new RoomSession(room);
+    const session = new RoomSession(room, { preferences: this.preferences });
     this.set({ name: 'room', session });
     void session.open({ reloaded });
   }

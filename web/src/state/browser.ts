@@ -23,6 +23,12 @@ export function shortcut(pressed: Pressed, apple = isApple()): 'mic' | 'camera' 
   return SHORTCUTS[key.toLowerCase()];
 }
 
+/** Whether a key press asks for the list of shortcuts: not while somebody types. */
+export function asksForHelp({ key, ctrlKey, metaKey, altKey, target }: KeyboardEvent): boolean {
+  const types = target instanceof Element && target.closest('input, textarea, select, [contenteditable]') !== null;
+  return key === '?' && !ctrlKey && !metaKey && !altKey && !types;
+}
+
 /** Whether an address is this computer's for whoever opens it. */
 export function isLoopback(hostname: string = globalThis.location?.hostname ?? ''): boolean {
   return /^(127(\.\d+){3}|\[::1\]|(.+\.)?localhost)$/.test(hostname);

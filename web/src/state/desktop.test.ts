@@ -43,7 +43,8 @@ class Track extends EventTarget {
 
 async function inMeeting(): Promise<{ session: RoomSession; leave: ReturnType<typeof vi.fn> }> {
   const leave = vi.fn();
-  const meeting = { leave, on: () => {}, publish: () => {}, mute: () => {}, replaceTrack: () => {} };
+  const nothing = { on() {}, publish() {}, unpublish() {}, mute() {}, replaceTrack() {} };
+  const meeting = { ...nothing, leave, may: () => true };
   const track = new Track();
   const stream = { getTracks: () => [track], getAudioTracks: () => [track], getVideoTracks: () => [] };
   const session = new RoomSession('daily', {

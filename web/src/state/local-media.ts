@@ -1,4 +1,5 @@
 import type { CaptureSize } from './capture';
+import type { Processing } from './preferences';
 import { Store } from './store';
 
 export type LocalKind = 'mic' | 'camera';
@@ -25,6 +26,8 @@ export interface LocalMediaOptions {
   capture: CaptureSize;
   /** The device to use, empty for the browser's default. */
   deviceId(kind: LocalKind): string;
+  /** What is done to the sound; everything by default. */
+  processing?(): Record<Processing, boolean>;
   mediaDevices?: Pick<MediaDevices, 'getUserMedia'> | undefined;
   /** Whether the browser has to ask for the device; where that cannot be told, a browser that takes long asks. */
   permission?(kind: LocalKind): Promise<PermissionState>;
@@ -38,6 +41,7 @@ const OFF: LocalDevice = {
   problem: undefined,
   lost: false,
 };
+const ALL: Record<Processing, boolean> = { noiseSuppression: true, echoCancellation: true, autoGainControl: true };
 /** A device that may be used starts sooner as a rule. */
 const ASKING_MS = 1_000;
 
@@ -168,7 +172,7 @@ export class LocalMedia extends Store<LocalMediaState> {
     };
     return mediaDevices.getUserMedia({
       ...(kinds.includes('mic') && {
-        audio: { ...device('mic'), echoCancellation: true, noiseSuppression: true, autoGainControl: true },
+        audio: { ...device('mic'), ...(this.#options.processing?.() ?? ALL) },
       }),
       ...(kinds.includes('camera') && {
         video: {

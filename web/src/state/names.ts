@@ -1,3 +1,6 @@
+/** Hebrew, Arabic and the scripts that Unicode keeps beside them. */
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
 /** A name as it is shown: no control or direction characters, which could disguise it or upset the text beside it. */
 export function cleanName(name: string): string {
   return name
@@ -42,6 +45,11 @@ export function shortenName(name: string, length: number): string {
         .slice(0, length - 1)
         .join('')
         .trimEnd()}…`;
+}
+
+/** `name` as it goes into a sentence: what is written from right to left does not reorder the words around it. */
+export function isolateName(name: string): string {
+  return RIGHT_TO_LEFT.test(name) ? `\u2068${name}\u2069` : name;
 }
 
 /** One or two letters for a picture-less tile. */

@@ -1,7 +1,12 @@
+import type { SelfView, StageLayout } from './stage-items';
 import { lasting, type Shelf } from './storage';
 import { Store } from './store';
 
-export interface Preferences {
+/** What the browser can do to the sound of a microphone. */
+export const PROCESSING = ['noiseSuppression', 'echoCancellation', 'autoGainControl'] as const;
+export type Processing = (typeof PROCESSING)[number];
+
+export interface Preferences extends Record<Processing, boolean> {
   name: string;
   micOn: boolean;
   cameraOn: boolean;
@@ -11,10 +16,17 @@ export interface Preferences {
   speaker: string;
   /** What to send video with, as `VP9`; empty for VP8, which every browser has. */
   videoCodec: string;
+  layout: StageLayout;
+  selfView: SelfView;
+  /** As `de`; empty for the browser's. */
+  language: string;
 }
 
 const KEY = 'hyperion.preferences';
 const DEFAULTS: Preferences = {
+  noiseSuppression: true,
+  echoCancellation: true,
+  autoGainControl: true,
   name: '',
   micOn: true,
   cameraOn: true,
@@ -22,6 +34,9 @@ const DEFAULTS: Preferences = {
   camera: '',
   speaker: '',
   videoCodec: '',
+  layout: 'auto',
+  selfView: 'tile',
+  language: '',
 };
 
 /** What a person chose, remembered in this browser. */

@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Meeting } from '../client';
+import type { Meeting, Source } from '../client';
 import { Emitter } from '../client/emitter';
 import { Failure } from '../client/failure';
 import type { MeetingEvents } from '../client/meeting';
 import { LocalMedia } from './local-media';
 import { PreferenceStore } from './preferences';
 import { RoomSession } from './room-session';
+import { ScreenShare } from './screen-share';
 
 class FakeMeeting extends Emitter<MeetingEvents> {
   readonly sessionToken = 'token';
@@ -13,8 +14,13 @@ class FakeMeeting extends Emitter<MeetingEvents> {
   readonly publish = vi.fn();
   readonly mute = vi.fn();
   readonly replaceTrack = vi.fn();
+  readonly unpublish = vi.fn();
+  readonly may = vi.fn((_: Source) => true);
   end(failure: Failure) {
     this.emit('ended', failure);
+  }
+  say<E extends keyof MeetingEvents>(event: E, data: MeetingEvents[E]) {
+    this.emit(event, data);
   }
 }
 
@@ -25,11 +31,24 @@ function session(join: () => Promise<FakeMeeting>) {
     deviceId: () => '',
     mediaDevices: undefined,
   });
+  const screen = new ScreenShare({ getDisplayMedia: async () => display() });
   return new RoomSession('room', {
     join: join as unknown as () => Promise<Meeting>,
     preferences: new PreferenceStore(nothing),
     media,
+    screen,
   });
+}
+
+function display(): MediaStream {
+  const track = Object.assign(new EventTarget(), { stop: vi.fn(), getSettings: () => ({}) });
+  const tracks = (kind: string) => (kind === 'video' ? [track] : []);
+  const stream = {
+    getTracks: () => [track],
+    getVideoTracks: () => tracks('video'),
+    getAudioTracks: () => tracks('audio'),
+  };
+  return stream as unknown as MediaStream;
 }
 
 describe('RoomSession', () => {
@@ -141,5 +160,74 @@ describe('RoomSession', () => {
     room.close();
     await joining;
     expect(meeting.leave).toHaveBeenCalledOnce();
+  });
+
+  it('shares a screen until it ends, and in the next meeting again while the server was away', async () => {
+    const meetings = [new FakeMeeting(), new FakeMeeting()];
+    let joined = 0;
+    const room = session(async () => meetings[joined++] as FakeMeeting);
+    await room.join('Anna');
+    await room.screen.start();
+    const { track } = room.screen.get();
+    expect(meetings[0]?.publish).toHaveBeenLastCalledWith('screen', track);
+    meetings[0]?.end(new Failure('unreachable', '', true));
+    await vi.advanceTimersByTimeAsync(4_000);
+    expect(meetings[1]?.publish).toHaveBeenCalledWith('screen', track);
+    room.screen.stop();
+    expect(meetings[1]?.unpublish).toHaveBeenCalledWith('screen');
+  });
+
+  it('shares nothing any more after the meeting, nor what others do not get', async () => {
+    const meeting = new FakeMeeting();
+    const room = session(async () => meeting);
+    await room.join('Anna');
+    await room.screen.start();
+    const { track } = room.screen.get();
+    meeting.say('publishFailed', { source: 'screen', failure: new Failure('internal', '') });
+    expect(track?.stop).toHaveBeenCalled();
+    expect(room.screen.get().problem).toBe('notSent');
+    await room.screen.start();
+    room.leave();
+    expect(room.screen.get().track).toBeUndefined();
+  });
+
+  it('turns off what a host stopped, and keeps it off after a reload', async () => {
+    const meeting = new FakeMeeting();
+    const room = session(async () => meeting);
+    await room.join('Anna');
+    await room.screen.start();
+    const setOn = vi.spyOn(room.media, 'setOn');
+    meeting.say('mutedByOther', { source: 'mic', by: 'b' });
+    expect(setOn).toHaveBeenCalledWith('mic', false);
+    expect(room.preferences.get().micOn).toBe(false);
+    meeting.say('mutedByOther', { source: 'screen', by: 'b' });
+    expect(room.screen.get().track).toBeUndefined();
+  });
+
+  it('turns nothing on that the hosts forbid, and says which', async () => {
+    const meeting = new FakeMeeting();
+    const room = session(async () => meeting);
+    await room.join('Anna');
+    meeting.may.mockImplementation((source) => source !== 'mic');
+    const setOn = vi.spyOn(room.media, 'setOn');
+    const told = vi.fn();
+    room.notAllowed.subscribe(told);
+    await room.toggle('mic');
+    room.talk(true);
+    expect(setOn).not.toHaveBeenCalled();
+    expect(told).toHaveBeenCalledTimes(2);
+    expect(room.notAllowed.get()).toEqual({ what: 'mic' });
+    await room.toggle('camera');
+    expect(setOn).toHaveBeenCalledWith('camera', true);
+  });
+
+  it('shares no screen any more once that is forbidden', async () => {
+    const meeting = new FakeMeeting();
+    const room = session(async () => meeting);
+    await room.join('Anna');
+    await room.screen.start();
+    meeting.may.mockReturnValue(false);
+    meeting.say('settings', { locked: false, mic: true, camera: true, screen: false, chat: true });
+    expect(room.screen.get().track).toBeUndefined();
   });
 });

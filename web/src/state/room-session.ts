@@ -5,14 +5,16 @@ import {
   joinMeeting,
   type Meeting,
   type ProducerId,
+  type Source,
   type View,
 } from '../client';
 import { captureSize } from './capture';
 import { DeviceList } from './devices';
 import { type LocalKind, LocalMedia } from './local-media';
 import { cleanName, truncateName } from './names';
-import { PreferenceStore } from './preferences';
+import { PreferenceStore, type Processing } from './preferences';
 import { rememberMeeting } from './recent';
+import { ScreenShare } from './screen-share';
 import { Store } from './store';
 import { forgetTabSession, keepTabSession, tabSession } from './tab-session';
 
@@ -63,6 +65,9 @@ export class RoomSession extends Store<Phase> {
   readonly preferences: PreferenceStore;
   readonly devices: DeviceList;
   readonly media: LocalMedia;
+  readonly screen: ScreenShare;
+  /** What the hosts did not let one turn on, each time it was tried. */
+  readonly notAllowed = new Store<{ what: Source } | undefined>(undefined);
   readonly #join: JoinMeeting;
   #failingSince: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -80,18 +85,31 @@ export class RoomSession extends Store<Phase> {
       media = new LocalMedia({
         capture: captureSize(globalThis.location?.search ?? ''),
         deviceId: (kind) => preferences.get()[kind],
+        processing: () => {
+          const { noiseSuppression, echoCancellation, autoGainControl } = preferences.get();
+          return { noiseSuppression, echoCancellation, autoGainControl };
+        },
         mediaDevices: globalThis.navigator?.mediaDevices,
         permission,
       }),
-    }: { join?: JoinMeeting; preferences?: PreferenceStore; devices?: DeviceList; media?: LocalMedia } = {},
+      screen = new ScreenShare(),
+    }: {
+      join?: JoinMeeting;
+      preferences?: PreferenceStore;
+      devices?: DeviceList;
+      media?: LocalMedia;
+      screen?: ScreenShare;
+    } = {},
   ) {
     super({ name: 'greenRoom' });
     this.room = room;
     this.preferences = preferences;
     this.devices = devices;
     this.media = media;
+    this.screen = screen;
     this.#join = join;
     media.subscribe(() => this.#sendMedia());
+    screen.subscribe(() => this.#sendScreen());
   }
 
   /** Opens the devices; after a reload in the middle of a meeting goes straight back into it. */
@@ -152,7 +170,7 @@ export class RoomSession extends Store<Phase> {
     const phase = this.get();
     forgetTabSession();
     this.#stopRetrying();
-    this.media.stop();
+    this.#stopSending();
     this.set({ name: 'left' });
     if (phase.name === 'meeting') phase.meeting.leave();
   }
@@ -161,14 +179,27 @@ export class RoomSession extends Store<Phase> {
   async toggle(kind: LocalKind): Promise<void> {
     const on = !this.media.get()[kind].on;
     this.#isHere();
+    if (on && !this.#may(kind)) return;
     this.preferences.update(kind === 'mic' ? { micOn: on } : { cameraOn: on });
     await this.media.setOn(kind, on);
     void this.devices.refresh();
   }
 
+  /** Speaks while it is held, or no more. */
+  talk(on: boolean): void {
+    if (!on || this.#may('mic')) void this.media.setOn('mic', on);
+  }
+
+  /** Shares one's screen, or does not any more. */
+  shareScreen(on: boolean): void {
+    if (!on) this.screen.stop();
+    else if (this.#may('screen')) void this.screen.start();
+  }
+
   /** Tries again to send what could not be sent. */
   sendAgain(): void {
     this.#sendMedia();
+    this.#sendScreen();
   }
 
   /** Tries again to open what has a problem. */
@@ -182,6 +213,12 @@ export class RoomSession extends Store<Phase> {
   choose(kind: DeviceKind, id: string): void {
     this.preferences.update({ [kind]: id });
     if (kind !== 'speaker') void this.media.deviceChanged(kind);
+  }
+
+  /** Switches something that the browser does to the sound of the microphone. */
+  process(kind: Processing, on: boolean): void {
+    this.preferences.update({ [kind]: on });
+    void this.media.deviceChanged('mic');
   }
 
   /** How large a picture is shown, or that it is not. */
@@ -199,7 +236,7 @@ export class RoomSession extends Store<Phase> {
       forgetTabSession();
       phase.meeting.leave();
     }
-    this.media.stop();
+    this.#stopSending();
     this.devices.close();
   }
 
@@ -211,16 +248,25 @@ export class RoomSession extends Store<Phase> {
     meeting.on('ended', ({ code }) => {
       if (this.get().name === 'meeting') this.#ended(code);
     });
+    meeting.on('publishFailed', ({ source, failure }) => {
+      if (failure.code === 'forbidden') this.#turnedOffByOther(source);
+      else if (source === 'screen') this.screen.notSent();
+    });
+    meeting.on('mutedByOther', ({ source }) => this.#turnedOffByOther(source));
+    // Rights change with one's role and with what the hosts decide.
+    for (const event of ['participants', 'settings'] as const) meeting.on(event, () => this.#keepToRights(meeting));
     rememberMeeting(this.room, Date.now());
     this.set({ name: 'meeting', meeting });
+    this.#keepToRights(meeting);
     this.#sendMedia();
+    this.#sendScreen();
   }
 
   #ended(code: FailureCode): void {
     if (this.#closed) return;
     if (!PASSING.includes(code)) {
       forgetTabSession();
-      this.media.stop();
+      this.#stopSending();
       this.set({ name: 'ended', code, retryInSeconds: undefined, turnedOff: false });
       return;
     }
@@ -245,7 +291,7 @@ export class RoomSession extends Store<Phase> {
     const { mic, camera } = this.media.get();
     const phase = this.get();
     if (phase.name === 'ended' && (mic.on || camera.on)) this.set({ ...phase, turnedOff: true });
-    this.media.stop();
+    this.#stopSending();
   }
 
   #countDown(code: FailureCode, delay: number): void {
@@ -279,5 +325,53 @@ export class RoomSession extends Store<Phase> {
         phase.meeting.replaceTrack(kind, null);
       }
     }
+  }
+
+  /** The same of one's screen. */
+  #sendScreen(): void {
+    const phase = this.get();
+    if (phase.name !== 'meeting') return;
+    const { track, audioTrack } = this.screen.get();
+    for (const [source, sent] of [
+      ['screen', track],
+      ['screenAudio', audioTrack],
+    ] as const) {
+      if (sent) phase.meeting.publish(source, sent);
+      else phase.meeting.unpublish(source);
+    }
+  }
+
+  /** False if the hosts do not let one; says so. */
+  #may(source: Source): boolean {
+    const phase = this.get();
+    if (phase.name !== 'meeting' || phase.meeting.may(source)) return true;
+    this.notAllowed.set({ what: source });
+    return false;
+  }
+
+  #keepToRights(meeting: Meeting): void {
+    const { mic, camera } = this.media.get();
+    for (const [source, on] of [
+      ['mic', mic.on],
+      ['camera', camera.on],
+      ['screen', this.screen.get().track],
+    ] as const) {
+      if (on && !meeting.may(source)) this.#turnedOffByOther(source);
+    }
+  }
+
+  /** It stays off after a reload too: who was muted is not to be heard by accident. */
+  #turnedOffByOther(source: Source): void {
+    if (source === 'mic' || source === 'camera') {
+      this.preferences.update(source === 'mic' ? { micOn: false } : { cameraOn: false });
+      void this.media.setOn(source, false);
+    } else {
+      this.screen.stop();
+    }
+  }
+
+  #stopSending(): void {
+    this.media.stop();
+    this.screen.stop();
   }
 }

@@ -1,17 +1,18 @@
 import './styles/green-room.css';
 import { type FormEvent, useEffect, useRef, useState } from 'react';
+import { useTranslation } from 'react-i18next';
 import { cleanName, truncateName } from '../state/names';
 import { NAME_BYTES_MAX, type RoomSession } from '../state/room-session';
 import { Avatar } from './parts/avatar';
 import { CopyLinkField } from './parts/copy-link';
 import { DevicePickers } from './parts/device-pickers';
 import { askingFor, DeviceProblems } from './parts/device-problems';
+import { LanguagePicker } from './parts/language-picker';
 import { Logo } from './parts/logo';
 import { MiddleCut } from './parts/middle-cut';
 import { SlowJoin } from './parts/slow-join';
 import { ToggleButtons } from './parts/toggle-buttons';
 import { VideoView } from './parts/video-view';
-import { texts } from './texts';
 import { useStore } from './use-store';
 
 interface GreenRoomProps {
@@ -22,14 +23,16 @@ interface GreenRoomProps {
 
 /** Before the meeting: how one looks and sounds, and under which name one goes in. */
 export function GreenRoom({ session, joining, go }: GreenRoomProps) {
+  const { t } = useTranslation();
   const [name, setName] = useState(session.preferences.get().name);
   return (
     <div className="page">
       <header className="page-header">
         <Logo go={go} />
+        <LanguagePicker preferences={session.preferences} />
       </header>
       <main className="green-room" tabIndex={-1}>
-        <section className="green-room-devices" aria-label={texts.devices.title}>
+        <section className="green-room-devices" aria-label={t('devices.title')}>
           <Preview session={session} name={name} />
           <DeviceProblems session={session} joining />
           <DevicePickers session={session} />
@@ -41,10 +44,11 @@ export function GreenRoom({ session, joining, go }: GreenRoomProps) {
 }
 
 function Preview({ session, name }: { session: RoomSession; name: string }) {
+  const { t } = useTranslation();
   const media = useStore(session.media);
   const { camera } = media;
-  const asking = askingFor(media);
-  const off = camera.starting ? texts.greenRoom.cameraStarting : texts.greenRoom.cameraOff;
+  const asking = askingFor(t, media);
+  const off = camera.starting ? t('greenRoom.cameraStarting') : t('greenRoom.cameraOff');
   return (
     <div className="preview">
       {camera.track ? (
@@ -70,6 +74,7 @@ interface JoinFormProps {
 }
 
 function JoinForm({ session, joining, name, setName }: JoinFormProps) {
+  const { t } = useTranslation();
   const [missing, setMissing] = useState(false);
   const input = useRef<HTMLInputElement>(null);
   const heading = useRef<HTMLHeadingElement>(null);
@@ -95,18 +100,18 @@ function JoinForm({ session, joining, name, setName }: JoinFormProps) {
     <form className="join-form" onSubmit={submit} noValidate>
       <div className="join-head">
         <h1 ref={heading} tabIndex={-1}>
-          {texts.greenRoom.title}
+          {t('greenRoom.title')}
         </h1>
         <p className="join-room">
-          <span>{texts.greenRoom.meeting}</span> <MiddleCut text={session.room} />
+          <span>{t('greenRoom.meeting')}</span> <MiddleCut text={session.room} />
         </p>
       </div>
       <label className="field">
-        <span>{texts.greenRoom.nameLabel}</span>
+        <span>{t('greenRoom.nameLabel')}</span>
         <input
           ref={input}
           className="input"
-          placeholder={texts.greenRoom.namePlaceholder}
+          placeholder={t('greenRoom.namePlaceholder')}
           autoComplete="name"
           aria-invalid={missing}
           aria-describedby="name-problem"
@@ -119,11 +124,11 @@ function JoinForm({ session, joining, name, setName }: JoinFormProps) {
         />
       </label>
       <p id="name-problem" className="problem-line" role="alert">
-        {missing && texts.greenRoom.nameMissing}
+        {missing && t('greenRoom.nameMissing')}
       </p>
       <button type="submit" className="button primary large wide" aria-disabled={joining} data-testid="join">
         {joining && <span className="spinner" aria-hidden="true" />}
-        {joining ? texts.greenRoom.joining : texts.greenRoom.join}
+        {joining ? t('greenRoom.joining') : t('greenRoom.join')}
       </button>
       {joining && <SlowJoin session={session} />}
       <CopyLinkField room={session.room} />

@@ -1,29 +1,41 @@
 import './styles/meeting.css';
-import { PhoneOff, Settings, Users, WifiOff } from 'lucide-react';
+import { WifiOff } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
-import type { Meeting } from '../client';
+import { useTranslation } from 'react-i18next';
+import { type Meeting, may } from '../client';
+import { asksForHelp } from '../state/browser';
 import { ChatView } from '../state/chat-view';
 import { MeetingView } from '../state/meeting-view';
 import type { RoomSession } from '../state/room-session';
 import { AloneCard } from './parts/alone-card';
+import { AskedBanner } from './parts/asked-banner';
 import { AudioSinks } from './parts/audio-sinks';
 import { Banner } from './parts/banner';
-import { ChatButton, UnreadStatus } from './parts/chat-button';
+import { UnreadStatus } from './parts/chat-button';
 import { ChatPanel } from './parts/chat-panel';
-import { CopyLinkButton } from './parts/copy-link';
 import { DeviceDialog } from './parts/device-dialog';
 import { AskingForDevices, LostDevices } from './parts/device-problems';
+import { MeetingControls } from './parts/meeting-controls';
 import { NotSent } from './parts/not-sent';
 import { Notices } from './parts/notices';
-import { Stage } from './parts/stage';
-import { ToggleButtons } from './parts/toggle-buttons';
-import { texts } from './texts';
-import { useChatPanel } from './use-chat-panel';
+import { PeopleButton } from './parts/people-button';
+import { PeoplePanel } from './parts/people-panel';
+import { ScreenProblemBanner, SharingBar } from './parts/sharing-bar';
+import { ShortcutsDialog } from './parts/shortcuts-dialog';
+import { StageSomewhere } from './parts/small-window';
 import { useDesktop } from './use-desktop';
+import { usePanels } from './use-panels';
+import { usePictureInPicture } from './use-picture-in-picture';
+import { usePushToTalk } from './use-push-to-talk';
 import { useStore } from './use-store';
 import { useWakeLock } from './use-wake-lock';
 
-export function MeetingPage({ session, meeting }: { session: RoomSession; meeting: Meeting }) {
+export interface MeetingPageProps {
+  session: RoomSession;
+  meeting: Meeting;
+}
+
+export function MeetingPage({ session, meeting }: MeetingPageProps) {
   const [views, setViews] = useState<{ view: MeetingView; chat: ChatView }>();
 
   useEffect(() => {
@@ -48,90 +60,109 @@ interface OpenMeetingProps {
 }
 
 function OpenMeeting({ session, view, chat }: OpenMeetingProps) {
+  const { t } = useTranslation();
   const state = useStore(view);
   const { speaker } = useStore(session.preferences);
-  const [settings, setSettings] = useState(false);
+  const [dialog, setDialog] = useState<'settings' | 'shortcuts'>();
+  const close = () => setDialog(undefined);
   const main = useRef<HTMLElement>(null);
   const { participants, selfId } = state;
+  const self = participants.find(({ id }) => id === selfId);
   const away = state.connection === 'reconnecting';
-  const panel = useChatPanel(chat, settings);
+  const panels = usePanels(chat, dialog !== undefined);
+  const smallWindow = usePictureInPicture(session.room);
+  usePushToTalk(session, dialog !== undefined);
   useDesktop(session);
   useWakeLock();
+
+  useEffect(() => {
+    const pressed = (event: KeyboardEvent) => {
+      if (asksForHelp(event)) setDialog((before) => before ?? 'shortcuts');
+    };
+    addEventListener('keydown', pressed);
+    return () => removeEventListener('keydown', pressed);
+  }, []);
+
+  useEffect(
+    () =>
+      session.notAllowed.subscribe(() => {
+        const tried = session.notAllowed.get();
+        if (tried) view.say({ kind: 'notAllowed', what: tried.what });
+      }),
+    [session, view],
+  );
 
   // The page before is gone and the focus with it: keyboards and screen readers go on here.
   useEffect(() => main.current?.focus(), []);
 
   const sounds = participants.flatMap(({ id, media }) =>
-    [media.mic, media.screenAudio].flatMap((sound) =>
-      sound?.track ? [{ key: sound.producerId, participantId: id, track: sound.track }] : [],
-    ),
+    (['mic', 'screenAudio'] as const).flatMap((source) => {
+      const { producerId, track } = media[source] ?? {};
+      return producerId && track ? [{ key: producerId, participantId: id, source, track }] : [];
+    }),
   );
 
   return (
     <main
       ref={main}
       tabIndex={-1}
-      className={`meeting ${away ? 'away' : ''} ${panel.open ? 'chatting' : ''}`}
-      aria-label={texts.meeting.title(session.room)}
+      className={`meeting ${away ? 'away' : ''} ${panels.open ? 'with-panel' : ''}`}
+      aria-label={t('meeting.title', { room: session.room })}
     >
-      <div className="meeting-rest" inert={panel.covers}>
-        <Stage state={state} session={session} />
+      <div className="meeting-rest" inert={panels.covers}>
         <h1 className="meeting-name">{session.room}</h1>
         {participants.length === 1 && participants[0]?.id === selfId && <AloneCard room={session.room} />}
-        {/* biome-ignore lint/a11y/useSemanticElements: these are buttons, not the fields of a form. */}
-        <div className="meeting-controls" role="group" aria-label={texts.controls.label}>
-          <ToggleButtons session={session} notSent={state.notSent} onProblem={() => setSettings(true)} />
-          <button
-            type="button"
-            className="round-button tip"
-            aria-label={texts.controls.settings}
-            data-testid="settings"
-            onClick={() => setSettings(true)}
-          >
-            <Settings aria-hidden="true" />
-          </button>
-          <ChatButton chat={chat} button={panel.button} onClick={panel.toggle} />
-          <CopyLinkButton
-            room={session.room}
-            onCopy={(copied) => view.say({ kind: copied ? 'copied' : 'notCopied' })}
-          />
-          <button
-            type="button"
-            className="round-button leave tip"
-            aria-label={texts.controls.leave}
-            data-testid="leave"
-            onClick={() => session.leave()}
-          >
-            <PhoneOff aria-hidden="true" />
-          </button>
-        </div>
-        <div className="meeting-people" title={texts.meeting.count(participants.length)}>
-          <Users aria-hidden="true" />
-          <span className="visually-hidden">{texts.meeting.count(participants.length)}</span>
-          <span aria-hidden="true" data-testid="participant-count">
-            {participants.length}
-          </span>
+        <MeetingControls
+          session={session}
+          view={view}
+          chat={chat}
+          panels={panels}
+          smallWindow={smallWindow}
+          onSettings={() => setDialog('settings')}
+          onShortcuts={() => setDialog('shortcuts')}
+        />
+        <PeopleButton
+          view={view}
+          open={panels.open === 'people'}
+          button={panels.peopleButton}
+          onClick={() => panels.toggle('people')}
+        />
+        {/* After the controls, as there may be many tiles; what is seen is laid out by the style. */}
+        <div className="meeting-middle">
+          <SharingBar session={session} />
+          <StageSomewhere view={view} session={session} smallWindow={smallWindow} />
         </div>
       </div>
-      {panel.open && <ChatPanel chat={chat} names={state.names} onClose={panel.toggle} />}
+      {panels.open === 'chat' && (
+        <ChatPanel
+          chat={chat}
+          names={state.names}
+          mayWrite={may(self, 'chat', state.settings)}
+          onClose={() => panels.toggle('chat')}
+        />
+      )}
+      {panels.open === 'people' && <PeoplePanel view={view} onClose={() => panels.toggle('people')} />}
       <UnreadStatus chat={chat} />
       <div className="meeting-banners">
         {away && (
           <Banner role="alert" testId="connection-banner">
             <WifiOff aria-hidden="true" />
-            <p>{texts.meeting.reconnecting}</p>
+            <p>{t('meeting.reconnecting')}</p>
             <span className="spinner" aria-hidden="true" />
           </Banner>
         )}
         <AskingForDevices session={session} />
         <LostDevices session={session} />
+        <AskedBanner session={session} view={view} />
+        <ScreenProblemBanner session={session} />
         <NotSent session={session} view={view} />
         <AudioSinks sounds={sounds} speaker={speaker} />
       </div>
       <div className="meeting-corner">
         <Notices notices={state.notices} />
       </div>
-      {settings && <DeviceDialog session={session} onClose={() => setSettings(false)} />}
+      {dialog === 'settings' && <DeviceDialog session={session} onClose={close} />}
+      {dialog === 'shortcuts' && <ShortcutsDialog onClose={close} />}
     </main>
   );
 }

@@ -1,21 +1,23 @@
 import { useEffect } from 'react';
+import { useTranslation } from 'react-i18next';
 import { shortcut } from '../state/browser';
 import { isWaiting, type RoomSession } from '../state/room-session';
 import { EndPage, JoiningPage } from './end-page';
 import { GreenRoom } from './green-room';
-import { MeetingPage } from './meeting-page';
-import { texts } from './texts';
+import { useMeetingPage } from './use-meeting-page';
 import { useStore } from './use-store';
 
 export function RoomPage({ session, go }: { session: RoomSession; go: (path: string) => void }) {
+  const { t } = useTranslation();
   const phase = useStore(session);
+  const MeetingPage = useMeetingPage(phase.name === 'meeting');
 
   useEffect(() => {
-    document.title = `${session.room} · ${texts.product}`;
+    document.title = `${session.room} · ${t('product')}`;
     return () => {
-      document.title = texts.product;
+      document.title = t('product');
     };
-  }, [session]);
+  }, [session, t]);
 
   useEffect(() => {
     const pressed = (event: KeyboardEvent) => {
@@ -35,7 +37,11 @@ export function RoomPage({ session, go }: { session: RoomSession; go: (path: str
     case 'joining':
       return phase.again ? <JoiningPage session={session} go={go} /> : <GreenRoom session={session} joining go={go} />;
     case 'meeting':
-      return <MeetingPage session={session} meeting={phase.meeting} />;
+      return MeetingPage ? (
+        <MeetingPage session={session} meeting={phase.meeting} />
+      ) : (
+        <JoiningPage session={session} go={go} />
+      );
     default:
       return <EndPage phase={phase} session={session} go={go} />;
   }

@@ -1,34 +1,39 @@
 import './styles/start.css';
+import type { TFunction } from 'i18next';
 import { ArrowRight, Clock, Keyboard, Video, X } from 'lucide-react';
 import { type FormEvent, useLayoutEffect, useRef, useState } from 'react';
+import { useTranslation } from 'react-i18next';
 import type { BadLink } from '../state/app';
+import type { PreferenceStore } from '../state/preferences';
 import { forgetMeeting, recentMeetings } from '../state/recent';
 import { randomRoomName, readTyped, roomPath, type Typed } from '../state/room-name';
+import { LanguagePicker } from './parts/language-picker';
 import { Logo } from './parts/logo';
 import { MeetingPicture } from './parts/meeting-picture';
-import { texts } from './texts';
+import { useDates } from './use-dates';
 import { useFocusedHeading } from './use-focus';
-
-const recentTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 
 interface StartPageProps {
   badLink: BadLink | undefined;
+  preferences: PreferenceStore;
   go: (path: string) => void;
 }
 
-export function StartPage({ badLink, go }: StartPageProps) {
-  const heading = useFocusedHeading(texts.start.title);
+export function StartPage({ badLink, preferences, go }: StartPageProps) {
+  const { t } = useTranslation();
+  const heading = useFocusedHeading('start');
   return (
     <div className="page">
       <header className="page-header">
         <Logo />
+        <LanguagePicker preferences={preferences} />
       </header>
       <main className="start">
         <div className="start-words">
           <h1 ref={heading} tabIndex={-1}>
-            {texts.start.title}
+            {t('start.title')}
           </h1>
-          <p className="lead">{texts.start.lead}</p>
+          <p className="lead">{t('start.lead')}</p>
           <StartForm badLink={badLink} go={go} />
           <Recent go={go} onEmpty={() => heading.current?.focus()} />
         </div>
@@ -38,15 +43,21 @@ export function StartPage({ badLink, go }: StartPageProps) {
   );
 }
 
-function StartForm({ badLink, go }: StartPageProps) {
+/** What is wrong with what one typed, or with the address that led here. */
+type Problem = Exclude<Typed, { room: string }> | { problem: 'badName' | 'badLink' };
+
+function StartForm({ badLink, go }: Pick<StartPageProps, 'badLink' | 'go'>) {
+  const { t } = useTranslation();
   const [typed, setTyped] = useState('');
-  const [problem, setProblem] = useState(badLink ? texts.start[badLink === 'name' ? 'badName' : 'badLink'] : '');
+  const [problem, setProblem] = useState<Problem | undefined>(
+    badLink && { problem: badLink === 'name' ? 'badName' : 'badLink' },
+  );
 
   const submit = (event: FormEvent) => {
     event.preventDefault();
     const read = readTyped(typed, location.host);
     if ('room' in read) go(roomPath(read.room));
-    else setProblem(sentence(read));
+    else setProblem(read);
   };
 
   return (
@@ -59,16 +70,16 @@ function StartForm({ badLink, go }: StartPageProps) {
           onClick={() => go(roomPath(randomRoomName()))}
         >
           <Video aria-hidden="true" />
-          {texts.start.create}
+          {t('start.create')}
         </button>
         <div className="start-join">
           <div className="input-with-icon">
             <Keyboard aria-hidden="true" />
             <input
               className="input"
-              aria-label={texts.start.roomLabel}
-              placeholder={texts.start.roomPlaceholder}
-              aria-invalid={problem !== ''}
+              aria-label={t('start.roomLabel')}
+              placeholder={t('start.roomPlaceholder')}
+              aria-invalid={problem !== undefined}
               aria-describedby="start-problem"
               autoCapitalize="none"
               autoComplete="off"
@@ -77,28 +88,38 @@ function StartForm({ badLink, go }: StartPageProps) {
               value={typed}
               onChange={({ target }) => {
                 setTyped(target.value);
-                setProblem('');
+                setProblem(undefined);
               }}
             />
           </div>
           <button type="submit" className="button large" disabled={typed.trim() === ''} data-testid="open-room">
-            {texts.start.join}
+            {t('start.join')}
           </button>
         </div>
       </form>
       <p id="start-problem" className="problem-line" role="alert">
-        {problem}
+        {problem && sentence(t, problem)}
       </p>
     </>
   );
 }
 
-function sentence(read: Exclude<Typed, { room: string }>): string {
-  if (read.problem === 'elsewhere') return texts.start.elsewhere(read.host);
-  return read.problem === 'tooLong' ? texts.start.longRoom : texts.start.badRoom;
+function sentence(t: TFunction, read: Problem): string {
+  switch (read.problem) {
+    case 'elsewhere':
+      return t('start.elsewhere', { host: read.host });
+    case 'tooLong':
+      return t('start.longRoom');
+    case 'noName':
+      return t('start.badRoom');
+    default:
+      return t(`start.${read.problem}`);
+  }
 }
 
 function Recent({ go, onEmpty }: { go: (path: string) => void; onEmpty: () => void }) {
+  const { t } = useTranslation();
+  const { dateAndTime } = useDates();
   const [recent, setRecent] = useState(() => recentMeetings());
   const list = useRef<HTMLUListElement>(null);
   // The row that the focus goes to when the one that had it is gone.
@@ -121,20 +142,20 @@ function Recent({ go, onEmpty }: { go: (path: string) => void; onEmpty: () => vo
 
   return (
     <section className="recent" aria-labelledby="recent-title">
-      <h2 id="recent-title">{texts.start.recent}</h2>
+      <h2 id="recent-title">{t('start.recent')}</h2>
       <ul ref={list}>
         {recent.map(({ room, at }, place) => (
           <li key={room}>
             <button type="button" className="recent-open" onClick={() => go(roomPath(room))}>
               <Clock aria-hidden="true" />
               <span className="recent-name">{room}</span>
-              <time dateTime={new Date(at).toISOString()}>{recentTime.format(at)}</time>
+              <time dateTime={new Date(at).toISOString()}>{dateAndTime.format(at)}</time>
               <ArrowRight aria-hidden="true" className="recent-arrow" />
             </button>
             <button
               type="button"
               className="icon-button"
-              aria-label={texts.start.forget(room)}
+              aria-label={t('start.forget', { room })}
               onClick={() => forget(room, place)}
             >
               <X aria-hidden="true" />
@@ -142,7 +163,7 @@ function Recent({ go, onEmpty }: { go: (path: string) => void; onEmpty: () => vo
           </li>
         ))}
       </ul>
-      <p className="hint">{texts.start.recentHint}</p>
+      <p className="hint">{t('start.recentHint')}</p>
     </section>
   );
 }

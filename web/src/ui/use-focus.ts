@@ -1,14 +1,14 @@
 import { type RefObject, useEffect, useLayoutEffect, useRef } from 'react';
 
 /** For the heading of a page: the page before is gone and the focus with it, so keyboards and screen readers go on
- *  here. Another `title` is another page, except to who is at one of its controls, which stays. */
-export function useFocusedHeading(title: string): RefObject<HTMLHeadingElement | null> {
+ *  here. Another `page` is another one, except to who is at one of its controls, which stays. */
+export function useFocusedHeading(page: string): RefObject<HTMLHeadingElement | null> {
   const heading = useRef<HTMLHeadingElement>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: see above.
   useEffect(() => {
     const atControl = heading.current?.closest('main')?.querySelector(':focus');
     if (!atControl) heading.current?.focus({ preventScroll: true });
-  }, [title]);
+  }, [page]);
   return heading;
 }
 

@@ -299,12 +299,16 @@ impl Node {
         self.rooms.get(room).is_some_and(|hosted| hosted.lost.is_some())
     }
 
-    /// Who may speak for a participant, if they are in the room.
-    pub fn seat(&self, room: &RoomId, participant: ParticipantId) -> Option<Seat> {
-        let participant = self.room(room)?.participant(participant)?;
+    /// Who may speak for a participant.
+    ///
+    /// Errors: what `session` is to be told if they are not in the room.
+    pub fn seat(&self, room: &RoomId, participant: ParticipantId, session: SessionId) -> Result<Seat, ErrorCode> {
+        let room = self.room(room).ok_or(ErrorCode::SessionExpired)?;
+        let gone = || room.ended_with(session).filter(|error| *error == ErrorCode::Removed);
+        let participant = room.participant(participant).ok_or_else(|| gone().unwrap_or(ErrorCode::SessionExpired))?;
         let bound_to = participant.binding().incarnation;
         let is_there = self.ready().any(|(life, _)| life == bound_to);
-        Some(Seat {
+        Ok(Seat {
             session: participant.session(),
             generation: participant.generation(),
             welcome_may_be_lost: participant.held_until_ms().is_some() || !is_there,

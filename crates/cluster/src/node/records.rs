@@ -186,6 +186,11 @@ impl Node {
             | Change::DataProducerAdded { .. }
             | Change::DataProducerClosed { .. }
             | Change::VideoCodecsChanged { .. }
+            | Change::HandRaised { .. }
+            | Change::HandLowered { .. }
+            | Change::RoleChanged { .. }
+            | Change::SettingsChanged { .. }
+            | Change::AskedToUnmute { .. }
             | Change::Ended => {}
         }
     }

@@ -38,7 +38,7 @@ impl Shared {
             return Err(ErrorBody::new(ErrorCode::Unauthorized, "the token is for another room"));
         }
         self.check_starting()?;
-        let seat = self.rooms.seat(room.clone(), token.participant).await?.ok_or_else(session_expired)?;
+        let seat = self.rooms.seat(room.clone(), token.participant, token.session).await?;
         let is_good = match find(&mut self.registry(), &token) {
             Ok(_) => true,
             // Known to another node: the newest, or the one before it if whoever got the newest may not have heard of it.
@@ -69,6 +69,7 @@ impl Shared {
         let member = Member::new(handle, session, binding, 0, join.rtp_capabilities, channels);
         let creating = {
             let mut registry = self.registry();
+            check_in(&mut registry, &turn)?;
             self.end_moved(&mut registry, &room, participant);
             if let Some(earlier) = registry.install(&room, member) {
                 if let Some(outbox) = &earlier.outbox {
@@ -109,11 +110,10 @@ impl Shared {
         let known = find(&mut self.registry(), &token).map(|member| member.generation);
         let generation = match known {
             Ok(generation) => generation.max(token.generation.saturating_add(1)),
-            Err(error) if error.code != ErrorCode::SessionExpired || resume.rtp_capabilities.is_none() => {
-                return Err(error);
-            }
+            Err(error) if error.code != ErrorCode::SessionExpired => return Err(error),
             Err(error) => {
-                self.rooms.seat(room.clone(), *participant).await?.ok_or(error)?;
+                self.rooms.seat(room.clone(), *participant, *session).await?;
+                resume.rtp_capabilities.as_ref().ok_or(error)?;
                 token.generation.saturating_add(1)
             }
         };
@@ -123,6 +123,7 @@ impl Shared {
         let handle = self.new_handle();
         let creating = {
             let mut registry = self.registry();
+            check_in(&mut registry, &turn)?;
             self.end_moved(&mut registry, room, *participant);
             match find(&mut registry, &token) {
                 Ok(member) => {
@@ -182,6 +183,13 @@ impl Shared {
             self.insist(turn.room().clone(), binding, RoomEvent::Held { closing: false });
             return Err(internal());
         }
+        let own = snapshot.participants.iter().find(|participant| participant.id == turn.participant());
+        let mut registry = self.registry();
+        registry.learn_settings(turn.room(), snapshot.seq, snapshot.settings);
+        if let Some(own) = own {
+            registry.learn_role(turn.room(), turn.participant(), snapshot.seq, own.role);
+        }
+        drop(registry);
         Ok((binding, snapshot))
     }
 
@@ -264,6 +272,7 @@ impl Shared {
         transports: Transports,
     ) -> Arrived {
         let mut registry = self.registry();
+        check_in(&mut registry, turn)?;
         let seat = registry.seat(turn.room(), turn.participant());
         let speaker = seat.as_ref().and_then(|seat| registry.speaker(turn.room(), seat.router));
         let person = registry.person(turn.room(), turn.participant()).ok_or_else(session_expired)?;
@@ -332,6 +341,17 @@ fn find<'a>(registry: &'a mut Registry, token: &SessionToken) -> Result<&'a mut 
         return Ok(member);
     }
     Err(ErrorBody::new(ErrorCode::Superseded, "a newer connection of the same participant took over"))
+}
+
+/// Whether somebody who has entered is in still: they may have been sent out before they had their welcome.
+fn check_in(registry: &mut Registry, turn: &Turn) -> Result<(), ErrorBody> {
+    let person = registry.person(turn.room(), turn.participant());
+    match person.and_then(|person| person.arrival.as_ref()?.over) {
+        None => Ok(()),
+        Some(ErrorCode::Removed) => Err(ErrorBody::new(ErrorCode::Removed, "you were sent out of the meeting")),
+        Some(ErrorCode::MeetingEnded) => Err(ErrorBody::new(ErrorCode::MeetingEnded, "the host ended the meeting")),
+        Some(_) => Err(session_expired()),
+    }
 }
 
 fn check_bounds(capabilities: &RtpCapabilities) -> Result<(), ErrorBody> {

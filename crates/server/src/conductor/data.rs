@@ -39,6 +39,7 @@ impl Shared {
         let id = DataProducerId { participant: caller.participant(), number };
         let call = {
             let mut registry = self.registry();
+            registry.permissions(&caller.room, caller.participant()).check_data()?;
             let (member, _, media) = registry.member(caller)?;
             if member.send != Some(transport_id) {
                 return Err(not_found("transport"));

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use cluster::Applied;
-use protocol::{ErrorCode, Notification, ProducerId, RoomId, Source};
+use protocol::{ErrorCode, Notification, ParticipantId, ProducerId, RoomId, Source};
 use room::{Change, LeaveReason};
 use signaling::News;
 use tokio::sync::mpsc;
@@ -28,7 +28,9 @@ pub(super) async fn run(shared: Arc<Shared>, mut changes: mpsc::Receiver<Applied
 pub(super) fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applied) {
     let mut registry = shared.registry();
     if let Some(news) = notification(seq, &change).map(News::from) {
-        registry.people(&room).for_each(|(_, person)| person.hear(seq, &news));
+        let only = only_for(&change);
+        let told = registry.people(&room).filter(|(id, _)| only.is_none_or(|only| **id == only));
+        told.for_each(|(_, person)| person.hear(seq, &news));
     }
     if matters_elsewhere(&change) {
         shared.relays.changed(&room);
@@ -44,10 +46,18 @@ pub(super) fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applie
         }
         Change::Left { participant, reason } => {
             tracing::info!(%room, %participant, ?reason, "left");
+            let code = match reason {
+                LeaveReason::Left | LeaveReason::GraceExpired => ErrorCode::SessionExpired,
+                LeaveReason::Removed { .. } => ErrorCode::Removed,
+                LeaveReason::MeetingEnded => ErrorCode::MeetingEnded,
+            };
+            if let Some(person) = registry.person(&room, participant) {
+                person.put_out(code);
+            }
             if let Some(departed) = registry.take_member(&room, participant) {
                 // Who asked to leave gets the answer first, and is closed by signalling then.
-                if let (LeaveReason::GraceExpired, Some(outbox)) = (reason, &departed.outbox) {
-                    outbox.close(ErrorCode::SessionExpired);
+                if let Some(outbox) = departed.outbox.as_ref().filter(|_| reason != LeaveReason::Left) {
+                    outbox.close(code);
                 }
                 if let Some(media) = &departed.media {
                     shared.close(media, departed.transports.into_iter().map(Closing::Transport).collect());
@@ -55,7 +65,20 @@ pub(super) fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applie
             }
             ended(shared, &mut registry, &room, &Source::ALL.map(|source| ProducerId { participant, source }));
         }
-        Change::ProducerClosed { producer } => {
+        Change::ProducerPaused { producer, by: Some(_) } => shared.overrule(&mut registry, &room, producer),
+        Change::ProducerResumed { producer } => shared.reinstate(&mut registry, &room, producer),
+        Change::ProducerAdded { producer, .. } if !producer.paused => {
+            shared.reinstate(&mut registry, &room, producer.id);
+        }
+        Change::RoleChanged { participant, role, .. } => {
+            registry.learn_role(&room, participant, seq, role);
+            shared.hold_back(&mut registry, &room);
+        }
+        Change::SettingsChanged { settings, .. } => {
+            registry.learn_settings(&room, seq, settings);
+            shared.hold_back(&mut registry, &room);
+        }
+        Change::ProducerClosed { producer, .. } => {
             registry.unpublish(&room, producer, seq);
             ended(shared, &mut registry, &room, &[producer]);
         }
@@ -70,6 +93,7 @@ pub(super) fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applie
         }
         // Who is here has to look again: a resume brings the room as it is, or says that they are not in it.
         Change::Replaced => {
+            registry.doubt_permissions(&room);
             registry.people(&room).filter_map(|(_, person)| person.member.as_ref()?.outbox.as_ref()).for_each(
                 |outbox| {
                     outbox.close(ErrorCode::Internal);
@@ -77,6 +101,7 @@ pub(super) fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applie
             );
         }
         Change::Ended => {
+            registry.doubt_permissions(&room);
             let routers = registry.take_routers(&room);
             if !routers.is_empty() {
                 tracing::info!(%room, "ended");
@@ -88,10 +113,12 @@ pub(super) fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applie
         Change::Held { .. }
         | Change::ProducerAdded { .. }
         | Change::ProducerPaused { .. }
-        | Change::ProducerResumed { .. }
         | Change::DataProducerAdded { .. }
         | Change::Renamed { .. }
         | Change::ChatSent { .. }
+        | Change::HandRaised { .. }
+        | Change::HandLowered { .. }
+        | Change::AskedToUnmute { .. }
         | Change::VideoCodecsChanged { .. } => {}
     }
 }
@@ -113,6 +140,11 @@ fn matters_elsewhere(change: &Change) -> bool {
         | Change::DataProducerAdded { .. }
         | Change::DataProducerClosed { .. }
         | Change::ChatSent { .. }
+        | Change::HandRaised { .. }
+        | Change::HandLowered { .. }
+        | Change::RoleChanged { .. }
+        | Change::SettingsChanged { .. }
+        | Change::AskedToUnmute { .. }
         | Change::VideoCodecsChanged { .. } => false,
     }
 }
@@ -130,28 +162,55 @@ fn ended(shared: &Arc<Shared>, registry: &mut Registry, room: &RoomId, producers
     }
 }
 
+/// The one who is told of a change, if not all are.
+fn only_for(change: &Change) -> Option<ParticipantId> {
+    match change {
+        Change::AskedToUnmute { participant, .. } => Some(*participant),
+        _ => None,
+    }
+}
+
 /// What members are told of a change; nothing of what they shall not notice.
 fn notification(seq: u64, change: &Change) -> Option<Notification> {
     Some(match change.clone() {
         Change::Joined { participant, .. } => Notification::ParticipantJoined { seq, participant },
-        Change::Left { participant, .. } => Notification::ParticipantLeft { seq, participant_id: participant },
+        Change::Left { participant, reason: LeaveReason::Left | LeaveReason::GraceExpired } => {
+            Notification::ParticipantLeft { seq, participant_id: participant, by: None }
+        }
+        Change::Left { participant, reason: LeaveReason::Removed { by } } => {
+            Notification::ParticipantLeft { seq, participant_id: participant, by: Some(by) }
+        }
         Change::Renamed { participant, name } => {
             Notification::ParticipantUpdated { seq, participant_id: participant, name }
         }
         Change::ProducerAdded { participant, producer } => {
             Notification::ProducerAdded { seq, participant_id: participant, producer }
         }
-        Change::ProducerPaused { producer } => Notification::ProducerPaused { seq, producer_id: producer },
+        Change::ProducerPaused { producer, by } => Notification::ProducerPaused { seq, producer_id: producer, by },
         Change::ProducerResumed { producer } => Notification::ProducerResumed { seq, producer_id: producer },
-        Change::ProducerClosed { producer } => Notification::ProducerClosed { seq, producer_id: producer },
+        Change::ProducerClosed { producer, by } => Notification::ProducerClosed { seq, producer_id: producer, by },
         Change::DataProducerAdded { participant, data_producer } => {
             Notification::DataProducerAdded { seq, participant_id: participant, data_producer }
         }
         Change::DataProducerClosed { data_producer } => {
             Notification::DataProducerClosed { seq, data_producer_id: data_producer }
         }
+        Change::HandRaised { participant, order } => {
+            Notification::HandRaised { seq, participant_id: participant, order }
+        }
+        Change::HandLowered { participant, by } => Notification::HandLowered { seq, participant_id: participant, by },
+        Change::RoleChanged { participant, role, by } => {
+            Notification::RoleChanged { seq, participant_id: participant, role, by }
+        }
+        Change::SettingsChanged { settings, by } => Notification::SettingsChanged { seq, settings, by },
+        Change::AskedToUnmute { source, by, .. } => Notification::AskedToUnmute { seq, by, source },
         Change::ChatSent { message } => Notification::ChatMessage { seq, message },
         Change::VideoCodecsChanged { video_codecs } => Notification::VideoCodecsChanged { seq, video_codecs },
-        Change::Held { .. } | Change::Returned { .. } | Change::Replaced | Change::Ended => return None,
+        // When the meeting ends all are told that their sessions do.
+        Change::Left { reason: LeaveReason::MeetingEnded, .. }
+        | Change::Held { .. }
+        | Change::Returned { .. }
+        | Change::Replaced
+        | Change::Ended => return None,
     })
 }

@@ -14,8 +14,8 @@ use sfu_io::{CallError, WorkerHandle};
 
 use super::Shared;
 
-/// How long a close waits until it is tried again on a worker with too many calls waiting.
-const BUSY_RETRY: Duration = Duration::from_millis(50);
+/// How long what has to be done waits until it is tried again on a worker with too many calls waiting.
+pub(super) const BUSY_RETRY: Duration = Duration::from_millis(50);
 
 /// A router of a room and the worker that carries it.
 #[derive(Debug, Clone)]

@@ -8,8 +8,8 @@ use protocol::request::Direction;
 use protocol::sctp::DataConsumerCloseReason;
 use protocol::snapshot::RoomSnapshot;
 use protocol::{
-    ConsumerId, DataConsumerId, Notification, ParticipantId, ProducerId, RoomId, RtpCapabilities, SessionId, Source,
-    TransportId,
+    ConsumerId, DataConsumerId, ErrorCode, Notification, ParticipantId, ProducerId, Role, RoomId, RtpCapabilities,
+    SessionId, Source, TransportId,
 };
 use sfu::worker::RouterId;
 use signaling::{News, Outbox, SessionHandle};
@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 
 use super::media::Media;
 use super::outcomes::Outcomes;
+use super::permissions::Known;
 
 /// How many ended consumers are kept: a room of 250 people that breaks up.
 const ENDED_MAX: usize = 512;
@@ -39,6 +40,7 @@ pub(super) struct Person {
     pub(super) member: Option<Member>,
     /// Their session goes on at another node; what it had here stays until it has all of it there.
     pub(super) moved: Option<Moved>,
+    pub(super) role: Known<Role>,
     /// The sources that exist on the router, each with the number of the event that published it.
     pub(super) published: HashMap<Source, u64>,
 }
@@ -49,6 +51,8 @@ pub(super) struct Arrival {
     /// The newest binding of this person that was followed, and its event's number.
     pub(super) reached: Option<(u64, u64)>,
     pub(super) waiting: Vec<News>,
+    /// They are out again since, for this reason.
+    pub(super) over: Option<ErrorCode>,
     /// Told when `reached` rises.
     pub(super) progress: Arc<Notify>,
 }
@@ -79,8 +83,20 @@ pub(super) struct Member {
     /// What consumers and data consumers ended last, because a broken socket swallows what it is given.
     pub(super) ended: VecDeque<Ended>,
     pub(super) outcomes: Outcomes,
-    /// The newest request about each source.
-    asked: HashMap<Source, u64>,
+    /// By which event a source was closed, since it was last asked for.
+    pub(super) closed: HashMap<Source, u64>,
+    /// The newest wish about each source.
+    asked: HashMap<Source, Asked>,
+}
+
+/// What somebody wants of one of their sources.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    /// The request's number.
+    n: u64,
+    paused: bool,
+    /// Somebody else muted it since.
+    overruled: bool,
 }
 
 /// What is left of a session that goes on at another node.
@@ -142,16 +158,34 @@ impl Member {
             data_consumers: HashSet::new(),
             ended: VecDeque::new(),
             outcomes: Outcomes::default(),
+            closed: HashMap::new(),
             asked: HashMap::new(),
         }
     }
 
-    /// Notes a request about a source. Whether it is the newest: one that is repeated, because the log was away, may be
-    /// out of date, and does nothing any more.
-    pub(super) fn asks_newest(&mut self, source: Source, n: u64) -> bool {
-        let newest = self.asked.entry(source).or_default();
-        *newest = n.max(*newest);
-        *newest == n
+    /// Notes a request about a source, to have it paused or not. Whether it is the newest: one that is repeated, because
+    /// the log was away, may be out of date, and does nothing any more.
+    pub(super) fn asks_newest(&mut self, source: Source, n: u64, paused: bool) -> bool {
+        if self.asked.get(&source).is_some_and(|asked| n < asked.n || (n == asked.n && asked.overruled)) {
+            return false;
+        }
+        self.asked.insert(source, Asked { n, paused, overruled: false });
+        true
+    }
+
+    /// Somebody else muted a source.
+    pub(super) fn overrule(&mut self, source: Source) {
+        self.asked.entry(source).or_insert(Asked { n: 0, paused: true, overruled: true }).overruled = true;
+    }
+
+    /// The log has an unmute of theirs. Whether one came before it that somebody else muted them with.
+    pub(super) fn reinstate(&mut self, source: Source) -> bool {
+        self.asked.get_mut(&source).is_some_and(|asked| std::mem::take(&mut asked.overruled))
+    }
+
+    /// Whether what they send of a source is to pass.
+    pub(super) fn passes(&self, source: Source) -> bool {
+        self.asked.get(&source).is_some_and(|asked| !asked.paused && !asked.overruled)
     }
 
     pub(super) fn transports(&self) -> impl Iterator<Item = TransportId> + use<> {
@@ -251,11 +285,19 @@ impl Person {
         }
     }
 
+    /// Notes that this person is out of the room again, and why, should they be on their way in.
+    pub(super) fn put_out(&mut self, reason: ErrorCode) {
+        if let Some(arrival) = self.arrival.as_mut().filter(|arrival| arrival.reached.is_some()) {
+            arrival.over = Some(reason);
+        }
+    }
+
     /// Notes that this person's own arrival was followed up to here.
     pub(super) fn reach(&mut self, binding: Binding, seq: u64) {
         if let Some(arrival) = &mut self.arrival {
             arrival.reached = Some((binding.number, seq));
             arrival.waiting.clear();
+            arrival.over = None;
             arrival.progress.notify_one();
         }
     }

@@ -32,11 +32,13 @@ impl Shared {
         let id = ProducerId { participant: caller.participant(), source };
         let begun = {
             let mut registry = self.registry();
+            registry.permissions(&caller.room, caller.participant()).check(source, paused)?;
             let (member, published, media) = registry.member(caller)?;
             if member.send != Some(transport_id) {
                 return Err(not_found("transport"));
             }
-            member.asks_newest(source, n).then(|| {
+            member.asks_newest(source, n, paused).then(|| {
+                member.closed.remove(&source);
                 let call = media
                     .worker
                     .call(move |worker, now| worker.produce(now, transport_id, id, kind, &rtp_parameters, paused));
@@ -50,21 +52,29 @@ impl Shared {
         let produced = call.await.map_err(call_failed).and_then(|result| result.map_err(|e| produce_failed(&e)));
         self.relays.changed(&caller.room);
         if let Err(error) = produced {
-            self.set_published(caller, source, earlier);
+            match earlier {
+                Some(_) => self.settle(caller, id, earlier),
+                None => self.forget(caller, source),
+            }
             return Err(error);
         }
         match self.append(caller, n, event).await {
             Ok(accepted) => {
-                self.set_published(caller, source, Some(accepted.seq));
+                self.settle(caller, id, Some(accepted.seq));
                 Ok(Reply::Produce { id })
             }
             // The event may still come, and the client asks again with the same number.
             Err(error) if error.code == ErrorCode::LogUnavailable => {
-                self.set_published(caller, source, Some(0));
+                self.settle(caller, id, Some(0));
                 Err(error)
             }
+            // The room refused what the media carries already. A source that was there before stays, without an origin
+            // that anybody listens to until the client publishes it again.
             Err(error) => {
-                self.undo(caller, id, earlier);
+                self.settle(caller, id, earlier);
+                if error.code == ErrorCode::Forbidden {
+                    self.overrule(&mut self.registry(), &caller.room, id);
+                }
                 Err(error)
             }
         }
@@ -72,18 +82,19 @@ impl Shared {
 
     /// Mutes or unmutes.
     pub(super) async fn pause_producer(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         n: u64,
         id: ProducerId,
         paused: bool,
     ) -> Result<Reply, ErrorBody> {
         let call = {
-            let mut registry = self.registry();
-            let (member, _, media) = registry.member(caller)?;
             check_own(caller, id)?;
+            let mut registry = self.registry();
+            registry.permissions(&caller.room, caller.participant()).check(id.source, paused)?;
+            let (member, _, media) = registry.member(caller)?;
             let router = media.router;
-            member.asks_newest(id.source, n).then(|| {
+            member.asks_newest(id.source, n, paused).then(|| {
                 media.worker.call(move |worker, now| match paused {
                     true => worker.pause_producer(router, id),
                     false => worker.resume_producer(now, router, id),
@@ -95,7 +106,11 @@ impl Shared {
         let _ = call.await.map_err(call_failed)?;
         let source = id.source;
         let event = if paused { RoomEvent::ProducerPaused { source } } else { RoomEvent::ProducerResumed { source } };
-        self.append(caller, n, event).await.map(|_| Reply::Done {})
+        let judged = self.append(caller, n, event).await;
+        if judged.as_ref().is_err_and(|error| error.code == ErrorCode::Forbidden) {
+            self.overrule(&mut self.registry(), &caller.room, id);
+        }
+        judged.map(|_| Reply::Done {})
     }
 
     /// Stops publishing. The media ends when the room says so: a source that is published anew meanwhile goes on for
@@ -105,31 +120,29 @@ impl Shared {
         self.append(caller, n, RoomEvent::ProducerClosed { source: id.source }).await.map(|_| Reply::Done {})
     }
 
-    fn set_published(&self, caller: &Caller, source: Source, seq: Option<u64>) {
+    /// Notes by which event a source is published after a request to publish it, if it is. One that somebody else had
+    /// closed by a later event ends here: while the request was under way nobody could say what that closed.
+    fn settle(self: &Arc<Self>, caller: &Caller, id: ProducerId, seq: Option<u64>) {
+        let mut registry = self.registry();
         // Without a member the source went with them.
-        if let Ok((_, published, _)) = self.registry().member(caller) {
-            match seq {
-                Some(seq) => published.insert(source, seq),
-                None => published.remove(&source),
-            };
+        if let Ok((member, published, media)) = registry.member(caller) {
+            let is_closed = |seq: &u64| member.closed.get(&id.source).is_some_and(|closed| closed > seq);
+            match seq.filter(|seq| !is_closed(seq)) {
+                Some(seq) => _ = published.insert(id.source, seq),
+                None => {
+                    published.remove(&id.source);
+                    self.close(media, vec![Closing::Producer(id)]);
+                    self.relays.ended(&caller.room, id);
+                }
+            }
         }
         self.relays.changed(&caller.room);
     }
 
-    /// The room refused what the media carries already. A source that was there before stays, without an origin
-    /// that anybody listens to until the client publishes it again.
-    fn undo(self: &Arc<Self>, caller: &Caller, id: ProducerId, earlier: Option<u64>) {
-        let mut registry = self.registry();
-        let Ok((_, published, media)) = registry.member(caller) else { return };
-        match earlier {
-            Some(seq) => {
-                published.insert(id.source, seq);
-            }
-            None => {
-                published.remove(&id.source);
-                self.close(media, vec![Closing::Producer(id)]);
-                self.relays.ended(&caller.room, id);
-            }
+    /// Nothing came of a request to publish a source that was not there.
+    fn forget(&self, caller: &Caller, source: Source) {
+        if let Ok((_, published, _)) = self.registry().member(caller) {
+            published.remove(&source);
         }
         self.relays.changed(&caller.room);
     }

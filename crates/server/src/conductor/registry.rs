@@ -4,13 +4,16 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use protocol::event::Binding;
-use protocol::{DataProducerId, ErrorBody, ErrorCode, ParticipantId, ProducerId, RoomId, Source, TransportId};
+use protocol::{
+    DataProducerId, ErrorBody, ErrorCode, ParticipantId, ProducerId, Role, RoomId, RoomSettings, Source, TransportId,
+};
 use sfu::worker::RouterId;
 use sfu_io::{WorkerHandle, WorkerIndex};
 use signaling::{Outbox, SessionHandle};
 use tokio::sync::watch;
 
 use super::media::Media;
+use super::permissions::{Known, Permissions};
 use super::person::{Caller, Member, Moved, Person};
 use super::produce::UNDER_WAY;
 
@@ -33,6 +36,7 @@ struct Room {
     remote: HashSet<ProducerId>,
     /// Counts what arrived of that, or from another worker.
     arrivals: watch::Sender<u64>,
+    settings: Known<RoomSettings>,
 }
 
 /// A router of a room.
@@ -103,6 +107,37 @@ impl Registry {
         let media =
             person.seat.as_ref().ok_or_else(|| ErrorBody::new(ErrorCode::Internal, "the media worker is gone"))?;
         Ok((member, &mut person.published, media))
+    }
+
+    /// How a room is set by the event `seq`.
+    pub(super) fn learn_settings(&mut self, room: &RoomId, seq: u64, settings: RoomSettings) {
+        if let Some(room) = self.rooms.get_mut(room) {
+            room.settings.learn(seq, settings);
+        }
+    }
+
+    /// What a person is by the event `seq`.
+    pub(super) fn learn_role(&mut self, room: &RoomId, participant: ParticipantId, seq: u64, role: Role) {
+        if let Some(person) = self.person(room, participant) {
+            person.role.learn(seq, role);
+        }
+    }
+
+    /// The room is another one from now on, whose events are numbered anew.
+    pub(super) fn doubt_permissions(&mut self, room: &RoomId) {
+        let Some(room) = self.rooms.get_mut(room) else { return };
+        room.settings.doubt();
+        room.people.values_mut().for_each(|person| person.role.doubt());
+    }
+
+    /// What a person may do.
+    pub(super) fn permissions(&self, room: &RoomId, participant: ParticipantId) -> Permissions {
+        let room = self.rooms.get(room);
+        let person = room.and_then(|room| room.people.get(&participant));
+        Permissions {
+            role: person.map(|person| person.role.value()).unwrap_or_default(),
+            settings: room.map(|room| room.settings.value()).unwrap_or_default(),
+        }
     }
 
     /// Where a person's transports are.
@@ -302,9 +337,13 @@ impl Registry {
         Some((media, transports))
     }
 
-    /// Forgets a source that the event `seq` closed, unless it was published again since.
+    /// Forgets a source that the event `seq` closed, unless it was published again since. Whether what is being published
+    /// came before or after that is not known yet.
     pub(super) fn unpublish(&mut self, room: &RoomId, id: ProducerId, seq: u64) {
         if let Some(person) = self.person(room, id.participant) {
+            if let Some(member) = &mut person.member {
+                member.closed.insert(id.source, seq);
+            }
             person.published.retain(|source, published| *source != id.source || *published >= seq);
         }
     }

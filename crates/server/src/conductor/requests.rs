@@ -70,6 +70,8 @@ impl Shared {
             Request::GetStats { transport_id } => self.transport_stats(caller, transport_id).await,
             Request::CloseConsumer { consumer_id } => self.close_consumer(caller, consumer_id),
             Request::SendChatMessage { text } => self.send_chat_message(caller, n, &text).await,
+            Request::RaiseHand { raised } => self.raise_hand(caller, n, raised).await,
+            Request::Moderate(action) => self.moderate(caller, n, action).await,
             Request::ProduceData { transport_id, sctp_stream_parameters, label, protocol } => {
                 let channel = super::data::Wanted { transport_id, parameters: sctp_stream_parameters, label, protocol };
                 self.produce_data(caller, n, channel).await

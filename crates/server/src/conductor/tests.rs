@@ -3,6 +3,7 @@
 mod codecs;
 mod crowds;
 mod data;
+mod moderation;
 mod nodes;
 mod workers;
 

@@ -118,7 +118,7 @@ async fn a_burst_that_fits_the_outbox_reaches_the_client_whole() {
     let mut client = server.client().await;
     let outbox = server.outbox(0);
     for seq in 0..250 {
-        let left = Notification::ParticipantLeft { seq, participant_id: protocol::ParticipantId(1) };
+        let left = Notification::ParticipantLeft { seq, participant_id: protocol::ParticipantId(1), by: None };
         outbox.notify(left).expect("room");
     }
     for seq in 0..250 {

@@ -13,7 +13,9 @@ async fn a_client_is_welcomed() {
     let welcome = client.welcome().await;
     assert_eq!(welcome["ok"], true);
     assert_eq!(welcome["data"]["participantId"], "0000000000000000");
-    let room = json!({ "roomId": "r", "seq": 7, "participants": [], "videoCodecs": [], "chat": [] });
+    let settings = json!(protocol::RoomSettings::default());
+    let room =
+        json!({ "roomId": "r", "seq": 7, "participants": [], "videoCodecs": [], "chat": [], "settings": settings });
     assert_eq!(welcome["data"]["room"], room);
     assert_eq!(server.seen().await, Seen::Connect("t".to_owned()));
     assert_eq!((server.counted("sockets_open"), server.counted("sessions_open")), (1, 1));

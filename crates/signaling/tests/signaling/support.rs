@@ -84,6 +84,7 @@ impl Handler for Room {
             participants: Vec::new(),
             video_codecs: Vec::new(),
             chat: Vec::new(),
+            settings: protocol::RoomSettings::default(),
         };
         let welcome = Welcome {
             participant_id: ParticipantId(session.0),

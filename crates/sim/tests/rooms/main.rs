@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::event::{Binding, Creation, Logged, Record, RequestKey, RoomEvent, RoomLimits};
 use protocol::snapshot::{ParticipantView, RoomSnapshot};
-use protocol::{ErrorCode, Incarnation, MediaKind, ParticipantId, SessionId, Source};
+use protocol::{ErrorCode, Incarnation, MediaKind, ParticipantId, Role, RoomSettings, SessionId, Setting, Source};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use room::{Accepted, Change, Outcome, RULES, RULES_OLDEST, Room, apply};
@@ -53,6 +53,16 @@ fn the_simulation_reaches_every_outcome_and_change() {
         "codecs",
         "dataAdded",
         "dataClosed",
+        "handRaised",
+        "handLowered",
+        "roleChanged",
+        "succeeded",
+        "settings",
+        "asked",
+        "pausedByOther",
+        "closedByOther",
+        "removed",
+        "meetingEnded",
         "ended",
         "rejected",
         "repeated",
@@ -159,7 +169,15 @@ impl World {
             | RoomEvent::ProducerResumed { .. }
             | RoomEvent::ProducerClosed { .. }
             | RoomEvent::DataProducerAdded { .. }
-            | RoomEvent::DataProducerClosed { .. } => Some(self.session(participant)),
+            | RoomEvent::DataProducerClosed { .. }
+            | RoomEvent::HandRaised {}
+            | RoomEvent::HandLowered { .. }
+            | RoomEvent::RoleChanged { .. }
+            | RoomEvent::SettingChanged { .. }
+            | RoomEvent::Muted { .. }
+            | RoomEvent::AskedToUnmute { .. }
+            | RoomEvent::Removed { .. }
+            | RoomEvent::MeetingEnded {} => Some(self.session(participant)),
             _ => None,
         };
         match session {
@@ -197,6 +215,9 @@ impl World {
             };
             return RoomEvent::HostAdded { incarnation: origin, node, creation };
         }
+        if self.rng.random_ratio(1, 5) {
+            return self.moderation(source);
+        }
         let names = ["A", "B", "long name"];
         let name = names[self.rng.random_range(0..names.len())].to_owned();
         match self.rng.random_range(0..100) {
@@ -229,6 +250,29 @@ impl World {
             97 => RoomEvent::RoomEnded {},
             98 => RoomEvent::Unknown,
             _ => RoomEvent::RoomCreated { rules: RULES, limits: RoomLimits::default() },
+        }
+    }
+
+    /// What the host and co-hosts ask for, whoever does.
+    fn moderation(&mut self, source: Source) -> RoomEvent {
+        let target = self.participant();
+        let some = self.rng.random_ratio(2, 3).then_some(target);
+        let settings = [Setting::Locked, Setting::Mic, Setting::Camera, Setting::Screen, Setting::Chat];
+        let roles = [Role::Host, Role::CoHost, Role::Participant, Role::Viewer];
+        match self.rng.random_range(0..100) {
+            0..20 => RoomEvent::HandRaised {},
+            20..35 => RoomEvent::HandLowered { target: some },
+            35..55 => RoomEvent::RoleChanged { target, role: roles[self.rng.random_range(0..4)] },
+            55..70 => {
+                let setting = settings[self.rng.random_range(0..5)];
+                // Locked rooms and silent ones would say less.
+                let usual = setting != Setting::Locked;
+                RoomEvent::SettingChanged { setting, on: self.rng.random_ratio(3, 4) == usual }
+            }
+            70..85 => RoomEvent::Muted { target: some, source },
+            85..93 => RoomEvent::AskedToUnmute { target, source },
+            93..98 => RoomEvent::Removed { target },
+            _ => RoomEvent::MeetingEnded {},
         }
     }
 
@@ -303,9 +347,18 @@ impl World {
 
     fn check(&self) {
         let room = &self.room;
-        let RoomSnapshot { participants, video_codecs, .. } = room.snapshot();
+        let RoomSnapshot { participants, video_codecs, settings, .. } = room.snapshot();
         assert_eq!(participants, self.view.participants, "who follows the changes has the room");
         assert_eq!(video_codecs, self.view.video_codecs, "and knows what it can receive");
+        assert_eq!(settings, self.view.settings, "and how it is set");
+        let hosts = participants.iter().filter(|participant| participant.role == Role::Host).count();
+        assert_eq!(hosts, usize::from(!participants.is_empty()), "one host as long as anybody is in");
+        for participant in &participants {
+            for producer in &participant.producers {
+                let may = room::may_produce(participant.role, &settings, producer.id.source, producer.paused);
+                assert!(may, "nobody publishes what they may not: {participant:?}, {settings:?}");
+            }
+        }
         let participants_max = room.limits().map_or(0, |limits| limits.participants_max);
         assert!(room.participants().len() <= participants_max as usize, "capacity");
         assert_eq!(room.hosts().map(|(incarnation, _)| incarnation).collect::<BTreeSet<_>>(), self.hosts);
@@ -334,7 +387,8 @@ impl World {
 }
 
 /// What a client does with a change.
-fn follow(RoomSnapshot { participants: view, video_codecs, chat, .. }: &mut RoomSnapshot, change: &Change) {
+fn follow(snapshot: &mut RoomSnapshot, change: &Change) {
+    let RoomSnapshot { participants: view, video_codecs, chat, settings, .. } = snapshot;
     let find = |view: &mut Vec<ParticipantView>, id: ParticipantId| {
         view.iter().position(|participant| participant.id == id).expect("somebody whom the client knows")
     };
@@ -361,12 +415,12 @@ fn follow(RoomSnapshot { participants: view, video_codecs, chat, .. }: &mut Room
             producers.push(producer.clone());
             producers.sort_by_key(|known| known.id);
         }
-        Change::ProducerPaused { producer } | Change::ProducerResumed { producer } => {
+        Change::ProducerPaused { producer, .. } | Change::ProducerResumed { producer } => {
             let index = find(view, producer.participant);
             let known = view[index].producers.iter_mut().find(|known| known.id == *producer).expect("a producer");
             known.paused = matches!(change, Change::ProducerPaused { .. });
         }
-        Change::ProducerClosed { producer } => {
+        Change::ProducerClosed { producer, .. } => {
             let index = find(view, producer.participant);
             let before = view[index].producers.len();
             view[index].producers.retain(|known| known.id != *producer);
@@ -389,6 +443,25 @@ fn follow(RoomSnapshot { participants: view, video_codecs, chat, .. }: &mut Room
             assert_ne!(video_codecs, agreed, "only what is different is told");
             video_codecs.clone_from(agreed);
         }
+        Change::HandRaised { participant, order } => {
+            let index = find(view, *participant);
+            assert_eq!(view[index].hand.replace(*order), None, "a hand that is up keeps its place");
+            assert!(view.iter().all(|known| known.hand <= Some(*order)), "and who comes later is behind");
+        }
+        Change::HandLowered { participant, .. } => {
+            let index = find(view, *participant);
+            assert!(view[index].hand.take().is_some(), "only a hand that is up is lowered");
+        }
+        Change::RoleChanged { participant, role, .. } => {
+            let index = find(view, *participant);
+            assert_ne!(std::mem::replace(&mut view[index].role, *role), *role, "only what is different is told");
+        }
+        Change::SettingsChanged { settings: changed, .. } => {
+            assert_ne!(std::mem::replace(settings, *changed), *changed, "only what is different is told");
+        }
+        Change::AskedToUnmute { participant, .. } => {
+            find(view, *participant);
+        }
         Change::Replaced => panic!("no rule makes this"),
         Change::ChatSent { message } => {
             assert!(chat.last().is_none_or(|last| last.number + 1 == message.number), "without gaps");
@@ -401,6 +474,7 @@ fn follow(RoomSnapshot { participants: view, video_codecs, chat, .. }: &mut Room
             assert!(view.is_empty(), "a room ends when nobody is in");
             chat.clear();
             video_codecs.clear();
+            *settings = RoomSettings::default();
         }
     }
 }
@@ -412,12 +486,22 @@ fn name(change: &Change) -> &'static str {
         Change::Returned { .. } => "returned",
         Change::Left { reason: room::LeaveReason::Left, .. } => "left",
         Change::Left { reason: room::LeaveReason::GraceExpired, .. } => "expired",
+        Change::Left { reason: room::LeaveReason::Removed { .. }, .. } => "removed",
+        Change::Left { reason: room::LeaveReason::MeetingEnded, .. } => "meetingEnded",
         Change::ProducerAdded { .. } => "added",
-        Change::ProducerPaused { .. } => "paused",
+        Change::ProducerPaused { by: Some(_), .. } => "pausedByOther",
+        Change::ProducerPaused { by: None, .. } => "paused",
         Change::ProducerResumed { .. } => "resumed",
-        Change::ProducerClosed { .. } => "closed",
+        Change::ProducerClosed { by: Some(_), .. } => "closedByOther",
+        Change::ProducerClosed { by: None, .. } => "closed",
         Change::DataProducerAdded { .. } => "dataAdded",
         Change::DataProducerClosed { .. } => "dataClosed",
+        Change::HandRaised { .. } => "handRaised",
+        Change::HandLowered { .. } => "handLowered",
+        Change::RoleChanged { by: Some(_), .. } => "roleChanged",
+        Change::RoleChanged { by: None, .. } => "succeeded",
+        Change::SettingsChanged { .. } => "settings",
+        Change::AskedToUnmute { .. } => "asked",
         Change::Renamed { .. } => "renamed",
         Change::ChatSent { .. } => "chat",
         Change::Replaced => panic!("no rule makes this"),

@@ -1,7 +1,7 @@
 import { X } from 'lucide-react';
 import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
 import { isLoopback } from '../../state/browser';
-import { texts } from '../texts';
 import { useFocusKept } from '../use-focus';
 import { CopyLinkField } from './copy-link';
 
@@ -14,24 +14,26 @@ export function AloneCard({ room }: { room: string }) {
 }
 
 function Card({ room, onDismiss }: { room: string; onDismiss: () => void }) {
+  const { t } = useTranslation();
   const ref = useFocusKept<HTMLElement>();
   return (
     <section ref={ref} className="card alone" aria-labelledby="alone-title">
       <div className="card-head">
-        <h2 id="alone-title">{texts.meeting.aloneTitle}</h2>
-        <button type="button" className="icon-button" aria-label={texts.meeting.dismiss} onClick={onDismiss}>
+        <h2 id="alone-title">{t('meeting.aloneTitle')}</h2>
+        <button type="button" className="icon-button" aria-label={t('meeting.dismiss')} onClick={onDismiss}>
           <X aria-hidden="true" />
         </button>
       </div>
-      <p>{isLoopback() ? <OnLoopback /> : texts.meeting.alone}</p>
+      <p>{isLoopback() ? <OnLoopback /> : t('meeting.alone')}</p>
       <CopyLinkField room={room} />
     </section>
   );
 }
 
 function OnLoopback() {
+  const { t } = useTranslation();
   const flags = `--listen 0.0.0.0:${location.port || DEFAULT_PORT} --open`;
-  const [before, after] = texts.meeting.aloneOnLoopback('\n').split('\n');
+  const [before, after] = t('meeting.aloneOnLoopback', { flags: '\n' }).split('\n');
   return (
     <>
       {before}

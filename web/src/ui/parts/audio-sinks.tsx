@@ -1,18 +1,21 @@
 import { Volume2 } from 'lucide-react';
 import { useCallback, useEffect, useRef, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { Source } from '../../client';
 import { playThrough } from '../../state/audio-tools';
-import { texts } from '../texts';
 import { Banner } from './banner';
 
 interface Sound {
   /** Unique to the track's source. */
   key: string;
   participantId: string;
+  source: Source;
   track: MediaStreamTrack;
 }
 
 /** Plays what others say, and asks for a click where the browser wants one first. */
 export function AudioSinks({ sounds, speaker }: { sounds: readonly Sound[]; speaker: string }) {
+  const { t } = useTranslation();
   const container = useRef<HTMLDivElement>(null);
   const [blocked, setBlocked] = useState(false);
   const onBlocked = useCallback(() => setBlocked(true), []);
@@ -27,16 +30,16 @@ export function AudioSinks({ sounds, speaker }: { sounds: readonly Sound[]; spea
   return (
     <>
       <div ref={container} hidden>
-        {sounds.map(({ key, participantId, track }) => (
-          <AudioSink key={key} participantId={participantId} track={track} speaker={speaker} onBlocked={onBlocked} />
+        {sounds.map(({ key, ...sound }) => (
+          <AudioSink key={key} {...sound} speaker={speaker} onBlocked={onBlocked} />
         ))}
       </div>
       {blocked && (
         <Banner role="alert" testId="sound-blocked">
           <Volume2 aria-hidden="true" />
-          <p>{texts.meeting.soundBlocked}</p>
+          <p>{t('meeting.soundBlocked')}</p>
           <button type="button" className="button small primary" onClick={playAll}>
-            {texts.meeting.turnOnSound}
+            {t('meeting.turnOnSound')}
           </button>
         </Banner>
       )}
@@ -44,9 +47,7 @@ export function AudioSinks({ sounds, speaker }: { sounds: readonly Sound[]; spea
   );
 }
 
-interface AudioSinkProps {
-  participantId: string;
-  track: MediaStreamTrack;
+interface AudioSinkProps extends Omit<Sound, 'key'> {
   speaker: string;
   onBlocked: () => void;
 }
@@ -62,7 +63,7 @@ interface TrackSinkProps extends AudioSinkProps {
   onPlaying: (track: MediaStreamTrack) => void;
 }
 
-function TrackSink({ participantId, track, speaker, onBlocked, onPlaying }: TrackSinkProps) {
+function TrackSink({ participantId, source, track, speaker, onBlocked, onPlaying }: TrackSinkProps) {
   const element = useRef<HTMLAudioElement>(null);
 
   useEffect(() => {
@@ -88,6 +89,7 @@ function TrackSink({ participantId, track, speaker, onBlocked, onPlaying }: Trac
       autoPlay
       data-testid="participant-audio"
       data-participant-id={participantId}
+      data-source={source}
       onPlaying={() => onPlaying(track)}
     />
   );

@@ -1,9 +1,9 @@
 import { SendHorizontal } from 'lucide-react';
 import { type KeyboardEvent, useLayoutEffect, useRef } from 'react';
+import { useTranslation } from 'react-i18next';
 import { CHAT_UNDER_WAY_MAX } from '../../client';
 import { bytesOf, CHAT_TEXT_BYTES_MAX } from '../../state/chat-text';
 import type { ChatView } from '../../state/chat-view';
-import { texts } from '../texts';
 import { useStore } from '../use-store';
 
 /** From here on it is said how much is left. */
@@ -13,6 +13,7 @@ const KEY_OF_IME = 229;
 
 /** Where a message is written. */
 export function ChatComposer({ chat, onSend }: { chat: ChatView; onSend: () => void }) {
+  const { t } = useTranslation();
   const { draft, underWay } = useStore(chat);
   const input = useRef<HTMLTextAreaElement>(null);
   const left = CHAT_TEXT_BYTES_MAX - bytesOf(draft);
@@ -37,7 +38,7 @@ export function ChatComposer({ chat, onSend }: { chat: ChatView; onSend: () => v
     send();
   };
 
-  const problem = left < 0 ? texts.chat.over(-left) : isFull ? texts.chat.full : undefined;
+  const problem = left < 0 ? t('chat.over', { count: -left }) : isFull ? t('chat.full') : undefined;
   return (
     <form
       className="chat-composer"
@@ -51,10 +52,10 @@ export function ChatComposer({ chat, onSend }: { chat: ChatView; onSend: () => v
         className="input"
         dir="auto"
         rows={1}
-        aria-label={texts.chat.inputLabel}
+        aria-label={t('chat.input')}
         aria-describedby="chat-hint chat-left"
         aria-invalid={left < 0}
-        placeholder={texts.chat.placeholder}
+        placeholder={t('chat.input')}
         enterKeyHint="send"
         data-testid="chat-input"
         value={draft}
@@ -64,21 +65,21 @@ export function ChatComposer({ chat, onSend }: { chat: ChatView; onSend: () => v
       <button
         type="submit"
         className="round-button chat-send"
-        aria-label={texts.chat.send}
+        aria-label={t('chat.send')}
         aria-disabled={draft.trim() === '' || problem !== undefined}
         data-testid="chat-send"
       >
         <SendHorizontal aria-hidden="true" />
       </button>
       <span id="chat-hint" className="visually-hidden">
-        {texts.chat.sendHint}
+        {t('chat.sendHint')}
       </span>
       <p id="chat-left" className={`chat-left ${problem ? 'over' : ''}`} data-testid="chat-left">
-        {problem ?? (left <= LEFT_SHOWN_MAX ? texts.chat.left(left) : '')}
+        {problem ?? (left <= LEFT_SHOWN_MAX ? t('chat.left', { count: left }) : '')}
       </p>
       {/* Said once, and not with each key. */}
       <p className="visually-hidden" role="status">
-        {left < 0 ? texts.chat.tooLong : isFull ? texts.chat.full : ''}
+        {left < 0 ? t('chat.tooLong') : isFull ? t('chat.full') : ''}
       </p>
     </form>
   );

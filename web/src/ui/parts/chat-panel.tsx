@@ -1,14 +1,17 @@
 import '../styles/chat.css';
-import { MessageSquare, X } from 'lucide-react';
-import { memo, useEffect, useLayoutEffect, useMemo, useRef } from 'react';
-import type { OwnMessage } from '../../client';
+import { MessageSquare } from 'lucide-react';
+import { memo, useLayoutEffect, useMemo, useRef } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { FailureCode, OwnMessage } from '../../client';
+import en from '../../locales/en.json';
 import { groupMessages, type MessageGroup } from '../../state/chat-groups';
 import { textParts } from '../../state/chat-text';
 import type { ChatView } from '../../state/chat-view';
 import { cleanName } from '../../state/names';
-import { texts } from '../texts';
+import { useDates } from '../use-dates';
 import { useStore } from '../use-store';
 import { ChatComposer } from './chat-composer';
+import { Panel } from './panel';
 
 /** How far from its end, in pixels, a list counts as at its end. */
 const AT_END_MAX = 24;
@@ -17,62 +20,34 @@ interface ChatPanelProps {
   chat: ChatView;
   /** What those who are here are called. */
   names: ReadonlyMap<string, string>;
+  /** Whether the hosts let one write. */
+  mayWrite: boolean;
   onClose: () => void;
 }
 
 /** What people write to each other: beside the pictures, or over them where the window is narrow. */
-export function ChatPanel({ chat, names, onClose }: ChatPanelProps) {
+export function ChatPanel({ chat, names, mayWrite, onClose }: ChatPanelProps) {
+  const { t } = useTranslation();
   const state = useStore(chat);
   const { messages, underWay } = state;
-  const panel = useRef<HTMLElement>(null);
   const { list, content, atEnd, goToEnd } = useEndKept(chat, underWay);
   const groups = useMemo(() => groupMessages(messages), [messages]);
   const isEmpty = messages.length === 0 && underWay.length === 0;
 
-  // On a touch screen the keyboard would cover what is to be read.
-  useEffect(() => {
-    const typing = matchMedia('(pointer: coarse)').matches ? null : panel.current?.querySelector('textarea');
-    (typing ?? panel.current)?.focus({ preventScroll: true });
-  }, []);
-
   return (
-    <aside
-      ref={panel}
-      id="chat"
-      className="chat"
-      tabIndex={-1}
-      aria-labelledby="chat-title"
-      data-testid="chat-panel"
-      onKeyDown={(event) => {
-        if (event.key !== 'Escape' || event.nativeEvent.isComposing) return;
-        event.stopPropagation();
-        onClose();
-      }}
-    >
-      <div className="chat-head">
-        <h2 id="chat-title">{texts.chat.title}</h2>
-        <button
-          type="button"
-          className="icon-button"
-          aria-label={texts.chat.close}
-          data-testid="chat-close"
-          onClick={onClose}
-        >
-          <X aria-hidden="true" />
-        </button>
-      </div>
+    <Panel id="chat" title={t('chat.title')} closeLabel={t('chat.close')} onClose={onClose}>
       <div className="chat-middle">
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: keyboards scroll it. */}
-        <section ref={list} className="chat-list" tabIndex={0} aria-label={texts.chat.messages}>
+        <section ref={list} className="chat-list" tabIndex={0} aria-label={t('chat.messages')}>
           <div ref={content} className="chat-content">
             {isEmpty && (
               <div className="chat-empty">
                 <MessageSquare aria-hidden="true" />
-                <h3>{texts.chat.emptyTitle}</h3>
-                <p>{texts.chat.empty}</p>
+                <h3>{t('chat.emptyTitle')}</h3>
+                <p>{t('chat.empty')}</p>
               </div>
             )}
-            <div role="log" aria-label={texts.chat.messages} data-testid="chat-log">
+            <div role="log" aria-label={t('chat.messages')} data-testid="chat-log">
               {groups.map((group) => (
                 <Group
                   key={group.messages[0]?.number}
@@ -96,12 +71,12 @@ export function ChatPanel({ chat, names, onClose }: ChatPanelProps) {
               list.current?.focus();
             }}
           >
-            {texts.chat.newMessages}
+            {t('chat.newMessages')}
           </button>
         )}
       </div>
-      <ChatComposer chat={chat} onSend={goToEnd} />
-    </aside>
+      {mayWrite ? <ChatComposer chat={chat} onSend={goToEnd} /> : <p className="chat-closed">{t('chat.closed')}</p>}
+    </Panel>
   );
 }
 
@@ -149,14 +124,16 @@ function useEndKept(chat: ChatView, underWay: readonly OwnMessage[]) {
 }
 
 function Group({ group, name }: { group: MessageGroup; name: string }) {
+  const { t } = useTranslation();
+  const { time, dateAndTime } = useDates();
   const { own, timeMs, afterGap, messages } = group;
   return (
     <>
-      {afterGap && <p className="chat-gap">{texts.chat.gap}</p>}
+      {afterGap && <p className="chat-gap">{t('chat.gap')}</p>}
       <article className={`chat-group ${own ? 'own' : ''}`} data-own={own}>
         <p className="chat-by">
-          <bdi className="chat-name">{own ? texts.meeting.you : name}</bdi>{' '}
-          <time dateTime={new Date(timeMs).toISOString()}>{timeOf(timeMs)}</time>
+          <bdi className="chat-name">{own ? t('meeting.you') : name}</bdi>{' '}
+          <time dateTime={new Date(timeMs).toISOString()}>{(isToday(timeMs) ? time : dateAndTime).format(timeMs)}</time>
         </p>
         {messages.map(({ number, text }) => (
           <MessageText key={number} text={text} number={number} />
@@ -183,6 +160,7 @@ const MessageText = memo(({ text, number }: { text: string; number?: number }) =
 
 /** What one wrote oneself and the room does not have yet. */
 function UnderWay({ own, chat, onSettled }: { own: OwnMessage; chat: ChatView; onSettled: () => void }) {
+  const { t } = useTranslation();
   const { key, text, state, failure } = own;
   // The button is gone then, and the focus would be with it.
   const settle = (how: 'retry' | 'remove') => {
@@ -192,15 +170,15 @@ function UnderWay({ own, chat, onSettled }: { own: OwnMessage; chat: ChatView; o
   return (
     <article className={`chat-group own ${state}`} data-testid="chat-own" data-state={state}>
       <MessageText text={text} />
-      {state === 'sending' && <p className="chat-state">{texts.chat.sending}</p>}
+      {state === 'sending' && <p className="chat-state">{t('chat.sending')}</p>}
       {failure && (
         <div className="chat-state" role="alert">
-          <p>{texts.chat.notSent(texts.chat.reason(failure.code, failure.message))}</p>
+          <p>{t(`chat.notSent.${reasonOf(failure.code)}`, { reason: failure.message || failure.code })}</p>
           <button type="button" className="link-button" onClick={() => settle('retry')}>
-            {texts.chat.tryAgain}
+            {t('chat.tryAgain')}
           </button>
           <button type="button" className="link-button" onClick={() => settle('remove')}>
-            {texts.chat.remove}
+            {t('chat.remove')}
           </button>
         </div>
       )}
@@ -208,10 +186,13 @@ function UnderWay({ own, chat, onSettled }: { own: OwnMessage; chat: ChatView; o
   );
 }
 
-const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
-const DATE_AND_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+type Reason = Extract<FailureCode, keyof typeof en.chat.notSent> | 'other';
 
-function timeOf(timeMs: number): string {
-  const isToday = new Date(timeMs).toDateString() === new Date().toDateString();
-  return (isToday ? TIME : DATE_AND_TIME).format(timeMs);
+/** Not every failure has words of its own: the server's, which are English, stand in for them. */
+function reasonOf(code: FailureCode): Reason {
+  return code in en.chat.notSent ? (code as Reason) : 'other';
+}
+
+function isToday(timeMs: number): boolean {
+  return new Date(timeMs).toDateString() === new Date().toDateString();
 }

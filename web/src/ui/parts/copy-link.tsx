@@ -1,14 +1,14 @@
 import { Check, Link, TriangleAlert } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
+import { useTranslation } from 'react-i18next';
 import { roomPath } from '../../state/room-name';
-import { texts } from '../texts';
 import { MiddleCut } from './middle-cut';
 
 const SHOWN_MS = 2_000;
 
 type Copied = 'no' | 'yes' | 'failed';
 
-function useCopy(text: string, onCopy?: (copied: boolean) => void): [Copied, () => void] {
+function useCopy(text: string): [Copied, () => void] {
   const [copied, setCopied] = useState<Copied>('no');
   useEffect(() => {
     if (copied !== 'yes') return;
@@ -16,15 +16,13 @@ function useCopy(text: string, onCopy?: (copied: boolean) => void): [Copied, () 
     return () => clearTimeout(timer);
   }, [copied]);
   const copy = async () => {
-    const done = await copyText(text);
-    setCopied(done ? 'yes' : 'failed');
-    onCopy?.(done);
+    setCopied((await copyText(text)) ? 'yes' : 'failed');
   };
   return [copied, () => void copy()];
 }
 
 /** False where the browser has no clipboard for this page; the link is then still in the address bar. */
-async function copyText(text: string): Promise<boolean> {
+export async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;
@@ -38,30 +36,9 @@ export function roomLink(room: string): string {
   return new URL(roomPath(room), location.origin).href;
 }
 
-interface CopyLinkButtonProps {
-  room: string;
-  /** Says what came of it. */
-  onCopy: (copied: boolean) => void;
-}
-
-/** As a round button of the meeting's bar. */
-export function CopyLinkButton({ room, onCopy }: CopyLinkButtonProps) {
-  const [copied, copy] = useCopy(roomLink(room), onCopy);
-  return (
-    <button
-      type="button"
-      className="round-button tip"
-      aria-label={texts.controls.copyLink}
-      data-testid="copy-link"
-      onClick={copy}
-    >
-      {copied === 'yes' ? <Check aria-hidden="true" /> : <Link aria-hidden="true" />}
-    </button>
-  );
-}
-
 /** With the link written out. */
 export function CopyLinkField({ room }: { room: string }) {
+  const { t } = useTranslation();
   const link = roomLink(room);
   const [copied, copy] = useCopy(link);
   const written = useRef<HTMLSpanElement>(null);
@@ -70,8 +47,8 @@ export function CopyLinkField({ room }: { room: string }) {
     if (copied === 'failed' && written.current) getSelection()?.selectAllChildren(written.current);
   }, [copied]);
 
+  const says = ({ no: 'copyLink', yes: 'copied', failed: 'notCopied' } as const)[copied];
   const Icon = { no: Link, yes: Check, failed: TriangleAlert }[copied];
-  const { copyLink, copied: done, notCopied } = texts.controls;
   return (
     <div className={`copy-field ${copied === 'failed' ? 'whole' : ''}`}>
       {copied === 'failed' ? (
@@ -83,7 +60,7 @@ export function CopyLinkField({ room }: { room: string }) {
       )}
       <button type="button" className="button small" onClick={copy}>
         <Icon aria-hidden="true" />
-        <span aria-live="polite">{{ no: copyLink, yes: done, failed: notCopied }[copied]}</span>
+        <span aria-live="polite">{t(`controls.${says}`)}</span>
       </button>
     </div>
   );

@@ -1,8 +1,9 @@
+import type { TFunction } from 'i18next';
 import { CircleAlert, ShieldQuestionMark, X } from 'lucide-react';
+import { useTranslation } from 'react-i18next';
 import { browserFamily } from '../../state/browser';
 import type { LocalMediaState, Problem } from '../../state/local-media';
 import type { RoomSession } from '../../state/room-session';
-import { texts } from '../texts';
 import { useStore } from '../use-store';
 import { Banner } from './banner';
 
@@ -14,15 +15,16 @@ interface DeviceProblemsProps {
 
 /** Why camera and microphone give nothing, and what to do: one hint, however much is wrong. */
 export function DeviceProblems({ session, joining = false }: DeviceProblemsProps) {
+  const { t } = useTranslation();
   const { camera, mic } = useStore(session.media);
-  const sentences = describe(camera.problem, mic.problem, joining);
+  const sentences = describe(t, camera.problem, mic.problem, joining);
   if (sentences.length === 0) return null;
   return (
     <div className="problem-box" role="alert" data-testid="device-problems">
       <CircleAlert aria-hidden="true" />
       <p>{sentences.join(' ')}</p>
       <button type="button" className="button small" onClick={() => session.retryDevices()}>
-        {texts.devices.tryAgain}
+        {t('devices.tryAgain')}
       </button>
     </div>
   );
@@ -30,22 +32,23 @@ export function DeviceProblems({ session, joining = false }: DeviceProblemsProps
 
 /** That a device stopped in the middle of a meeting, and what to do. */
 export function LostDevices({ session }: { session: RoomSession }) {
+  const { t } = useTranslation();
   const { camera, mic } = useStore(session.media);
   const lost = { camera: camera.lost, mic: mic.lost };
-  const words = wordsFor(lost);
-  if (!words) return null;
-  const why = describe(lost.camera ? camera.problem : undefined, lost.mic ? mic.problem : undefined, false);
+  const which = devicesOf(lost);
+  if (!which) return null;
+  const why = describe(t, lost.camera ? camera.problem : undefined, lost.mic ? mic.problem : undefined, false);
   return (
     <Banner role="alert" testId="lost-devices">
       <CircleAlert aria-hidden="true" />
-      <p>{[words.lost, ...why].join(' ')}</p>
+      <p>{[t(`problems.${which}.lost`), ...why].join(' ')}</p>
       <button type="button" className="button small" onClick={() => session.retryDevices()}>
-        {texts.devices.tryAgain}
+        {t('devices.tryAgain')}
       </button>
       <button
         type="button"
         className="icon-button"
-        aria-label={texts.meeting.dismiss}
+        aria-label={t('meeting.dismiss')}
         onClick={() => session.media.dismissLoss()}
       >
         <X aria-hidden="true" />
@@ -56,7 +59,8 @@ export function LostDevices({ session }: { session: RoomSession }) {
 
 /** That the browser's own question waits for an answer. */
 export function AskingForDevices({ session }: { session: RoomSession }) {
-  const asking = askingFor(useStore(session.media));
+  const { t } = useTranslation();
+  const asking = askingFor(t, useStore(session.media));
   return (
     <div role="status">
       {asking && (
@@ -70,24 +74,26 @@ export function AskingForDevices({ session }: { session: RoomSession }) {
 }
 
 /** What to allow in the browser's question; nothing where none waits. */
-export function askingFor({ camera, mic }: LocalMediaState): string | undefined {
-  return wordsFor({ camera: camera.asking, mic: mic.asking })?.allow;
+export function askingFor(t: TFunction, { camera, mic }: LocalMediaState): string | undefined {
+  const which = devicesOf({ camera: camera.asking, mic: mic.asking });
+  return which && t(`problems.${which}.allow`);
 }
 
-function wordsFor({ camera, mic }: { camera: boolean; mic: boolean }) {
-  if (camera && mic) return texts.problems.both;
-  if (camera) return texts.problems.camera;
-  return mic ? texts.problems.mic : undefined;
+/** What a sentence is about. */
+type Devices = 'mic' | 'camera' | 'both';
+
+function devicesOf({ camera, mic }: { camera: boolean; mic: boolean }): Devices | undefined {
+  if (camera && mic) return 'both';
+  if (camera) return 'camera';
+  return mic ? 'mic' : undefined;
 }
 
-function describe(camera: Problem | undefined, mic: Problem | undefined, joining: boolean): string[] {
-  const { problems } = texts;
-  const browser = browserFamily();
-  const anyway = ({ joinAnyway }: { joinAnyway: string }) => (joining ? [joinAnyway] : []);
-  if (camera && camera === mic) return [problems.both.of(camera, browser), ...anyway(problems.both)];
-  if (camera && mic) {
-    return [problems.camera.of(camera, browser), problems.mic.of(mic, browser), ...anyway(problems.both)];
-  }
-  if (camera) return [problems.camera.of(camera, browser), ...anyway(problems.camera)];
-  return mic ? [problems.mic.of(mic, browser), ...anyway(problems.mic)] : [];
+function describe(t: TFunction, camera: Problem | undefined, mic: Problem | undefined, joining: boolean): string[] {
+  const which = devicesOf({ camera: camera !== undefined, mic: mic !== undefined });
+  if (!which) return [];
+  const sentence = (devices: Devices, problem: Problem) =>
+    problem === 'denied' ? t(`problems.${devices}.denied.${browserFamily()}`) : t(`problems.${devices}.${problem}`);
+  const each = [...(camera ? [sentence('camera', camera)] : []), ...(mic ? [sentence('mic', mic)] : [])];
+  const why = camera && camera === mic ? [sentence('both', camera)] : each;
+  return joining ? [...why, t(`problems.${which}.joinAnyway`)] : why;
 }

@@ -1,12 +1,13 @@
 import { useEffect, useRef } from 'react';
+import { useTranslation } from 'react-i18next';
 import { meter } from '../../state/audio-tools';
-import { texts } from '../texts';
 
 /** Falls slower than it rises, as needles do. */
 const FALL = 0.88;
 
 /** A bar that moves with one's own voice. */
 export function MicLevel({ track }: { track: MediaStreamTrack | undefined }) {
+  const { t } = useTranslation();
   const bar = useRef<HTMLDivElement>(null);
   const fill = useRef<HTMLDivElement>(null);
 
@@ -37,7 +38,7 @@ export function MicLevel({ track }: { track: MediaStreamTrack | undefined }) {
       ref={bar}
       className="mic-level"
       role="meter"
-      aria-label={texts.greenRoom.microphoneLevel}
+      aria-label={t('greenRoom.microphoneLevel')}
       aria-valuemin={0}
       aria-valuemax={100}
       aria-valuenow={0}

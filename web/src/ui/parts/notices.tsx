@@ -1,32 +1,47 @@
+import type { TFunction } from 'i18next';
+import { useTranslation } from 'react-i18next';
 import type { News, Notice } from '../../state/meeting-view';
 import { shortenName } from '../../state/names';
-import { texts } from '../texts';
 
 /** The end of a notice says what happened, and is to be read at a glance. */
 const NAME_LENGTH_MAX = 40;
 
 /** Who came and who went: seen for a moment, and said once by screen readers. */
 export function Notices({ notices }: { notices: readonly Notice[] }) {
+  const { t } = useTranslation();
   return (
     <div className="notices" role="status" aria-live="polite" data-testid="notices">
       {notices.map(({ id, news }) => (
         <p key={id} className="notice">
-          {textOf(news)}
+          {textOf(t, news)}
         </p>
       ))}
     </div>
   );
 }
 
-function textOf(news: News): string {
+function textOf(t: TFunction, news: News): string {
   switch (news.kind) {
     case 'joined':
-      return texts.meeting.joined(shortenName(news.name, NAME_LENGTH_MAX));
+      return t('meeting.joined', { name: shortenName(news.name, NAME_LENGTH_MAX) });
     case 'left':
-      return texts.meeting.left(shortenName(news.name, NAME_LENGTH_MAX));
+      return t('meeting.left', { name: shortenName(news.name, NAME_LENGTH_MAX) });
+    case 'shares':
+      return t('screen.shares', { name: shortenName(news.name, NAME_LENGTH_MAX) });
+    case 'sharesNoMore':
+      return t('screen.sharesNoMore', { name: shortenName(news.name, NAME_LENGTH_MAX) });
+    case 'moderation':
+      return t(`moderation.${news.code}`, {
+        who: shortenName(news.who, NAME_LENGTH_MAX),
+        by: shortenName(news.by, NAME_LENGTH_MAX) || t('people.somebody'),
+      });
+    case 'notAllowed':
+      return t(`people.notAllowed.${news.what === 'screenAudio' ? 'screen' : news.what}`);
+    case 'refused':
+      return t('people.refused', { why: news.why });
     case 'copied':
-      return texts.meeting.linkCopied;
+      return t('meeting.linkCopied');
     case 'notCopied':
-      return texts.meeting.linkNotCopied;
+      return t('meeting.linkNotCopied');
   }
 }

@@ -1,82 +1,125 @@
-import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
+import { useTranslation } from 'react-i18next';
 import type { Participant } from '../../client';
-import { layOutGrid } from '../../state/grid';
 import { isLive } from '../../state/local-media';
-import type { MeetingState } from '../../state/meeting-view';
+import type { MeetingView } from '../../state/meeting-view';
 import type { RoomSession } from '../../state/room-session';
-import { viewLayer } from '../../state/view-layer';
-import { texts } from '../texts';
+import { chooseItems, chooseOne, type StageItem } from '../../state/stage-items';
+import { placeItems } from '../../state/stage-places';
+import { screenLayer, viewLayer } from '../../state/view-layer';
 import { useStore } from '../use-store';
+import { Pager } from './pager';
+import { QualityPopover } from './quality-popover';
+import { ScreenTile } from './screen-tile';
 import { Tile } from './tile';
 
-const TILES_MAX = 49;
-const GAP = 10;
-/** A little is cut off at the sides before two people are stacked in a wide window. */
-const LANDSCAPE = { gap: GAP, aspectMin: 3 / 2, aspectMax: 16 / 9 };
-/** A phone held upright has little width to give: its tiles may be upright too. */
-const PORTRAIT = { gap: GAP, aspectMin: 0.7, aspectMax: 1.6 };
+interface StageProps {
+  view: MeetingView;
+  session: RoomSession;
+  /** In a window in front of all others: only what is looked at most. */
+  small?: boolean;
+}
 
-/** Everybody, each as large as the window allows. */
-export function Stage({ state, session }: { state: MeetingState; session: RoomSession }) {
+/** Everybody and what they share, each as large as the window and the chosen layout allow. */
+export function Stage({ view, session, small = false }: StageProps) {
+  const { t } = useTranslation();
   const { ref, width, height } = useSize();
+  const state = useStore(view);
   const local = useStore(session.media);
-  const { participants, selfId, names, speaking, weak, stalled, notSent } = state;
+  const ownScreen = useStore(session.screen);
+  const { layout, selfView } = useStore(session.preferences);
+  const [wantedPage, setPage] = useState(0);
+  const { participants, selfId, screens, speakerId, names, speaking, weak, stalled, notSent, pinned } = state;
   const heard = isLive(local.mic) && notSent.mic === undefined;
+  const shown = useTabShown() || small;
+  const items = useMemo(() => {
+    const facts = { participants, selfId, screens, speakerId };
+    return small ? chooseOne(facts) : chooseItems(facts, { layout, selfView, pinned });
+  }, [participants, selfId, screens, speakerId, layout, selfView, pinned, small]);
+  const { places, pages, page, turned } = useMemo(
+    () => placeItems(items, width, height, wantedPage),
+    [items, width, height, wantedPage],
+  );
 
-  const shown = participants.length > TILES_MAX ? TILES_MAX - 1 : participants.length;
-  const hidden = participants.length - shown;
-  const count = shown + (hidden > 0 ? 1 : 0);
-  const grid = layOutGrid(count, width, height, width < height ? PORTRAIT : LANDSCAPE);
-
-  const tabShown = useTabShown();
-  const layer = viewLayer(grid.width, grid.height, devicePixelRatio);
   useEffect(() => {
-    participants.forEach(({ media }, place) => {
-      const seen = tabShown && width > 0 && place < shown;
-      if (media.camera) session.view(media.camera.producerId, seen ? layer : 'hidden');
-    });
-  }, [session, participants, shown, layer, tabShown, width]);
+    for (const { media } of participants) {
+      for (const [source, layerOf] of [
+        ['camera', viewLayer],
+        ['screen', screenLayer],
+      ] as const) {
+        const producerId = media[source]?.producerId;
+        if (producerId === undefined) continue;
+        const place = places.get(producerId);
+        const seen = shown && place !== undefined && place.width > 0;
+        session.view(producerId, seen ? layerOf(place.width, place.height, devicePixelRatio) : 'hidden');
+      }
+    }
+  }, [session, participants, places, shown]);
 
-  const tile = (participant: Participant) => {
-    const { id, media } = participant;
+  const { main, others, corner } = items;
+  // In an order that no change of what is large changes: a tile that moves keeps its picture.
+  const all = [...others, ...(main ? [main] : []), ...(corner ? [corner] : [])].sort((one, other) =>
+    one.key < other.key ? -1 : 1,
+  );
+  const tile = ({ key, participantId: id, source }: StageItem) => {
+    const place = places.get(key);
+    const participant = participants.find((one) => one.id === id);
+    if (!place || !participant) return null;
     const isSelf = id === selfId;
-    const camera = media.camera && !media.camera.paused ? media.camera.track : undefined;
-    return (
-      <Tile
-        key={id}
+    const name = names.get(id) ?? participant.name;
+    const frame = {
+      place,
+      corner: corner?.key === key,
+      pinned: pinned === key,
+      onPin: all.length > 1 && !small ? () => view.pin(key) : undefined,
+      quality: small ? undefined : <QualityPopover view={view} item={{ participantId: id, source }} name={name} />,
+    };
+    const { screen, camera, mic } = participant.media;
+    return source === 'screen' ? (
+      <ScreenTile
+        key={key}
         id={id}
-        name={names.get(id) ?? participant.name}
+        name={name}
         isSelf={isSelf}
-        track={isSelf ? local.camera.track : camera}
-        unsupported={!isSelf && media.camera?.paused === false && media.camera.unsupported}
-        muted={isSelf ? !heard : (media.mic?.paused ?? true)}
+        track={isSelf ? ownScreen.track : screen?.track}
+        showsItself={isSelf && ownScreen.isMonitor}
+        {...frame}
+      />
+    ) : (
+      <Tile
+        key={key}
+        id={id}
+        name={name}
+        isSelf={isSelf}
+        track={isSelf ? local.camera.track : camera?.paused === false ? camera.track : undefined}
+        unsupported={!isSelf && camera?.paused === false && camera.unsupported}
+        muted={isSelf ? !heard : (mic?.paused ?? true)}
+        hand={placeInQueue(participants, participant)}
         speaking={speaking.has(id) && (!isSelf || heard)}
         network={stalled.has(id) ? 'stalled' : weak.has(id) ? 'weak' : 'good'}
+        {...frame}
       />
     );
   };
 
   return (
-    <section ref={ref} className="stage" aria-label={texts.meeting.stage}>
-      <div
-        className="grid"
-        style={{
-          width: `${grid.columns * (grid.width + GAP) - GAP}px`,
-          gap: `${GAP}px`,
-          ['--tile-width' as string]: `${grid.width}px`,
-          ['--tile-height' as string]: `${grid.height}px`,
-        }}
-      >
-        {width > 0 && participants.slice(0, shown).map(tile)}
-        {hidden > 0 && (
-          <div className="tile more">
-            <span aria-hidden="true">{texts.meeting.more(hidden)}</span>
-            <span className="visually-hidden">{texts.meeting.moreLabel(hidden)}</span>
-          </div>
-        )}
-      </div>
+    <section
+      ref={ref}
+      className="stage"
+      aria-label={t('meeting.stage')}
+      data-testid="stage"
+      data-main={main?.key ?? ''}
+    >
+      {width > 0 && all.map(tile)}
+      {pages > 1 && <Pager pages={pages} page={page} area={turned} onTurn={setPage} />}
     </section>
   );
+}
+
+/** From 1: who raised their hand first. */
+function placeInQueue(participants: readonly Participant[], { hand }: Participant): number | undefined {
+  if (hand === undefined) return undefined;
+  return 1 + participants.filter((other) => other.hand !== undefined && other.hand < hand).length;
 }
 
 /** False while another tab is in front, or the window is minimised. */

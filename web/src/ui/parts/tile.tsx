@@ -1,10 +1,12 @@
-import { MicOff, Signal } from 'lucide-react';
-import { memo, useState } from 'react';
-import { texts } from '../texts';
+import { Hand, MicOff, Signal } from 'lucide-react';
+import { memo } from 'react';
+import { useTranslation } from 'react-i18next';
+import { usePictures } from '../use-pictures';
 import { Avatar } from './avatar';
+import { TileFrame, type TilePlace } from './tile-frame';
 import { VideoView } from './video-view';
 
-interface TileProps {
+interface TileProps extends TilePlace {
   id: string;
   name: string;
   isSelf: boolean;
@@ -12,50 +14,67 @@ interface TileProps {
   /** The camera is on, and this browser cannot show it. */
   unsupported: boolean;
   muted: boolean;
+  /** Their place among the raised hands, from 1. */
+  hand: number | undefined;
   speaking: boolean;
   /** How well their media arrives; `stalled`: the picture stands still. */
   network: 'good' | 'weak' | 'stalled';
 }
 
 /** One person. */
-export const Tile = memo(function Tile({ id, name, isSelf, track, unsupported, muted, speaking, network }: TileProps) {
-  const shownName = isSelf ? texts.meeting.nameOfSelf(name) : name;
-  // A track is there before its first picture, which comes from the network.
-  const [pictured, setPictured] = useState<MediaStreamTrack>();
-  // Until then the last picture of the track before stays, as long as that did not end.
-  const before = pictured !== track && pictured?.readyState === 'live' ? pictured : undefined;
-  const tracks = track ? [...(before ? [before] : []), track] : [];
+export const Tile = memo(function Tile(props: TileProps) {
+  const { t } = useTranslation();
+  const { id, name, isSelf, track, unsupported, muted, hand, speaking, network, ...place } = props;
+  const shownName = isSelf ? t('meeting.nameOfSelf', { name }) : name;
+  const states = [
+    ...(muted ? [t('meeting.muted')] : []),
+    ...(hand === undefined ? [] : [t('people.handIsUp')]),
+    ...(speaking ? [t('meeting.speaking')] : []),
+    ...(network === 'good' ? [] : [t(`meeting.network.${network}`)]),
+  ];
+  const { tracks, isPictured, onPicture } = usePictures(track);
   return (
-    <article
-      className={`tile ${speaking ? 'speaking' : ''}`}
-      aria-label={texts.meeting.tile(shownName, muted, speaking, network)}
-      data-testid="tile"
-      data-participant-id={id}
-      data-name={name}
-      data-speaking={speaking}
-      data-muted={muted}
-      data-network={network}
-      data-self={isSelf}
+    <TileFrame
+      {...place}
+      name={shownName}
+      className={speaking ? 'speaking' : ''}
+      label={states.reduce((tile, state) => t('meeting.tileState', { tile, state }), shownName)}
+      data={{
+        'data-testid': 'tile',
+        'data-participant-id': id,
+        'data-name': name,
+        'data-speaking': speaking,
+        'data-muted': muted,
+        'data-network': network,
+        'data-hand': hand !== undefined,
+        'data-self': isSelf,
+      }}
     >
-      {!tracks.some((shown) => shown === pictured) && <Avatar name={name} />}
+      {!isPictured && <Avatar name={name} />}
       {tracks.map((shown) => (
-        <VideoView key={shown.id} track={shown} mirrored={isSelf} onPicture={setPictured} />
+        <VideoView key={shown.id} track={shown} mirrored={isSelf} onPicture={onPicture} />
       ))}
       {unsupported && (
         <p className="tile-problem" data-testid="tile-problem">
-          {texts.meeting.unsupported(name)}
+          {t('meeting.unsupported', { name })}
         </p>
       )}
       <div className="tile-label" aria-hidden="true">
+        {hand !== undefined && (
+          <span className="tile-hand">
+            <Hand />
+            {hand}
+          </span>
+        )}
         {muted && <MicOff />}
         <bdi>{shownName}</bdi>
         {network !== 'good' && (
           <span className="tile-network">
             <Signal />
-            <span>{texts.meeting.network[network]}</span>
+            <span>{t(`meeting.network.${network}`)}</span>
           </span>
         )}
       </div>
-    </article>
+    </TileFrame>
   );
 });

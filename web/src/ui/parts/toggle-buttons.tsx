@@ -1,30 +1,14 @@
 import { Mic, MicOff, TriangleAlert, Video, VideoOff } from 'lucide-react';
-import { isApple } from '../../state/browser';
+import { useTranslation } from 'react-i18next';
 import { isLive, type LocalKind } from '../../state/local-media';
 import type { MeetingState } from '../../state/meeting-view';
 import type { RoomSession } from '../../state/room-session';
-import { texts } from '../texts';
+import { shortcutText } from '../shortcut-text';
 import { useStore } from '../use-store';
 
-const key = isApple() ? texts.controls.commandKey : texts.controls.controlKey;
-
 const looks = {
-  mic: {
-    On: Mic,
-    Off: MicOff,
-    on: texts.controls.micOn(`${key}D`),
-    off: texts.controls.micOff(`${key}D`),
-    problem: texts.controls.micProblem,
-    notSent: texts.controls.notHeard,
-  },
-  camera: {
-    On: Video,
-    Off: VideoOff,
-    on: texts.controls.cameraOn(`${key}E`),
-    off: texts.controls.cameraOff(`${key}E`),
-    problem: texts.controls.cameraProblem,
-    notSent: texts.controls.notSeen,
-  },
+  mic: { On: Mic, Off: MicOff, letter: 'D' },
+  camera: { On: Video, Off: VideoOff, letter: 'E' },
 };
 
 interface ToggleButtonsProps {
@@ -46,6 +30,7 @@ export function ToggleButtons(props: ToggleButtonsProps) {
 }
 
 function ToggleButton({ session, kind, onProblem, notSent }: ToggleButtonsProps & { kind: LocalKind }) {
+  const { t } = useTranslation();
   const device = useStore(session.media)[kind];
   const { on, problem } = device;
   const live = isLive(device);
@@ -60,13 +45,13 @@ function ToggleButton({ session, kind, onProblem, notSent }: ToggleButtonsProps 
     if (session.media.get()[kind].problem) onProblem?.();
   };
 
-  const action = on ? look.on : look.off;
-  const label = lacking ? look.notSent(action) : action;
+  const says = explains ? 'problem' : lacking ? 'notSent' : on ? 'on' : 'off';
+  const shortcut = shortcutText(t, look.letter);
   return (
     <button
       type="button"
       className={`round-button tip ${live || starts ? '' : 'off'}`}
-      aria-label={explains ? look.problem : label}
+      aria-label={t(`controls.${kind}.${says}`, { shortcut })}
       data-testid={`toggle-${kind}`}
       aria-busy={starts}
       data-on={live}

@@ -127,7 +127,7 @@ fn sources_that_a_reload_does_not_publish_again_are_closed() {
     bench.advance(SECOND);
     bench.deliver_all();
     let producer = protocol::ProducerId { participant: after.participant, source: Source::Camera };
-    assert_eq!(bench.changes(), [Change::ProducerClosed { producer }]);
+    assert_eq!(bench.changes(), [Change::ProducerClosed { producer, by: None }]);
     bench.advance(60 * SECOND);
     assert_eq!(bench.under_way(), []);
 }

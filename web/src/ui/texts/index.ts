@@ -1,4 +1,0 @@
-import { en, type Texts } from './en';
-
-/** The texts in the language of this page. */
-export const texts: Texts = en;
