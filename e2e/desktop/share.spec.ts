@@ -1,16 +1,13 @@
 import type { Page } from '@playwright/test';
-import { ANNA, BEN, Person } from '../support/person.js';
+import { ANNA, BEN, Person, type Screen } from '../support/person.js';
 import { answer, type Client } from './client.js';
 import { expect, test } from './test.js';
 
 interface SharedPage {
-  hyperion: {
-    publish(source: string, track: MediaStreamTrack): void;
-    view(producerId: string, width: number): void;
-    participants: { media: { screen?: { producerId: string; track?: MediaStreamTrack } } }[];
-  };
   shared: Promise<MediaStream | string>;
 }
+
+const BLUE: Screen = { colour: [0, 0, 255], width: 640, height: 480 };
 
 /** Clicks on the page and shares from there, as a button of it would. */
 async function share(page: Page, constraints: DisplayMediaStreamOptions = { video: true }): Promise<void> {
@@ -36,44 +33,29 @@ async function sharedTracks(page: Page): Promise<string[] | string> {
 }
 
 /** A window with one colour in it, to be found among others. */
-async function openColour(client: Client, title: string, colour: string): Promise<void> {
+async function openWindow(client: Client, title: string, screen: Screen): Promise<void> {
   await client.app.evaluate(
-    async ({ BrowserWindow }, { title, colour }) => {
-      const window = new BrowserWindow({ width: 640, height: 480 });
-      await window.loadURL(`data:text/html,<title>${title}</title><body style="background:${colour}">`);
+    async ({ BrowserWindow }, { title, screen }) => {
+      const { colour, width, height } = screen;
+      const window = new BrowserWindow({ width, height, frame: false });
+      // What stands still is sent once a second; a mark that moves makes it a picture.
+      const mark = '@keyframes move { to { translate: 300px } } i { animation: move 1s infinite; border: 9px solid; display: block; width: 0 }';
+      const page = `<title>${title}</title><style>${mark}</style><body style="background:rgb(${colour})"><i>`;
+      await window.loadURL(`data:text/html,${encodeURIComponent(page)}`);
     },
-    { title, colour },
+    { title, screen },
   );
 }
 
-/** The colour in the middle of what somebody in the room shares, as the page receives it. */
-async function seenOfScreen(page: Page): Promise<number[]> {
-  return page.evaluate(async () => {
-    const { hyperion } = globalThis as unknown as SharedPage;
-    const screen = hyperion.participants.map(({ media }) => media.screen).find((media) => media?.track);
-    if (!screen?.track) return [];
-    hyperion.view(screen.producerId, 1280);
-    const video = document.createElement('video');
-    video.muted = true;
-    video.srcObject = new MediaStream([screen.track]);
-    await video.play();
-    const context = document.createElement('canvas').getContext('2d');
-    context?.drawImage(video, video.videoWidth / 2, video.videoHeight / 2, 1, 1, 0, 0, 1, 1);
-    const pixel = [...(context?.getImageData(0, 0, 1, 1).data.slice(0, 3) ?? [])];
-    video.srcObject = null;
-    return pixel.map((value) => Math.round(value / 64));
-  });
-}
-
-test('a window is shared by the picker, and the others see it', async ({ room, start }) => {
+test('a window is shared by the picker, and the others see it until it ends', async ({ room, start }) => {
   const client = await start({ server: room.server.url });
   const anna = await Person.at(await client.page(room.server.url), room.url, ANNA);
   await anna.enter();
   const ben = await room.join(BEN);
   await ben.sees(ANNA);
-  await openColour(client, 'A window of blue', 'blue');
+  await openWindow(client, 'A window of blue', BLUE);
 
-  await share(anna.page);
+  await anna.page.getByTestId('toggle-screen').click();
   const picker = await client.question('picker');
   await expect(picker.locator('h1')).toHaveText('What do you want to share?');
   await expect(picker.getByRole('group', { name: 'Screens' }).getByRole('radio')).not.toHaveCount(0);
@@ -82,15 +64,22 @@ test('a window is shared by the picker, and the others see it', async ({ room, s
   const blue = picker.getByRole('group', { name: 'Windows' }).getByRole('radio', { name: 'A window of blue' });
   await blue.check({ force: true });
   await answer(picker.getByRole('button', { name: 'Share' }));
-  expect(await sharedTracks(anna.page)).toEqual(['live video']);
+  await ben.seesScreen(ANNA, BLUE);
 
-  await anna.page.evaluate(async () => {
-    const { hyperion, shared } = globalThis as unknown as SharedPage;
-    const stream = await shared;
-    if (typeof stream === 'string') throw new Error(stream);
-    for (const track of stream.getVideoTracks()) hyperion.publish('screen', track);
-  });
-  await expect.poll(() => seenOfScreen(ben.page), { timeout: 30_000 }).toEqual([0, 0, 4]);
+  await anna.page.getByTestId('stop-sharing').click();
+  await expect(ben.screenTile(ANNA)).toHaveCount(0);
+});
+
+test('a picker that is closed leaves the meeting as it was', async ({ room, start }) => {
+  const client = await start({ server: room.server.url });
+  const anna = await Person.at(await client.page(room.server.url), room.url, ANNA);
+  await anna.enter();
+  await anna.page.getByTestId('toggle-screen').click();
+  await answer((await client.question('picker')).getByRole('button', { name: 'Cancel' }));
+  await expect(anna.page.getByTestId('sharing-bar')).toHaveCount(0);
+  await expect(anna.page.getByRole('alert')).toHaveCount(0);
+  await anna.page.getByTestId('toggle-screen').click();
+  await client.question('picker');
 });
 
 test('a screen is shared with the keyboard alone', async ({ openSite, start }) => {
