@@ -260,6 +260,14 @@ export class Person {
     return new Person(look, page, context);
   }
 
+  /** The person at a page that is open already, as the desktop client's; it goes to the room's green room. */
+  static async at(page: Page, room: string, look: Look): Promise<Person> {
+    await page.addInitScript(keepPeerConnections);
+    await page.addInitScript(devices, { ...look, width: WIDTH, height: HEIGHT, fps: FPS });
+    await page.goto(room);
+    return new Person(look, page, page.context());
+  }
+
   async enter(): Promise<void> {
     await this.page.getByTestId('name-input').pressSequentially(this.look.name);
     await this.page.getByTestId('join').click();

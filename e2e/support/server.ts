@@ -38,6 +38,13 @@ export class Server {
     return this.process.pid;
   }
 
+  /** The SHA-256 of the certificate that it made itself, as it printed it. */
+  get certificate(): string {
+    const line = this.log.find((line) => line.startsWith('Certificate SHA-256: '));
+    if (line === undefined) throw new Error('the server has no certificate');
+    return line.slice('Certificate SHA-256: '.length);
+  }
+
   async metrics(): Promise<string> {
     // A connection that is kept would be one of the descriptors that tests count.
     const response = await fetch(new URL('/metrics', this.url), { headers: { connection: 'close' } });

@@ -23,6 +23,7 @@ import { PeoplePanel } from './parts/people-panel';
 import { ScreenProblemBanner, SharingBar } from './parts/sharing-bar';
 import { ShortcutsDialog } from './parts/shortcuts-dialog';
 import { StageSomewhere } from './parts/small-window';
+import { useDesktop } from './use-desktop';
 import { usePanels } from './use-panels';
 import { usePictureInPicture } from './use-picture-in-picture';
 import { usePushToTalk } from './use-push-to-talk';
@@ -71,6 +72,7 @@ function OpenMeeting({ session, view, chat }: OpenMeetingProps) {
   const panels = usePanels(chat, dialog !== undefined);
   const smallWindow = usePictureInPicture(session.room);
   usePushToTalk(session, dialog !== undefined);
+  useDesktop(session);
   useWakeLock();
 
   useEffect(() => {

@@ -1,0 +1,2 @@
+/** This package's version, put in by the build. */
+declare const VERSION: string;
