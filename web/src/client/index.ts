@@ -12,6 +12,7 @@ export type {
   ProducerId,
   Role,
   RoomSettings,
+  Signal,
   Source,
   WaitingView,
 } from './protocol';

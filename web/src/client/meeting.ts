@@ -17,6 +17,7 @@ import type {
   ParticipantId,
   ProducerId,
   RoomSettings,
+  Signal,
   Source,
   TransportOptions,
   WaitingView,
@@ -62,6 +63,8 @@ export interface MeetingEvents extends ModerationEvents {
   connection: ConnectionState;
   /** Changes with each connection; keep it where a reload finds it. */
   sessionToken: string;
+  /** Somebody else shows something of this moment. */
+  signal: { who: ParticipantId } & Signal;
   /** One's own source was muted or ended by somebody else; who, where that is known. */
   mutedByOther: { source: Source; by: ParticipantId | undefined };
   /** A source could not be published. */
@@ -193,6 +196,7 @@ export class Meeting extends Emitter<MeetingEvents> {
       this.#subscriber.scored(data);
       this.#tellReception();
     },
+    signal: ({ participantId: who, ...signal }) => this.emit('signal', { who, ...signal }),
     consumerClosed: ({ consumerId }) => this.#subscriber.closed(consumerId),
     wantedLayers: ({ producerId, spatialLayer }) => this.#publisher.limitLayers(producerId, spatialLayer),
     chatMessage: ({ message }) => this.#chat.received(message),
@@ -318,6 +322,11 @@ export class Meeting extends Emitter<MeetingEvents> {
   /** Raises one's hand, or lowers it. Rejects with a `Failure`. */
   async raiseHand(raised: boolean): Promise<void> {
     await this.#connection.request('raiseHand', { raised });
+  }
+
+  /** Shows the others something of this moment; nobody misses it if it is lost. */
+  signal(signal: Signal): void {
+    if (this.connection === 'connected') this.#connection.request('signal', signal).catch(() => {});
   }
 
   /** Does something to others or to the room, as a host or co-host. Rejects with a `Failure`. */

@@ -7,6 +7,7 @@ import { asksForHelp } from '../state/browser';
 import { ChatView } from '../state/chat-view';
 import { MeetingView } from '../state/meeting-view';
 import type { RoomSession } from '../state/room-session';
+import { Signals } from '../state/signals';
 import { AloneCard } from './parts/alone-card';
 import { AskedBanner } from './parts/asked-banner';
 import { AudioSinks } from './parts/audio-sinks';
@@ -20,6 +21,7 @@ import { NotSent } from './parts/not-sent';
 import { Notices } from './parts/notices';
 import { PeopleButton } from './parts/people-button';
 import { PeoplePanel } from './parts/people-panel';
+import { ReactionStatus } from './parts/reaction-status';
 import { ScreenProblemBanner, SharingBar } from './parts/sharing-bar';
 import { ShortcutsDialog } from './parts/shortcuts-dialog';
 import { StageSomewhere } from './parts/small-window';
@@ -36,16 +38,17 @@ export interface MeetingPageProps {
 }
 
 export function MeetingPage({ session, meeting }: MeetingPageProps) {
-  const [views, setViews] = useState<{ view: MeetingView; chat: ChatView }>();
+  const [views, setViews] = useState<{ view: MeetingView; chat: ChatView; signals: Signals }>();
 
   useEffect(() => {
     // For whoever debugs a call, and for tests: statistics of its transports, producers and consumers.
     (globalThis as { hyperion?: Meeting }).hyperion = meeting;
-    const opened = { view: new MeetingView(meeting), chat: new ChatView(meeting) };
+    const opened = { view: new MeetingView(meeting), chat: new ChatView(meeting), signals: new Signals(meeting) };
     setViews(opened);
     return () => {
       opened.view.close();
       opened.chat.close();
+      opened.signals.close();
       delete (globalThis as { hyperion?: Meeting }).hyperion;
     };
   }, [meeting]);
@@ -57,9 +60,10 @@ interface OpenMeetingProps {
   session: RoomSession;
   view: MeetingView;
   chat: ChatView;
+  signals: Signals;
 }
 
-function OpenMeeting({ session, view, chat }: OpenMeetingProps) {
+function OpenMeeting({ session, view, chat, signals }: OpenMeetingProps) {
   const { t } = useTranslation();
   const state = useStore(view);
   const { speaker } = useStore(session.preferences);
@@ -116,6 +120,7 @@ function OpenMeeting({ session, view, chat }: OpenMeetingProps) {
           session={session}
           view={view}
           chat={chat}
+          signals={signals}
           panels={panels}
           smallWindow={smallWindow}
           onSettings={() => setDialog('settings')}
@@ -130,12 +135,13 @@ function OpenMeeting({ session, view, chat }: OpenMeetingProps) {
         {/* After the controls, as there may be many tiles; what is seen is laid out by the style. */}
         <div className="meeting-middle">
           <SharingBar session={session} />
-          <StageSomewhere view={view} session={session} smallWindow={smallWindow} />
+          <StageSomewhere view={view} session={session} signals={signals} smallWindow={smallWindow} />
         </div>
       </div>
       {panels.open === 'chat' && (
         <ChatPanel
           chat={chat}
+          signals={signals}
           names={state.names}
           mayWrite={may(self, 'chat', state.settings)}
           onClose={() => panels.toggle('chat')}
@@ -160,6 +166,7 @@ function OpenMeeting({ session, view, chat }: OpenMeetingProps) {
       </div>
       <div className="meeting-corner">
         <Notices notices={state.notices} />
+        <ReactionStatus signals={signals} names={state.names} />
       </div>
       {dialog === 'settings' && <DeviceDialog session={session} onClose={close} />}
       {dialog === 'shortcuts' && <ShortcutsDialog onClose={close} />}

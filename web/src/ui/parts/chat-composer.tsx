@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { CHAT_UNDER_WAY_MAX } from '../../client';
 import { bytesOf, CHAT_TEXT_BYTES_MAX } from '../../state/chat-text';
 import type { ChatView } from '../../state/chat-view';
+import type { Signals } from '../../state/signals';
 import { useStore } from '../use-store';
 
 /** From here on it is said how much is left. */
@@ -11,8 +12,14 @@ const LEFT_SHOWN_MAX = 500;
 /** What an IME says of the keys that it takes, in browsers that end a composition before its last key (Safari). */
 const KEY_OF_IME = 229;
 
+interface ChatComposerProps {
+  chat: ChatView;
+  signals: Signals;
+  onSend: () => void;
+}
+
 /** Where a message is written. */
-export function ChatComposer({ chat, onSend }: { chat: ChatView; onSend: () => void }) {
+export function ChatComposer({ chat, signals, onSend }: ChatComposerProps) {
   const { t } = useTranslation();
   const { draft, underWay } = useStore(chat);
   const input = useRef<HTMLTextAreaElement>(null);
@@ -59,7 +66,10 @@ export function ChatComposer({ chat, onSend }: { chat: ChatView; onSend: () => v
         enterKeyHint="send"
         data-testid="chat-input"
         value={draft}
-        onChange={({ target }) => chat.write(target.value)}
+        onChange={({ target }) => {
+          chat.write(target.value);
+          if (target.value !== '') signals.types();
+        }}
         onKeyDown={pressed}
       />
       <button

@@ -8,6 +8,7 @@ import { groupMessages, type MessageGroup } from '../../state/chat-groups';
 import { textParts } from '../../state/chat-text';
 import type { ChatView } from '../../state/chat-view';
 import { cleanName } from '../../state/names';
+import type { Signals } from '../../state/signals';
 import { useDates } from '../use-dates';
 import { useStore } from '../use-store';
 import { ChatComposer } from './chat-composer';
@@ -18,6 +19,7 @@ const AT_END_MAX = 24;
 
 interface ChatPanelProps {
   chat: ChatView;
+  signals: Signals;
   /** What those who are here are called. */
   names: ReadonlyMap<string, string>;
   /** Whether the hosts let one write. */
@@ -26,7 +28,7 @@ interface ChatPanelProps {
 }
 
 /** What people write to each other: beside the pictures, or over them where the window is narrow. */
-export function ChatPanel({ chat, names, mayWrite, onClose }: ChatPanelProps) {
+export function ChatPanel({ chat, signals, names, mayWrite, onClose }: ChatPanelProps) {
   const { t } = useTranslation();
   const state = useStore(chat);
   const { messages, underWay } = state;
@@ -75,8 +77,29 @@ export function ChatPanel({ chat, names, mayWrite, onClose }: ChatPanelProps) {
           </button>
         )}
       </div>
-      {mayWrite ? <ChatComposer chat={chat} onSend={goToEnd} /> : <p className="chat-closed">{t('chat.closed')}</p>}
+      <Typing signals={signals} names={names} />
+      {mayWrite ? (
+        <ChatComposer chat={chat} signals={signals} onSend={goToEnd} />
+      ) : (
+        <p className="chat-closed">{t('chat.closed')}</p>
+      )}
     </Panel>
+  );
+}
+
+/** Who writes at the moment. */
+function Typing({ signals, names }: { signals: Signals; names: ReadonlyMap<string, string> }) {
+  const { t } = useTranslation();
+  const { typing } = useStore(signals);
+  const [first, second, ...others] = [...typing].flatMap((id) => names.get(id) ?? []);
+  return (
+    <p className="chat-typing" aria-live="off" data-testid="typing">
+      {others.length > 0
+        ? t('chat.typingSeveral')
+        : second
+          ? t('chat.typingTwo', { first, second })
+          : first && t('chat.typingOne', { name: first })}
+    </p>
   );
 }
 

@@ -3,6 +3,7 @@ import { Check, EllipsisVertical, Keyboard, Link, PictureInPicture2, Settings } 
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { RoomSession } from '../../state/room-session';
+import { REACTIONS, type Signals } from '../../state/signals';
 import type { SelfView, StageLayout } from '../../state/stage-items';
 import type { PictureInPicture } from '../use-picture-in-picture';
 import { useStore } from '../use-store';
@@ -14,6 +15,7 @@ const SELF_VIEWS: SelfView[] = ['tile', 'corner', 'hidden'];
 interface MoreMenuProps {
   session: RoomSession;
   smallWindow: PictureInPicture;
+  signals: Signals;
   onSettings: () => void;
   onShortcuts: () => void;
   /** Says what came of it. */
@@ -21,7 +23,7 @@ interface MoreMenuProps {
 }
 
 /** What is wanted less often than the buttons beside it. */
-export function MoreMenu({ session, smallWindow, onSettings, onShortcuts, onCopy }: MoreMenuProps) {
+export function MoreMenu({ session, smallWindow, signals, onSettings, onShortcuts, onCopy }: MoreMenuProps) {
   const { t } = useTranslation();
   const { layout, selfView } = useStore(session.preferences);
   return (
@@ -32,6 +34,19 @@ export function MoreMenu({ session, smallWindow, onSettings, onShortcuts, onCopy
       <Menu.Portal>
         <Menu.Positioner className="menu-positioner" side="top" align="end" sideOffset={10} collisionPadding={8}>
           <Menu.Popup className="menu">
+            {/* Where the bar has no room for their button. */}
+            <Menu.Group className="menu-reactions">
+              {REACTIONS.map(({ emoji, name }) => (
+                <Menu.Item
+                  key={name}
+                  className="reaction"
+                  aria-label={t(`reactions.names.${name}`)}
+                  onClick={() => signals.react(emoji)}
+                >
+                  {emoji}
+                </Menu.Item>
+              ))}
+            </Menu.Group>
             <Menu.RadioGroup
               value={layout}
               onValueChange={(value: StageLayout) => session.preferences.update({ layout: value })}

@@ -4,6 +4,7 @@ import type { Participant } from '../../client';
 import { isLive } from '../../state/local-media';
 import type { MeetingView } from '../../state/meeting-view';
 import type { RoomSession } from '../../state/room-session';
+import type { Signals } from '../../state/signals';
 import { chooseItems, chooseOne, type StageItem } from '../../state/stage-items';
 import { placeItems } from '../../state/stage-places';
 import { screenLayer, viewLayer } from '../../state/view-layer';
@@ -16,15 +17,17 @@ import { Tile } from './tile';
 interface StageProps {
   view: MeetingView;
   session: RoomSession;
+  signals: Signals;
   /** In a window in front of all others: only what is looked at most. */
   small?: boolean;
 }
 
 /** Everybody and what they share, each as large as the window and the chosen layout allow. */
-export function Stage({ view, session, small = false }: StageProps) {
+export function Stage({ view, session, signals, small = false }: StageProps) {
   const { t } = useTranslation();
   const { ref, width, height } = useSize();
   const state = useStore(view);
+  const { reactions } = useStore(signals);
   const local = useStore(session.media);
   const ownScreen = useStore(session.screen);
   const { layout, selfView } = useStore(session.preferences);
@@ -94,6 +97,7 @@ export function Stage({ view, session, small = false }: StageProps) {
         track={isSelf ? local.camera.track : camera?.paused === false ? camera.track : undefined}
         unsupported={!isSelf && camera?.paused === false && camera.unsupported}
         muted={isSelf ? !heard : (mic?.paused ?? true)}
+        reaction={reactions.get(id)}
         hand={placeInQueue(participants, participant)}
         speaking={speaking.has(id) && (!isSelf || heard)}
         network={stalled.has(id) ? 'stalled' : weak.has(id) ? 'weak' : 'good'}

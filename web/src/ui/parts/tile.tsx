@@ -1,6 +1,7 @@
 import { Hand, MicOff, Signal } from 'lucide-react';
 import { memo } from 'react';
 import { useTranslation } from 'react-i18next';
+import type { Reaction } from '../../state/signals';
 import { usePictures } from '../use-pictures';
 import { Avatar } from './avatar';
 import { TileFrame, type TilePlace } from './tile-frame';
@@ -14,6 +15,8 @@ interface TileProps extends TilePlace {
   /** The camera is on, and this browser cannot show it. */
   unsupported: boolean;
   muted: boolean;
+  /** What they show of this moment. */
+  reaction: Reaction | undefined;
   /** Their place among the raised hands, from 1. */
   hand: number | undefined;
   speaking: boolean;
@@ -24,7 +27,7 @@ interface TileProps extends TilePlace {
 /** One person. */
 export const Tile = memo(function Tile(props: TileProps) {
   const { t } = useTranslation();
-  const { id, name, isSelf, track, unsupported, muted, hand, speaking, network, ...place } = props;
+  const { id, name, isSelf, track, unsupported, muted, reaction, hand, speaking, network, ...place } = props;
   const shownName = isSelf ? t('meeting.nameOfSelf', { name }) : name;
   const states = [
     ...(muted ? [t('meeting.muted')] : []),
@@ -58,6 +61,11 @@ export const Tile = memo(function Tile(props: TileProps) {
         <p className="tile-problem" data-testid="tile-problem">
           {t('meeting.unsupported', { name })}
         </p>
+      )}
+      {reaction && (
+        <span key={reaction.id} className="tile-reaction" aria-hidden="true" data-testid="tile-reaction">
+          {reaction.emoji}
+        </span>
       )}
       <div className="tile-label" aria-hidden="true">
         {hand !== undefined && (
