@@ -405,6 +405,15 @@ export type TransportStats = {
   consumers: Array<ConsumerStats>;
 };
 
+/** Something of a moment. */
+export type Signal = {
+  kind: "typing";
+} | {
+  kind: "reaction";
+  /** 1 to 32 bytes. */
+  emoji: string;
+};
+
 /** What somebody is in a room. */
 export type Role = "host" | "coHost" | "participant" | "viewer";
 
@@ -816,6 +825,9 @@ export type Request = {
   event: "moderate";
   data: Moderation;
 } | {
+  event: "signal";
+  data: Signal;
+} | {
   event: "produceData";
   data: {
     /** The send transport. */
@@ -1112,6 +1124,18 @@ export type Notification = {
     producerScore: number;
   };
 } | {
+  event: "signal";
+  data: {
+    /** Who. */
+    participantId: ParticipantId;
+  } & ({
+    kind: "typing";
+  } | {
+    kind: "reaction";
+    /** 1 to 32 bytes. */
+    emoji: string;
+  });
+} | {
   event: "wantedLayers";
   data: {
     /** Which. */
@@ -1229,6 +1253,7 @@ export type RequestMap = {
   sendChatMessage: { data: RequestData<"sendChatMessage">; reply: Record<string, never> };
   raiseHand: { data: RequestData<"raiseHand">; reply: Record<string, never> };
   moderate: { data: RequestData<"moderate">; reply: Record<string, never> };
+  signal: { data: RequestData<"signal">; reply: Record<string, never> };
   produceData: { data: RequestData<"produceData">; reply: { id: DataProducerId } };
   closeDataProducer: { data: RequestData<"closeDataProducer">; reply: Record<string, never> };
   consumeData: { data: RequestData<"consumeData">; reply: { dataConsumers: Array<ConsumeDataResult> } };
