@@ -236,6 +236,15 @@ impl RoomService {
         answer.await.ok()
     }
 
+    /// The other lives of nodes that carry a room; none if this one does not know it.
+    pub async fn other_hosts(&self, room: RoomId) -> Vec<Incarnation> {
+        let (reply, answer) = oneshot::channel();
+        if self.commands.send(Command::OtherHosts(room, reply)).await.is_err() {
+            return Vec::new();
+        }
+        answer.await.unwrap_or_default()
+    }
+
     /// The other nodes with a link, as the registry knew them last.
     pub fn peers(&self) -> watch::Receiver<Vec<Peer>> {
         self.peers.clone()
@@ -313,6 +322,7 @@ pub(crate) enum Command {
     },
     Publications(RoomId, oneshot::Sender<Vec<Publication>>),
     HasOthers(oneshot::Sender<bool>),
+    OtherHosts(RoomId, oneshot::Sender<Vec<Incarnation>>),
     Registry(Option<Listing>),
     Shutdown,
 }
@@ -387,6 +397,7 @@ impl Driver {
                     let knows = self.node.knows_about(now(), &room);
                     let _ = reply.send(knows.then(|| self.node.place(now(), &room, participant, &avoid)));
                 }
+                Wake::Command(Some(Command::OtherHosts(room, reply))) => _ = reply.send(self.node.other_hosts(&room)),
                 Wake::Command(Some(Command::HasOthers(reply))) => _ = reply.send(self.node.has_others()),
                 Wake::Command(Some(Command::Seat { room, participant, session, reply })) => {
                     let seat = || self.node.seat(&room, participant, session);
@@ -454,6 +465,7 @@ impl Driver {
                 Some(Command::Snapshot(_, reply)) => _ = reply.send(None),
                 Some(Command::Place { reply, .. }) => drop(reply),
                 Some(Command::HasOthers(reply)) => _ = reply.send(false),
+                Some(Command::OtherHosts(_, reply)) => drop(reply),
                 Some(Command::Seat { reply, .. }) => _ = reply.send(Some(Err(ErrorCode::SessionExpired))),
                 Some(Command::Publications(_, reply)) => drop(reply),
                 Some(Command::Registry(answer)) => self.node.handle(now(), Input::Registry(answer)),

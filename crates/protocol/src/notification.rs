@@ -7,8 +7,8 @@ use ts_rs::TS;
 use crate::sctp::DataConsumerCloseReason;
 use crate::snapshot::{ChatMessage, DataProducerView, ParticipantView, ProducerView, WaitingView};
 use crate::{
-    ConsumerId, DataConsumerId, DataProducerId, ErrorCode, ParticipantId, ProducerId, Role, RoomSettings, Source,
-    TransportId,
+    ConsumerId, DataConsumerId, DataProducerId, ErrorCode, ParticipantId, ProducerId, Role, RoomSettings, Signal,
+    Source, TransportId,
 };
 
 /// What a client is told. The variant's name in camelCase is the event's name. Those with `seq` come from the
@@ -206,6 +206,15 @@ pub enum Notification {
         score: u8,
         /// At the server: from 0, nothing comes, to 10.
         producer_score: u8,
+    },
+    /// Somebody else shows something of this moment. It may be lost.
+    Signal {
+        /// Who.
+        participant_id: ParticipantId,
+        /// What.
+        #[serde(flatten)]
+        #[ts(flatten)]
+        signal: Signal,
     },
     /// Nobody wants layers above this one of a producer of this client: stop to send them until told otherwise.
     WantedLayers {

@@ -15,6 +15,7 @@ use crate::error::{ErrorBody, ErrorCode};
 use crate::roles::Moderation;
 use crate::rtp::{MediaKind, RtpCapabilities, RtpParameters};
 use crate::sctp::SctpStreamParameters;
+use crate::signal::Signal;
 use crate::snapshot::RoomSnapshot;
 use crate::stats::TransportStats;
 use crate::transport::{DtlsParameters, IceParameters, TransportOptions};
@@ -277,6 +278,8 @@ pub enum Request {
     },
     /// What only the host and co-hosts may do.
     Moderate(Moderation),
+    /// Show the others something of this moment.
+    Signal(Signal),
     /// Open a channel to the others, from the transport's `producedata` event.
     ProduceData {
         /// The send transport.
@@ -341,7 +344,7 @@ pub struct Envelope {
 
 impl Request {
     /// The names of all request events.
-    pub const EVENTS: [&str; 23] = [
+    pub const EVENTS: [&str; 24] = [
         "leave",
         "createWebRtcTransport",
         "connectWebRtcTransport",
@@ -360,6 +363,7 @@ impl Request {
         "sendChatMessage",
         "raiseHand",
         "moderate",
+        "signal",
         "produceData",
         "closeDataProducer",
         "consumeData",

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use protocol::{error, ids, notification, request, roles, rtp, sctp, snapshot, stats, transport};
+use protocol::{error, ids, notification, request, roles, rtp, sctp, signal, snapshot, stats, transport};
 use ts_rs::{Config, TS};
 
 const HEADER: &str = "\
@@ -114,6 +114,7 @@ fn typescript() -> String {
         stats::ProducerStats,
         stats::ConsumerStats,
         stats::TransportStats,
+        signal::Signal,
         roles::Role,
         roles::Setting,
         roles::RoomSettings,

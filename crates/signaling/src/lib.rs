@@ -23,6 +23,7 @@ use axum::routing::{any, any_service, post};
 use engineioxide::service::EngineIoService;
 
 pub use handler::{Handler, Opening, SessionHandle};
+pub use limits::TokenBucket;
 pub use metrics::{Metric, MetricsSnapshot, SignalingMetrics};
 pub use news::News;
 pub use outbox::{Outbox, OutboxClosed, OutboxReceiver, Outgoing, Welcomed, outbox};

@@ -19,7 +19,7 @@ const WAIT_MAX: Duration = Duration::from_secs(3600);
 
 /// Lets `rate` things per second pass on average, and `burst` at once.
 #[derive(Debug, Clone)]
-pub(crate) struct TokenBucket {
+pub struct TokenBucket {
     rate: f64,
     burst: f64,
     tokens: f64,
@@ -27,12 +27,13 @@ pub(crate) struct TokenBucket {
 }
 
 impl TokenBucket {
-    pub(crate) fn new(now: Instant, rate: u32, burst: u32) -> Self {
+    /// A full one.
+    pub fn new(now: Instant, rate: u32, burst: u32) -> Self {
         Self { rate: rate.into(), burst: burst.into(), tokens: burst.into(), filled: now }
     }
 
     /// Takes one token, or says how long until there is one.
-    pub(crate) fn take(&mut self, now: Instant) -> Result<(), Duration> {
+    pub fn take(&mut self, now: Instant) -> Result<(), Duration> {
         let elapsed = now.saturating_duration_since(self.filled).as_secs_f64();
         self.tokens = (self.tokens + elapsed * self.rate).min(self.burst);
         self.filled = self.filled.max(now);

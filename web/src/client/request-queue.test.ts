@@ -34,6 +34,17 @@ describe('RequestQueue', () => {
     await expect(second).resolves.toEqual({});
   });
 
+  it('does not show later what was of a moment', async () => {
+    const queue = new RequestQueue();
+    const { sent, send } = wire();
+    queue.open(send);
+    const signal = queue.request('signal', { kind: 'typing' });
+    sent[0]?.acknowledge(error('rate_limited', true));
+    await expect(signal).rejects.toMatchObject({ code: 'rate_limited' });
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(sent).toHaveLength(1);
+  });
+
   it('sends again, in order and with the same numbers, what had no answer when the socket broke', async () => {
     const queue = new RequestQueue();
     const before = wire();

@@ -35,6 +35,7 @@ const ANY_NUMBER: RequestEvent[] = [
   'resumeConsumer',
   'restartIce',
   'getStats',
+  'signal',
 ];
 
 export interface RequestOptions {
@@ -163,7 +164,9 @@ export class RequestQueue {
 }
 
 /** `undefined` where it was tried often enough. */
-function delayBeforeRetry({ attempts, patient }: Pending, { code }: Failure): number | undefined {
+function delayBeforeRetry({ attempts, event, patient }: Pending, { code }: Failure): number | undefined {
+  // What was of a moment is not shown later.
+  if (event === 'signal') return undefined;
   const delay = RETRY_DELAYS_MS[attempts];
   if (!patient || !PASSING.includes(code)) return delay;
   return Math.min(delay ?? PATIENT_DELAY_MS_MAX, PATIENT_DELAY_MS_MAX);

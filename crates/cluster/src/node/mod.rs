@@ -314,6 +314,12 @@ impl Node {
         })
     }
 
+    /// The other lives of nodes that carry a room.
+    pub fn other_hosts(&self, room: &RoomId) -> Vec<Incarnation> {
+        let hosts = self.room(room).into_iter().flat_map(room::Room::hosts);
+        hosts.map(|(life, _)| life).filter(|life| *life != self.incarnation).collect()
+    }
+
     /// What a room's people publish, on whichever node.
     pub fn publications(&self, room: &RoomId) -> Vec<Publication> {
         let people = self.room(room).into_iter().flat_map(room::Room::participants);

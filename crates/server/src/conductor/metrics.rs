@@ -128,6 +128,11 @@ impl Shared {
             "Rooms founded again from a node's memory after that.",
         );
         text.sample(&[], rooms.refounded);
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        text.family("hyperion_signals_refused_total", Kind::Counter, "Signals of people who sent too many.");
+        text.sample(&[], read(&self.signals.refused));
+        text.family("hyperion_signals_dropped_total", Kind::Counter, "Signals that did not go to another node.");
+        text.sample(&[], read(&self.signals.dropped));
         self.write_log(text);
         self.write_relays(text);
     }

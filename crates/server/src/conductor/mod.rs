@@ -31,6 +31,7 @@ mod registry;
 mod relays;
 mod requests;
 mod seats;
+mod signals;
 mod transports;
 mod turn;
 
@@ -108,6 +109,7 @@ struct Shared {
     registry: Mutex<Registry>,
     relays: relays::Door,
     links: Option<Links>,
+    signals: signals::Signals,
     evacuation: Mutex<Evacuation>,
     rooms: RoomService,
     pool: WorkerPool,
@@ -140,6 +142,7 @@ impl Conductor {
         let shared = Arc::new(Shared {
             relays,
             links,
+            signals: signals::Signals::new(Instant::now()),
             evacuation: Mutex::default(),
             registry: Mutex::default(),
             rooms,

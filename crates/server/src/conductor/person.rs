@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
 
 use protocol::event::Binding;
 use protocol::request::Direction;
@@ -12,7 +13,7 @@ use protocol::{
     SessionId, Source, TransportId,
 };
 use sfu::worker::RouterId;
-use signaling::{News, Outbox, SessionHandle};
+use signaling::{News, Outbox, SessionHandle, TokenBucket};
 use tokio::sync::Notify;
 
 use super::media::Media;
@@ -88,6 +89,8 @@ pub(super) struct Member {
     pub(super) outcomes: Outcomes,
     /// By which event a source was closed, since it was last asked for.
     pub(super) closed: HashMap<Source, u64>,
+    /// What they may still show the others.
+    pub(super) signals: TokenBucket,
     /// The newest wish about each source.
     asked: HashMap<Source, Asked>,
 }
@@ -163,6 +166,7 @@ impl Member {
             ended: VecDeque::new(),
             outcomes: Outcomes::default(),
             closed: HashMap::new(),
+            signals: super::signals::allowance(Instant::now()),
             asked: HashMap::new(),
         }
     }

@@ -195,7 +195,10 @@ impl Task {
             LinkEvent::Message { node, life, bytes } => {
                 for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
                     match serde_json::from_slice(line) {
-                        Ok(Message::Unknown) => self.shared.heard_of_the_log(life, line),
+                        Ok(Message::Unknown) => {
+                            self.shared.heard_of_the_log(life, line);
+                            self.shared.heard_a_signal(line);
+                        }
                         Ok(message) => self.handle(Input::Message(life, message)),
                         Err(error) => tracing::error!(%node, %error, "another node said what cannot be understood"),
                     }

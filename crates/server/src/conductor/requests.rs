@@ -75,6 +75,7 @@ impl Shared {
             Request::CloseConsumer { consumer_id } => self.close_consumer(caller, consumer_id),
             Request::SendChatMessage { text } => self.send_chat_message(caller, n, &text).await,
             Request::RaiseHand { raised } => self.raise_hand(caller, n, raised).await,
+            Request::Signal(signal) => self.signal(caller, signal).await,
             Request::Moderate(action) => self.moderate(caller, n, action).await,
             Request::ProduceData { transport_id, sctp_stream_parameters, label, protocol } => {
                 let channel = super::data::Wanted { transport_id, parameters: sctp_stream_parameters, label, protocol };
@@ -131,6 +132,7 @@ fn is_repeatable(request: &Request) -> bool {
             | Request::ResumeConsumer { .. }
             | Request::RestartIce { .. }
             | Request::GetStats { .. }
+            | Request::Signal(_)
     )
 }
 

@@ -6,6 +6,7 @@ mod data;
 mod lobby;
 mod moderation;
 mod nodes;
+mod signals;
 mod workers;
 
 use std::num::NonZeroU8;
