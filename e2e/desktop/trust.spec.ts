@@ -18,7 +18,7 @@ async function secureServer(folder: string, port = 0): Promise<Server> {
 
 async function stop(server: Server): Promise<void> {
   running.delete(server);
-  await stop(server);
+  await server.stop();
 }
 
 test.beforeEach(async () => {
