@@ -6,16 +6,28 @@ import { Server } from '../support/server.js';
 import { answer } from './client.js';
 import { expect, test } from './test.js';
 
+const running = new Set<Server>();
+let folder: string;
+
 /** A server with a certificate of its own, which is another for another folder. */
 async function secureServer(folder: string, port = 0): Promise<Server> {
-  return Server.start('--listen', `0.0.0.0:${port}`, '--open', '--announce', '127.0.0.1', '--data-dir', folder);
+  const server = await Server.start('--listen', `0.0.0.0:${port}`, '--open', '--announce', '127.0.0.1', '--data-dir', folder);
+  running.add(server);
+  return server;
 }
 
-let folder: string;
+async function stop(server: Server): Promise<void> {
+  running.delete(server);
+  await server.stop();
+}
+
 test.beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'certificates-'));
 });
-test.afterEach(() => rm(folder, { recursive: true }));
+test.afterEach(async () => {
+  await Promise.all([...running].map(stop));
+  await rm(folder, { recursive: true });
+});
 
 test('a certificate that the server made itself is trusted once, by its fingerprint, and a changed one is refused', async ({
   start,
@@ -45,7 +57,7 @@ test('a certificate that the server made itself is trusted once, by its fingerpr
   expect(settings.pins).toEqual({ [host]: server.certificate });
   const again = await start({ server: server.url, profile });
   await expect((await again.page(server.url)).getByTestId('room-input')).toBeVisible();
-  await server.stop();
+  await stop(server);
 
   // Somebody with another certificate in the same place: refused while it runs, and at the next start.
   const other = await secureServer(join(folder, 'other'), Number(port));
@@ -76,7 +88,6 @@ test('a certificate that the server made itself is trusted once, by its fingerpr
   await expect(anew.locator('h1')).toHaveText('Do you know this certificate?');
   await answer(anew.getByRole('button', { name: 'They are the same: trust it' }));
   await expect((await third.page(server.url)).getByTestId('room-input')).toBeVisible();
-  await other.stop();
 });
 
 test('a certificate that changes in the middle of a meeting is not connected to, and that is said', async ({ start }) => {
@@ -86,13 +97,11 @@ test('a certificate that changes in the middle of a meeting is not connected to,
   const page = await client.page(server.url);
   const anna = await Person.at(page, `${server.url}r/daily`, ANNA);
   await anna.enter();
-  await server.stop();
+  await stop(server);
   const other = await secureServer(join(folder, 'other'), Number(new URL(server.url).port));
   const changed = await client.question('trust');
   await expect(changed.locator('h1')).toHaveText('The certificate has changed');
   await expect(changed.locator('#fingerprint')).toHaveText(other.certificate);
-  await client.quit();
-  await other.stop();
 });
 
 test('a certificate that was trusted for one server is not for another', async ({ start }) => {
@@ -107,6 +116,4 @@ test('a certificate that was trusted for one server is not for another', async (
   await choose.getByRole('textbox').fill(other.url);
   await answer(choose.getByRole('button', { name: 'Connect' }));
   await expect((await client.question('trust')).locator('h1')).toHaveText('Do you know this certificate?');
-  await client.quit();
-  await Promise.all([one.stop(), other.stop()]);
 });
