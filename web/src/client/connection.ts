@@ -122,6 +122,11 @@ export class Connection extends Emitter<ConnectionEvents> {
     if (this.#state === 'waiting') await this.#letIn();
   }
 
+  /** Whether it was welcomed. */
+  get isIn(): boolean {
+    return this.#session?.isIn ?? false;
+  }
+
   /** Gives up to wait to be let in. */
   giveUp(): void {
     if (this.#state === 'waiting') this.#socket?.send('leave', { n: 1 }, () => {});
@@ -142,8 +147,13 @@ export class Connection extends Emitter<ConnectionEvents> {
     this.#attempts += 1;
     const resumed = this.#session?.isIn ?? false;
     const welcomed = await (this.#session ? this.#resume(this.#session) : this.#join());
-    if (this.#state === 'ended') welcomed.socket.close();
-    else this.#enter(welcomed, resumed);
+    if (this.#state === 'ended') {
+      // Given up meanwhile: whoever was let in is not to stand there until the grace time is over.
+      if (!resumed) welcomed.socket.send('leave', { n: 1 }, () => {});
+      welcomed.socket.close();
+      throw new Failure('closed', 'left');
+    }
+    this.#enter(welcomed, resumed);
   }
 
   #letIn(): Promise<void> {

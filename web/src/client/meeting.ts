@@ -39,8 +39,8 @@ export interface JoinOptions {
   /** What to send video with, as `VP9`, while everybody in the room can receive it; the server's first, VP8, by
    *  default and where this browser cannot encode it. */
   videoCodec?: string | undefined;
-  /** Called when a host has to let this client in first. */
-  onWaiting?: (() => void) | undefined;
+  /** Called when a host has to let this client in first, and when the connection is lost and back meanwhile. */
+  onWaiting?: ((connected: boolean) => void) | undefined;
   /** Gives up to wait for that: `joinMeeting` rejects with `closed`. */
   signal?: AbortSignal | undefined;
 }
@@ -102,10 +102,12 @@ async function join(
   });
   await device.load({ routerRtpCapabilities: place.routerRtpCapabilities });
   const rtpCapabilities = device.recvRtpCapabilities;
+  if (signal?.aborted) throw new Failure('closed', 'given up');
   const connection = new Connection({ origin, room, place, resumeToken, join: { name, rtpCapabilities } });
   const meeting = new Meeting(room, device, connection, videoCodec);
   connection.on('state', (state) => {
-    if (state === 'waiting') onWaiting?.();
+    if (state === 'waiting') onWaiting?.(true);
+    else if (state === 'reconnecting' && !connection.isIn) onWaiting?.(false);
   });
   const giveUp = () => connection.giveUp();
   signal?.addEventListener('abort', giveUp);
@@ -204,8 +206,7 @@ export class Meeting extends Emitter<MeetingEvents> {
     transportClosed: (data) => this.#transportClosed(data),
     producerAdded: ({ producer }) => this.#subscriber.published(producer.id),
     producerPaused: ({ producerId, by }) => this.#stopped(producerId, by, (source) => this.#publisher.paused(source)),
-    producerClosed: ({ producerId, by }) =>
-      this.#stopped(producerId, by, (source) => this.#publisher.unpublish(source)),
+    producerClosed: ({ producerId, by }) => this.#stopped(producerId, by, (source) => this.#publisher.closed(source)),
     producerResumed: ({ producerId }) => {
       if (participantOf(producerId) === this.#selfId) this.#publisher.resumed(sourceOf(producerId));
     },

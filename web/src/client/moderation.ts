@@ -74,7 +74,8 @@ export class Moderation {
 
   readonly #handlers: { [E in NotificationEvent]?: Handler<E> } = {
     askedToUnmute: ({ source, by }) => this.#emit('askedToUnmute', { source, by }),
-    waitingAdded: ({ waiting }) => this.#setWaiting([...this.#waiting, waiting]),
+    // Who is there already came back, perhaps with another name.
+    waitingAdded: ({ waiting }) => this.#setWaiting([...this.#waiting.filter(({ id }) => id !== waiting.id), waiting]),
     waitingRemoved: ({ participantId }) => this.#setWaiting(this.#waiting.filter(({ id }) => id !== participantId)),
     waitingListed: ({ waiting }) => this.#setWaiting(waiting),
     settingsChanged: ({ settings, by }) => {

@@ -270,6 +270,23 @@ describe('Publisher', () => {
     expect([mic.enabled, camera.enabled]).toEqual([false, true]);
   });
 
+  it('is done with what somebody else closed', async () => {
+    const { publisher, request, requests, onFailure } = server();
+    const sending = transport();
+    publisher.attach(sending.as, 'me');
+    publisher.publish('screen', track('video'), false);
+    publisher.publish('camera', track('video'), false);
+    await settled();
+    publisher.closed('screen');
+    await settled();
+    expect([sending.producers[0]?.closed, requests]).toEqual([true, []]);
+    // The news of it is on its way when one ends it oneself.
+    request.mockRejectedValueOnce(new Failure('not_found', ''));
+    publisher.unpublish('camera');
+    await settled();
+    expect(onFailure).not.toHaveBeenCalled();
+  });
+
   it('asks no more to close what a page before published, once it is published again', async () => {
     const { publisher, request } = server();
     let signal: AbortSignal | undefined;

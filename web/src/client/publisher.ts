@@ -153,6 +153,16 @@ export class Publisher {
     void this.#run(source);
   }
 
+  /** Somebody else ended a source; the server has it no more. */
+  closed(source: Source): void {
+    const publication = this.#publications.get(source);
+    if (!publication) return;
+    this.#publications.delete(source);
+    publication.pausing?.abort();
+    publication.producing?.abort();
+    publication.producer?.close();
+  }
+
   /** Sends by this transport, as this participant, from now on; what was on the one before is published again. */
   attach(transport: types.Transport, self: ParticipantId): void {
     this.#transport = transport;
@@ -250,7 +260,10 @@ export class Publisher {
     if (stale) {
       this.#stale.delete(source);
       stale.close();
-      await this.#request('closeProducer', { producerId: stale.id });
+      await this.#request('closeProducer', { producerId: stale.id }).catch((thrown) => {
+        // Somebody else closed it first.
+        if (Failure.from(thrown).code !== 'not_found') throw thrown;
+      });
       return true;
     }
     const publication = this.#publications.get(source);

@@ -74,14 +74,14 @@ describe('MeetingView', () => {
     view.close();
   });
 
-  it('says why the server did not do what a host asked', async () => {
+  it('says that the server did not do what a host asked, and why', async () => {
     const meeting = new FakeMeeting();
     const view = new MeetingView(meeting as unknown as Meeting);
     meeting.moderate.mockRejectedValueOnce(new Failure('forbidden', 'only the host may end the meeting'));
     view.moderate({ action: 'end' });
     await vi.advanceTimersByTimeAsync(0);
     const [notice] = view.get().notices;
-    expect(notice?.news).toEqual({ kind: 'refused', why: 'only the host may end the meeting' });
+    expect(notice?.news).toEqual({ kind: 'refused', code: 'forbidden' });
     view.close();
   });
 

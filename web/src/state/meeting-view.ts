@@ -1,6 +1,7 @@
 import {
   type ConnectionState,
   Failure,
+  type FailureCode,
   type Meeting,
   type Moderated,
   type Moderation,
@@ -29,7 +30,7 @@ export type News =
   /** The hosts do not let one do it. */
   | { kind: 'notAllowed'; what: Source }
   /** The server did not do what was asked, and says why. */
-  | { kind: 'refused'; why: string }
+  | { kind: 'refused'; code: FailureCode }
   /** What came of copying the meeting's link. */
   | { kind: 'copied' | 'notCopied' };
 
@@ -115,8 +116,12 @@ export class MeetingView extends Store<MeetingState> {
       meeting.on('activeSpeaker', (id) => {
         if (id !== this.get().selfId) this.update({ speakerId: id });
       }),
-      meeting.on('weak', (weak) => this.update({ weak })),
-      meeting.on('stalled', (stalled) => this.update({ stalled })),
+      meeting.on('weak', (weak) => {
+        if (!isSame(weak, this.get().weak)) this.update({ weak });
+      }),
+      meeting.on('stalled', (stalled) => {
+        if (!isSame(stalled, this.get().stalled)) this.update({ stalled });
+      }),
       meeting.on('participantJoined', ({ id, name }) => {
         this.say({ kind: 'joined', name: this.get().names.get(id) ?? name });
       }),
@@ -160,8 +165,8 @@ export class MeetingView extends Store<MeetingState> {
 
   #asks(asking: Promise<void>): void {
     asking.catch((thrown) => {
-      const { code, message } = Failure.from(thrown);
-      if (code !== 'closed') this.say({ kind: 'refused', why: message });
+      const { code } = Failure.from(thrown);
+      if (code !== 'closed') this.say({ kind: 'refused', code });
     });
   }
 
@@ -210,9 +215,7 @@ export class MeetingView extends Store<MeetingState> {
 
   #showSpeaking(): void {
     const speaking = this.#speaking.speaking(performance.now());
-    const before = this.get().speaking;
-    if (speaking.size === before.size && [...speaking].every((id) => before.has(id))) return;
-    this.update({ speaking });
+    if (!isSame(speaking, this.get().speaking)) this.update({ speaking });
   }
 
   /** Says who began and who ended to show their screen; not of who left, nor of oneself. */
@@ -239,6 +242,10 @@ export class MeetingView extends Store<MeetingState> {
     const left = Object.entries(notSent).filter(([kind]) => !done(kind as LocalKind));
     if (left.length < Object.keys(notSent).length) this.update({ notSent: Object.fromEntries(left) });
   }
+}
+
+function isSame(one: ReadonlySet<string>, other: ReadonlySet<string>): boolean {
+  return one.size === other.size && [...one].every((id) => other.has(id));
 }
 
 /** Those that were there before stay in their order. */

@@ -23,6 +23,7 @@ describe('PushToTalk', () => {
     const talk = new PushToTalk(media, (now) => media.update({ mic: { ...media.get().mic, on: now } }));
     const key = (more: object = {}) => ({
       key: ' ',
+      defaultPrevented: false,
       repeat: false,
       ctrlKey: false,
       metaKey: false,
@@ -67,7 +68,7 @@ describe('PushToTalk', () => {
 
   it('leaves the key to who types, chooses or walks with the keyboard', () => {
     const { talk, key, isOn } = page();
-    for (const target of [at('textarea'), at('[role="menuitem"]'), at('button')]) {
+    for (const target of [at('textarea'), at('[role="menuitem"]'), at('[role="switch"]'), at('button')]) {
       const event = key(target);
       talk.pressed(event);
       expect([isOn(), event.preventDefault.mock.calls.length]).toEqual([false, 0]);

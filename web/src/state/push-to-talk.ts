@@ -2,11 +2,15 @@ import type { LocalMedia } from './local-media';
 
 const KEY = ' ';
 /** Where the space bar has a meaning of its own. */
-const TAKEN = 'input, textarea, select, [contenteditable], [role="menuitem"], [role="menuitemradio"], [role="option"]';
+const TAKEN =
+  'input, textarea, select, [contenteditable], [role="switch"], [role="menuitem"], [role="menuitemradio"], [role="option"]';
 /** And where it has one only for who went there with the keyboard: a click leaves the focus behind. */
 const PRESSED = 'button, a, summary';
 
-type Pressed = Pick<KeyboardEvent, 'key' | 'repeat' | 'ctrlKey' | 'metaKey' | 'altKey' | 'target' | 'preventDefault'>;
+type Pressed = Pick<
+  KeyboardEvent,
+  'defaultPrevented' | 'key' | 'repeat' | 'ctrlKey' | 'metaKey' | 'altKey' | 'target' | 'preventDefault'
+>;
 
 /** Speaks while the space bar is held down. */
 export class PushToTalk {
@@ -27,7 +31,15 @@ export class PushToTalk {
 
   pressed(event: Pressed): void {
     if (event.key === 'Tab') this.#clicked = null;
-    if (event.key !== KEY || event.ctrlKey || event.metaKey || event.altKey || this.#isTaken(event.target)) return;
+    if (
+      event.defaultPrevented ||
+      event.key !== KEY ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey ||
+      this.#isTaken(event.target)
+    )
+      return;
     const { on, track } = this.#media.get().mic;
     if (!this.#talking && (on || track?.readyState !== 'live')) return;
     // Not for what is behind it: a space scrolls pages and presses buttons.
@@ -39,7 +51,8 @@ export class PushToTalk {
 
   /** The key was let go; or nobody will tell, because another window is in front. */
   released(event?: Pick<KeyboardEvent, 'key' | 'preventDefault'>): void {
-    if (!this.#talking || (event && event.key !== KEY)) return;
+    // Of keys that were held with the command key a Mac tells nothing.
+    if (!this.#talking || (event && event.key !== KEY && event.key !== 'Meta')) return;
     event?.preventDefault();
     this.#talking = false;
     this.#talk(false);

@@ -237,17 +237,17 @@ describe('RoomSession', () => {
     let signal: AbortSignal | undefined;
     const room = session((options) => {
       signal = options.signal;
-      options.onWaiting?.();
+      options.onWaiting?.(true);
       return new Promise((resolve) => (letIn = () => resolve(meeting)));
     });
     const joined = room.join('Anna');
-    expect(room.get()).toEqual({ name: 'waiting' });
+    expect(room.get()).toEqual({ name: 'waiting', connected: true });
     letIn();
     await joined;
     expect(room.get().name).toBe('meeting');
     room.leave();
     void room.rejoin();
-    expect(room.get()).toEqual({ name: 'waiting' });
+    expect(room.get()).toEqual({ name: 'waiting', connected: true });
     room.cancel();
     expect([room.get().name, signal?.aborted]).toEqual(['greenRoom', true]);
   });

@@ -23,7 +23,7 @@ export type Phase =
   /** `again` after a reload and from the page of who left: there is nothing to ask any more. */
   | { name: 'joining'; again: boolean }
   /** Until a host lets one in. */
-  | { name: 'waiting' }
+  | { name: 'waiting'; connected: boolean }
   | { name: 'meeting'; meeting: Meeting }
   | { name: 'left' }
   /**
@@ -140,8 +140,8 @@ export class RoomSession extends Store<Phase> {
     try {
       const resumeToken = tabSession(this.room)?.token;
       const { videoCodec } = this.preferences.get();
-      const onWaiting = () => {
-        if (this.#attempt === attempt) this.set({ name: 'waiting' });
+      const onWaiting = (connected: boolean) => {
+        if (this.#attempt === attempt) this.set({ name: 'waiting', connected });
       };
       const { signal } = giveUp;
       const options = { room: this.room, name: cleaned, resumeToken, videoCodec, onWaiting, signal };

@@ -40,7 +40,8 @@ describe('Signals', () => {
 
   it('shows no text as a reaction', () => {
     const { meeting, signals } = meet();
-    for (const emoji of ['', 'vote!', '<b>', '1']) meeting.say('signal', { who: 'a', kind: 'reaction', emoji });
+    for (const emoji of ['', 'vote!', '<b>', '1', '👍 Anna is fired', '👍👍'])
+      meeting.say('signal', { who: 'a', kind: 'reaction', emoji });
     expect(signals.get().reactions.size).toBe(0);
   });
 

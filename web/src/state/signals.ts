@@ -30,6 +30,8 @@ export interface SignalsState {
   typing: ReadonlySet<ParticipantId>;
 }
 
+/** One of them: a picture, with what varies it and joins it to others. */
+const EMOJI = /^\p{Extended_Pictographic}(?:\p{Emoji_Modifier}|\ufe0f|\u200d\p{Extended_Pictographic})*$/u;
 const REACTION_MS = 5_000;
 /** Whoever goes on to type says so again before it is over. */
 const TYPING_MS = 5_000;
@@ -81,7 +83,7 @@ export class Signals extends Store<SignalsState> {
 
   #show(who: ParticipantId, emoji: string): void {
     // Other clients may send anything.
-    if (!/^\p{Extended_Pictographic}/u.test(emoji)) return;
+    if (!EMOJI.test(emoji)) return;
     this.#count += 1;
     const id = this.#count;
     const reactions = new Map(this.get().reactions);

@@ -166,7 +166,7 @@ function OpenMeeting({ session, view, chat, signals }: OpenMeetingProps) {
       </div>
       <div className="meeting-corner">
         <Notices notices={state.notices} />
-        <ReactionStatus signals={signals} names={state.names} />
+        <ReactionStatus signals={signals} selfId={selfId} names={state.names} />
       </div>
       {dialog === 'settings' && <DeviceDialog session={session} onClose={close} />}
       {dialog === 'shortcuts' && <ShortcutsDialog onClose={close} />}

@@ -38,7 +38,7 @@ export function RoomPage({ session, go }: { session: RoomSession; go: (path: str
     case 'joining':
       return phase.again ? <JoiningPage session={session} go={go} /> : <GreenRoom session={session} joining go={go} />;
     case 'waiting':
-      return <WaitingPage session={session} go={go} />;
+      return <WaitingPage session={session} connected={phase.connected} go={go} />;
     case 'meeting':
       return MeetingPage ? (
         <MeetingPage session={session} meeting={phase.meeting} />

@@ -12,14 +12,15 @@ export function useFocusedHeading(page: string): RefObject<HTMLHeadingElement | 
   return heading;
 }
 
-/** For what comes and goes by itself: when it goes with the focus in it, the focus goes to the page's `main`. */
+/** For what comes and goes by itself: when it goes with the focus in it, the focus goes to the panel that it is in, or
+ *  the page's `main`. */
 export function useFocusKept<T extends HTMLElement>(): RefObject<T | null> {
   const ref = useRef<T>(null);
   useLayoutEffect(() => {
     const element = ref.current;
-    const main = element?.closest('main');
+    const around = element?.parentElement?.closest<HTMLElement>('aside, main');
     return () => {
-      if (element?.contains(document.activeElement)) main?.focus({ preventScroll: true });
+      if (element?.contains(document.activeElement)) around?.focus({ preventScroll: true });
     };
   }, []);
   return ref;

@@ -37,7 +37,7 @@ export function usePictureInPicture(title: string): PictureInPicture {
         copy.href = sheet.href;
         small.document.head.append(copy);
       }
-      small.addEventListener('pagehide', () => setOpened(undefined));
+      small.addEventListener('pagehide', () => setOpened((now) => (now === small ? undefined : now)));
       setOpened(small);
     };
     // The browser lets pages open it only in the event of a click, and only once at a time.

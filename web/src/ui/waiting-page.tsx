@@ -6,8 +6,14 @@ import { Logo } from './parts/logo';
 import { ToggleButtons } from './parts/toggle-buttons';
 import { useFocusedHeading } from './use-focus';
 
+interface WaitingPageProps {
+  session: RoomSession;
+  connected: boolean;
+  go: (path: string) => void;
+}
+
 /** Until a host lets one in. */
-export function WaitingPage({ session, go }: { session: RoomSession; go: (path: string) => void }) {
+export function WaitingPage({ session, connected, go }: WaitingPageProps) {
   const { t } = useTranslation();
   const heading = useFocusedHeading('waiting');
   return (
@@ -23,6 +29,9 @@ export function WaitingPage({ session, go }: { session: RoomSession; go: (path: 
           {t('waiting.title')}
         </h1>
         <p className="lead">{t('waiting.text')}</p>
+        <p className="hint" role="status">
+          {!connected && t('meeting.reconnecting')}
+        </p>
         <div className="end-buttons">
           <button type="button" className="button large" data-testid="stop-waiting" onClick={() => session.cancel()}>
             {t('waiting.cancel')}

@@ -1,4 +1,5 @@
 import { MicOff, VideoOff } from 'lucide-react';
+import { useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { MeetingView } from '../../state/meeting-view';
 import type { RoomSession } from '../../state/room-session';
@@ -10,9 +11,15 @@ export function AskedBanner({ session, view }: { session: RoomSession; view: Mee
   const { t } = useTranslation();
   const { asked } = useStore(view);
   const media = useStore(session.media);
-  if (!asked) return null;
-  const kind = asked.source === 'camera' ? 'camera' : 'mic';
-  if (media[kind].on) return null;
+  const kind = asked?.source === 'camera' ? 'camera' : 'mic';
+  const isOn = media[kind].on;
+
+  // Whoever turns it on by another button has answered too.
+  useEffect(() => {
+    if (asked && isOn) view.answered();
+  }, [asked, isOn, view]);
+
+  if (!asked || isOn) return null;
   const Icon = kind === 'camera' ? VideoOff : MicOff;
   const answer = (yes: boolean) => {
     view.answered();

@@ -15,11 +15,13 @@ const KEY_OF_IME = 229;
 interface ChatComposerProps {
   chat: ChatView;
   signals: Signals;
+  /** Whether the hosts let one write. */
+  mayWrite: boolean;
   onSend: () => void;
 }
 
 /** Where a message is written. */
-export function ChatComposer({ chat, signals, onSend }: ChatComposerProps) {
+export function ChatComposer({ chat, signals, mayWrite, onSend }: ChatComposerProps) {
   const { t } = useTranslation();
   const { draft, underWay } = useStore(chat);
   const input = useRef<HTMLTextAreaElement>(null);
@@ -35,7 +37,7 @@ export function ChatComposer({ chat, signals, onSend }: ChatComposerProps) {
   }, [draft]);
 
   const send = () => {
-    if (chat.send()) onSend();
+    if (mayWrite && chat.send()) onSend();
     input.current?.focus();
   };
   const pressed = (event: KeyboardEvent) => {
@@ -45,7 +47,13 @@ export function ChatComposer({ chat, signals, onSend }: ChatComposerProps) {
     send();
   };
 
-  const problem = left < 0 ? t('chat.over', { count: -left }) : isFull ? t('chat.full') : undefined;
+  const problem = !mayWrite
+    ? t('chat.closed')
+    : left < 0
+      ? t('chat.over', { count: -left })
+      : isFull
+        ? t('chat.full')
+        : undefined;
   return (
     <form
       className="chat-composer"
@@ -59,6 +67,7 @@ export function ChatComposer({ chat, signals, onSend }: ChatComposerProps) {
         className="input"
         dir="auto"
         rows={1}
+        readOnly={!mayWrite}
         aria-label={t('chat.input')}
         aria-describedby="chat-hint chat-left"
         aria-invalid={left < 0}

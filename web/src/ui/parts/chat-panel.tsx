@@ -78,11 +78,7 @@ export function ChatPanel({ chat, signals, names, mayWrite, onClose }: ChatPanel
         )}
       </div>
       <Typing signals={signals} names={names} />
-      {mayWrite ? (
-        <ChatComposer chat={chat} signals={signals} onSend={goToEnd} />
-      ) : (
-        <p className="chat-closed">{t('chat.closed')}</p>
-      )}
+      <ChatComposer chat={chat} signals={signals} mayWrite={mayWrite} onSend={goToEnd} />
     </Panel>
   );
 }

@@ -1,5 +1,5 @@
 import { X } from 'lucide-react';
-import { type ReactNode, useEffect, useId, useRef } from 'react';
+import { type ReactNode, useId, useLayoutEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 
 interface DialogProps {
@@ -14,15 +14,21 @@ export function Dialog({ title, onClose, children }: DialogProps) {
   const id = useId();
   const dialog = useRef<HTMLDialogElement>(null);
 
-  useEffect(() => dialog.current?.showModal(), []);
+  // Closed before it is taken away, or the browser does not give the focus back.
+  useLayoutEffect(() => {
+    const opened = dialog.current;
+    opened?.showModal();
+    return () => opened?.close();
+  }, []);
 
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes a modal dialog by itself.
     <dialog
       ref={dialog}
       className="dialog"
       aria-labelledby={id}
       onClose={onClose}
+      // Escape closes it by itself, and nothing of what it is in.
+      onKeyDown={(event) => event.key === 'Escape' && event.stopPropagation()}
       onClick={({ target }) => target === dialog.current && dialog.current?.close()}
     >
       <div className="dialog-content">

@@ -1,5 +1,6 @@
 import type { TFunction } from 'i18next';
 import { useTranslation } from 'react-i18next';
+import type { FailureCode } from '../../client';
 import type { News, Notice } from '../../state/meeting-view';
 import { cleanName, shortenName } from '../../state/names';
 
@@ -40,10 +41,17 @@ function textOf(t: TFunction, news: News): string {
     case 'notAllowed':
       return t(`people.notAllowed.${news.what === 'screenAudio' ? 'screen' : news.what}`);
     case 'refused':
-      return t('people.refused', { why: news.why });
+      return t(`people.refused.${isRefusal(news.code) ? news.code : 'other'}`);
     case 'copied':
       return t('meeting.linkCopied');
     case 'notCopied':
       return t('meeting.linkNotCopied');
   }
+}
+
+const REFUSALS = ['forbidden', 'not_found', 'timeout', 'log_unavailable', 'wrong_state', 'rate_limited'] as const;
+
+/** Whether there is a sentence of its own for why something was not done. */
+function isRefusal(code: FailureCode): code is (typeof REFUSALS)[number] {
+  return (REFUSALS as readonly FailureCode[]).includes(code);
 }

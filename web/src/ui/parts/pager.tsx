@@ -25,9 +25,9 @@ export function Pager({ pages, page, area, onTurn }: PagerProps) {
         type="button"
         className="icon-button"
         aria-label={t('stage.pageBefore')}
-        disabled={page === 0}
+        aria-disabled={page === 0}
         data-testid="page-before"
-        onClick={() => onTurn(page - 1)}
+        onClick={() => onTurn(Math.max(page - 1, 0))}
       >
         <ChevronLeft aria-hidden="true" />
       </button>
@@ -41,9 +41,9 @@ export function Pager({ pages, page, area, onTurn }: PagerProps) {
         type="button"
         className="icon-button"
         aria-label={t('stage.pageNext')}
-        disabled={page === pages - 1}
+        aria-disabled={page === pages - 1}
         data-testid="page-next"
-        onClick={() => onTurn(page + 1)}
+        onClick={() => onTurn(Math.min(page + 1, pages - 1))}
       >
         <ChevronRight aria-hidden="true" />
       </button>

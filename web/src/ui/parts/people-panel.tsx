@@ -6,6 +6,7 @@ import { isModerator, mayModerate, type Participant } from '../../client';
 import type { MeetingView } from '../../state/meeting-view';
 import { useStore } from '../use-store';
 import { Avatar } from './avatar';
+import { FocusKept } from './focus-kept';
 import { HostTools } from './host-tools';
 import { Panel } from './panel';
 import { PersonMenu } from './person-menu';
@@ -22,6 +23,7 @@ export function PeoplePanel({ view, onClose }: { view: MeetingView; onClose: () 
   const self = participants.find(({ id }) => id === selfId);
   const moderates = self !== undefined && isModerator(self);
   const nameOf = ({ id, name }: Participant) => names.get(id) ?? name;
+  const searches = participants.length >= SEARCH_FROM || search !== '';
   const sought = search.trim().toLowerCase();
   const found = participants.filter((person) => nameOf(person).toLowerCase().includes(sought));
   const hands = participants
@@ -38,7 +40,7 @@ export function PeoplePanel({ view, onClose }: { view: MeetingView; onClose: () 
         {moderates && self && <HostTools view={view} self={self} />}
         {hands.length > 0 && (
           <section aria-labelledby="hands-title" data-testid="hands">
-            <div className="people-head">
+            <FocusKept className="people-head">
               <h3 id="hands-title">{t('people.hands')}</h3>
               {moderates && (
                 <button
@@ -50,7 +52,7 @@ export function PeoplePanel({ view, onClose }: { view: MeetingView; onClose: () 
                   {t('people.lowerAll')}
                 </button>
               )}
-            </div>
+            </FocusKept>
             <ol className="people-list">{hands.map(line)}</ol>
           </section>
         )}
@@ -58,7 +60,7 @@ export function PeoplePanel({ view, onClose }: { view: MeetingView; onClose: () 
           <div className="people-head">
             <h3 id="people-here">{t('people.here', { count: participants.length })}</h3>
           </div>
-          {participants.length >= SEARCH_FROM && (
+          {searches && (
             <input
               type="search"
               className="input people-search"

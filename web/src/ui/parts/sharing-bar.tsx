@@ -4,6 +4,7 @@ import type { RoomSession } from '../../state/room-session';
 import type { ScreenHint } from '../../state/screen-share';
 import { useStore } from '../use-store';
 import { Banner } from './banner';
+import { FocusKept } from './focus-kept';
 
 const HINTS: ScreenHint[] = ['detail', 'motion'];
 
@@ -14,7 +15,7 @@ export function SharingBar({ session }: { session: RoomSession }) {
   return (
     <div role="status">
       {track && (
-        <div className="sharing-bar" data-testid="sharing-bar" data-audio={audioTrack !== undefined}>
+        <FocusKept className="sharing-bar" data-testid="sharing-bar" data-audio={audioTrack !== undefined}>
           <MonitorUp aria-hidden="true" />
           <p>{t(audioTrack ? 'screen.sharingWithSound' : 'screen.sharing')}</p>
           <label className="sharing-hint">
@@ -39,7 +40,7 @@ export function SharingBar({ session }: { session: RoomSession }) {
           >
             {t('screen.stop')}
           </button>
-        </div>
+        </FocusKept>
       )}
     </div>
   );

@@ -10,7 +10,6 @@ import { placeItems } from '../../state/stage-places';
 import { screenLayer, viewLayer } from '../../state/view-layer';
 import { useStore } from '../use-store';
 import { Pager } from './pager';
-import { QualityPopover } from './quality-popover';
 import { ScreenTile } from './screen-tile';
 import { Tile } from './tile';
 
@@ -64,7 +63,8 @@ export function Stage({ view, session, signals, small = false }: StageProps) {
   const all = [...others, ...(main ? [main] : []), ...(corner ? [corner] : [])].sort((one, other) =>
     one.key < other.key ? -1 : 1,
   );
-  const tile = ({ key, participantId: id, source }: StageItem) => {
+  const tile = (item: StageItem) => {
+    const { key, participantId: id, source } = item;
     const place = places.get(key);
     const participant = participants.find((one) => one.id === id);
     if (!place || !participant) return null;
@@ -74,8 +74,10 @@ export function Stage({ view, session, signals, small = false }: StageProps) {
       place,
       corner: corner?.key === key,
       pinned: pinned === key,
-      onPin: all.length > 1 && !small ? () => view.pin(key) : undefined,
-      quality: small ? undefined : <QualityPopover view={view} item={{ participantId: id, source }} name={name} />,
+      view,
+      item,
+      canPin: all.length > 1 && !small,
+      small,
     };
     const { screen, camera, mic } = participant.media;
     return source === 'screen' ? (
@@ -142,6 +144,8 @@ function useSize() {
   const [size, setSize] = useState({ width: 0, height: 0 });
   useEffect(() => {
     if (!ref.current) return;
+    // That of the window that it is in: the page's own stands still behind another tab.
+    const { ResizeObserver } = (ref.current.ownerDocument.defaultView ?? window) as Window & typeof globalThis;
     const observer = new ResizeObserver(([entry]) => {
       if (entry) setSize({ width: entry.contentRect.width, height: entry.contentRect.height });
     });

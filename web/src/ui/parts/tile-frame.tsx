@@ -1,17 +1,22 @@
 import { Pin, PinOff } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import type { MeetingView } from '../../state/meeting-view';
+import type { StageItem } from '../../state/stage-items';
 import type { Place } from '../../state/stage-places';
+import { QualityPopover } from './quality-popover';
 
 export interface TilePlace {
   place: Place;
   /** Over the other tiles, in a corner. */
   corner: boolean;
   pinned: boolean;
-  /** Makes it large, or one of many again; absent where it is alone. */
-  onPin: (() => void) | undefined;
-  /** Opens what is known of its connection. */
-  quality: ReactNode;
+  view: MeetingView;
+  item: StageItem;
+  /** Not where it is alone. */
+  canPin: boolean;
+  /** In a small window there is room for nothing but the picture. */
+  small: boolean;
 }
 
 interface TileFrameProps extends TilePlace {
@@ -25,18 +30,8 @@ interface TileFrameProps extends TilePlace {
 }
 
 /** A tile's place on the stage, and what can be done with it. */
-export function TileFrame({
-  place,
-  corner,
-  pinned,
-  onPin,
-  quality,
-  label,
-  name,
-  className,
-  data,
-  children,
-}: TileFrameProps) {
+export function TileFrame(props: TileFrameProps) {
+  const { place, corner, pinned, view, item, canPin, small, label, name, className, data, children } = props;
   const { t } = useTranslation();
   const { x, y, width, height } = place;
   return (
@@ -46,19 +41,22 @@ export function TileFrame({
       aria-label={label}
       data-pinned={pinned}
       {...data}
-      onDoubleClick={onPin}
+      onDoubleClick={({ target, currentTarget }) => {
+        // Not in what opens from it, which is elsewhere in the document, nor on its buttons.
+        const isPicture = target instanceof Element && currentTarget.contains(target) && !target.closest('button');
+        if (canPin && isPicture) view.pin(item.key);
+      }}
     >
       {children}
-      {quality}
-      {onPin && (
+      {!small && <QualityPopover view={view} item={item} name={name} />}
+      {canPin && (
         <button
           type="button"
           className="tile-button tile-pin"
           aria-label={t(pinned ? 'stage.unpin' : 'stage.pin', { name })}
           aria-pressed={pinned}
           data-testid="pin"
-          onClick={onPin}
-          onDoubleClick={(event) => event.stopPropagation()}
+          onClick={() => view.pin(item.key)}
         >
           {pinned ? <PinOff aria-hidden="true" /> : <Pin aria-hidden="true" />}
         </button>
