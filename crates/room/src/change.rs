@@ -90,6 +90,11 @@ pub enum Change {
         /// What.
         producer: ProducerView,
     },
+    /// Somebody else muted a producer that is muted. Its media is to be so whatever its client did; nobody is told.
+    ProducerStaysPaused {
+        /// Which.
+        producer: ProducerId,
+    },
     /// Muted.
     ProducerPaused {
         /// Which.

@@ -78,10 +78,13 @@ pub(crate) fn denied(room: &mut Room, record: &Record, target: ParticipantId) ->
     Ok(Change::WaitingRemoved { participant: target, reason: Some(LeaveReason::Denied) }.into())
 }
 
-/// Lets the one in who waits longest, as the host, because nobody is left who could.
+/// Lets the one in who waits longest, as the host, because nobody is left who could; one who was sent out before only if
+/// nobody else waits. What was written is not for who was not let in to it.
 pub(crate) fn open(room: &mut Room) -> Vec<Change> {
-    let longest = people(room).next().map(Participant::id);
-    longest.map(|id| enter(room, id, Role::Host)).unwrap_or_default()
+    let was_removed = |one: &Participant| one.waiting.as_ref().is_some_and(|waiting| waiting.removed_before);
+    let next = people(room).find(|one| !was_removed(one)).or_else(|| people(room).next()).map(Participant::id);
+    room.chat.clear();
+    next.map(|id| enter(room, id, Role::Host)).unwrap_or_default()
 }
 
 /// Those who wait, in the order in which they came, as hosts see them.

@@ -43,10 +43,15 @@ pub(crate) fn mute(participant: &mut Participant, source: Source, by: Participan
     let by = Some(by);
     match source {
         Source::Mic | Source::Camera => {
-            let producer = participant.producers.get_mut(&source).filter(|producer| !producer.paused);
-            let paused = producer.map(|producer| producer.paused = true);
-            let producer = participant.producer_id(source);
-            paused.map(|()| Change::ProducerPaused { producer, by }).into_iter().collect()
+            let id = participant.producer_id(source);
+            let before =
+                participant.producers.get_mut(&source).map(|producer| std::mem::replace(&mut producer.paused, true));
+            let change = before.map(|paused| match paused {
+                false => Change::ProducerPaused { producer: id, by },
+                // What its client had the media do is another matter.
+                true => Change::ProducerStaysPaused { producer: id },
+            });
+            change.into_iter().collect()
         }
         Source::Screen | Source::ScreenAudio => {
             let both = [Source::Screen, Source::ScreenAudio].into_iter();
@@ -93,9 +98,10 @@ mod tests {
         let (mut story, [a, _, c]) = three();
         let outcome = story.ask(a, 1, mute(Some(c), Source::Mic));
         assert_eq!(changes(&outcome), [paused(c, Source::Mic, a)]);
-        assert_eq!(changes(&story.ask(a, 2, mute(Some(c), Source::Mic))), [], "they are muted");
-        let outcome = story.ask(c, 1, RoomEvent::ProducerResumed { source: Source::Mic });
         let producer = ProducerId { participant: c.participant, source: Source::Mic };
+        let again = story.ask(a, 2, mute(Some(c), Source::Mic));
+        assert_eq!(changes(&again), [Change::ProducerStaysPaused { producer }], "whatever their client did");
+        let outcome = story.ask(c, 1, RoomEvent::ProducerResumed { source: Source::Mic });
         assert_eq!(changes(&outcome), [Change::ProducerResumed { producer }]);
     }
 

@@ -180,6 +180,7 @@ impl Node {
             Change::Joined { .. }
             | Change::ProducerAdded { .. }
             | Change::ProducerPaused { .. }
+            | Change::ProducerStaysPaused { .. }
             | Change::ProducerResumed { .. }
             | Change::ProducerClosed { .. }
             | Change::Renamed { .. }

@@ -202,8 +202,13 @@ impl Shared {
         }
         let own = snapshot.participants.iter().find(|participant| participant.id == turn.participant());
         let mut registry = self.registry();
-        registry.learn_settings(turn.room(), snapshot.seq, snapshot.settings);
-        if let Some(own) = own {
+        // The room that they entered may be over already, and another one by then.
+        let arrival = registry.person(turn.room(), turn.participant()).and_then(|person| person.arrival.as_ref());
+        let is_over = arrival.is_some_and(|arrival| arrival.over.is_some());
+        if !is_over {
+            registry.learn_settings(turn.room(), snapshot.seq, snapshot.settings);
+        }
+        if let Some(own) = own.filter(|_| !is_over) {
             registry.learn_role(turn.room(), turn.participant(), snapshot.seq, own.role);
         }
         drop(registry);

@@ -71,7 +71,9 @@ pub(super) fn follow(shared: &Arc<Shared>, Applied { room, seq, change }: Applie
             }
             ended(shared, &mut registry, &room, &Source::ALL.map(|source| ProducerId { participant, source }));
         }
-        Change::ProducerPaused { producer, by: Some(_) } => shared.overrule(&mut registry, &room, producer),
+        Change::ProducerPaused { producer, by: Some(_) } | Change::ProducerStaysPaused { producer } => {
+            shared.overrule(&mut registry, &room, producer);
+        }
         Change::ProducerResumed { producer } => shared.reinstate(&mut registry, &room, producer),
         Change::ProducerAdded { producer, .. } if !producer.paused => {
             shared.reinstate(&mut registry, &room, producer.id);
@@ -145,6 +147,7 @@ fn matters_elsewhere(change: &Change) -> bool {
         | Change::Ended => true,
         Change::Held { .. }
         | Change::Renamed { .. }
+        | Change::ProducerStaysPaused { .. }
         | Change::DataProducerAdded { .. }
         | Change::DataProducerClosed { .. }
         | Change::ChatSent { .. }
@@ -222,6 +225,7 @@ fn notification(seq: u64, change: &Change) -> Option<Notification> {
         Change::VideoCodecsChanged { video_codecs } => Notification::VideoCodecsChanged { seq, video_codecs },
         // When the meeting ends all are told that their sessions do.
         Change::Left { reason: LeaveReason::MeetingEnded, .. }
+        | Change::ProducerStaysPaused { .. }
         | Change::Held { .. }
         | Change::Returned { .. }
         | Change::Replaced

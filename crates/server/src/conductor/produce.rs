@@ -37,18 +37,25 @@ impl Shared {
             if member.send != Some(transport_id) {
                 return Err(not_found("transport"));
             }
-            member.asks_newest(source, n, paused).then(|| {
+            if member.asks_newest(source, n, paused) {
                 member.closed.remove(&source);
                 let call = media
                     .worker
                     .call(move |worker, now| worker.produce(now, transport_id, id, kind, &rtp_parameters, paused));
-                (call, published.insert(source, UNDER_WAY))
-            })
+                Ok((call, published.insert(source, UNDER_WAY)))
+            } else {
+                // The media is as a newer request wanted it, and the room is to know that.
+                Err(!member.passes(source))
+            }
+        };
+        let (call, earlier) = match begun {
+            Ok(begun) => begun,
+            Err(paused) => {
+                let event = RoomEvent::ProducerAdded { source, kind, paused };
+                return self.append(caller, n, event).await.map(|_| Reply::Produce { id });
+            }
         };
         let event = RoomEvent::ProducerAdded { source, kind, paused };
-        let Some((call, earlier)) = begun else {
-            return self.append(caller, n, event).await.map(|_| Reply::Produce { id });
-        };
         let produced = call.await.map_err(call_failed).and_then(|result| result.map_err(|e| produce_failed(&e)));
         self.relays.changed(&caller.room);
         if let Err(error) = produced {
@@ -61,6 +68,7 @@ impl Shared {
         match self.append(caller, n, event).await {
             Ok(accepted) => {
                 self.settle(caller, id, Some(accepted.seq));
+                self.agree(caller, id, paused).await;
                 Ok(Reply::Produce { id })
             }
             // The event may still come, and the client asks again with the same number.
@@ -72,9 +80,7 @@ impl Shared {
             // that anybody listens to until the client publishes it again.
             Err(error) => {
                 self.settle(caller, id, earlier);
-                if error.code == ErrorCode::Forbidden {
-                    self.overrule(&mut self.registry(), &caller.room, id);
-                }
+                self.overrule(&mut self.registry(), &caller.room, id);
                 Err(error)
             }
         }
@@ -107,10 +113,25 @@ impl Shared {
         let source = id.source;
         let event = if paused { RoomEvent::ProducerPaused { source } } else { RoomEvent::ProducerResumed { source } };
         let judged = self.append(caller, n, event).await;
-        if judged.as_ref().is_err_and(|error| error.code == ErrorCode::Forbidden) {
-            self.overrule(&mut self.registry(), &caller.room, id);
+        match &judged {
+            Ok(_) => self.agree(caller, id, paused).await,
+            Err(error) if error.code == ErrorCode::LogUnavailable => {}
+            Err(_) if !paused => self.overrule(&mut self.registry(), &caller.room, id),
+            Err(_) => {}
         }
         judged.map(|_| Reply::Done {})
+    }
+
+    /// Mutes what passes by a request that the room had taken before, under the same number: it may have been another
+    /// request, or a host may have muted since.
+    async fn agree(self: &Arc<Self>, caller: &Caller, id: ProducerId, paused: bool) {
+        if paused {
+            return;
+        }
+        let publications = self.rooms.publications(caller.room.clone()).await.unwrap_or_default();
+        if publications.iter().any(|publication| publication.producer == id && publication.paused) {
+            self.overrule(&mut self.registry(), &caller.room, id);
+        }
     }
 
     /// Stops publishing. The media ends when the room says so: a source that is published anew meanwhile goes on for

@@ -452,6 +452,11 @@ fn follow(snapshot: &mut RoomSnapshot, change: &Change) {
             let known = view[index].producers.iter_mut().find(|known| known.id == *producer).expect("a producer");
             known.paused = matches!(change, Change::ProducerPaused { .. });
         }
+        Change::ProducerStaysPaused { producer } => {
+            let index = find(view, producer.participant);
+            let known = view[index].producers.iter().find(|known| known.id == *producer).expect("a producer");
+            assert!(known.paused, "it stays what it is");
+        }
         Change::ProducerClosed { producer, .. } => {
             let index = find(view, producer.participant);
             let before = view[index].producers.len();
@@ -527,6 +532,7 @@ fn name(change: &Change) -> &'static str {
         Change::ProducerAdded { .. } => "added",
         Change::ProducerPaused { by: Some(_), .. } => "pausedByOther",
         Change::ProducerPaused { by: None, .. } => "paused",
+        Change::ProducerStaysPaused { .. } => "staysPaused",
         Change::ProducerResumed { .. } => "resumed",
         Change::ProducerClosed { by: Some(_), .. } => "closedByOther",
         Change::ProducerClosed { by: None, .. } => "closed",

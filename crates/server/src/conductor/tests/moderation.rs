@@ -98,6 +98,30 @@ async fn who_comes_back_to_the_same_node_is_muted_still() {
 }
 
 #[tokio::test]
+async fn an_older_request_says_of_the_media_what_it_is_and_a_host_mutes_it_whatever_the_room_believes() {
+    let conductor = conductor().await;
+    let (mut anna, mut ben) = two(&conductor).await;
+    ben.n = 10;
+    let mic = ben.produce(Source::Mic).await;
+    // One that would have it muted on the log, and passing in the media.
+    let Request::Produce { transport_id, source, kind, rtp_parameters, .. } =
+        produce(ben.send_transport(), Source::Mic)
+    else {
+        panic!("a request to produce")
+    };
+    let older = Request::Produce { transport_id, source, kind, rtp_parameters, paused: true };
+    conductor.request(ben.handle, 9, older).await.expect("taken");
+    let room = conductor.0.rooms.publications("daily".parse().expect("a name")).await.expect("a room");
+    assert!(room.iter().all(|publication| !publication.paused), "it passes");
+    assert_eq!(ben.is_paused(mic).await, Some(false));
+
+    ben.request(Request::PauseProducer { producer_id: mic }).await.expect("muted");
+    says(&conductor, 100, Change::ProducerStaysPaused { producer: mic });
+    anna.moderate(mute(&ben, Source::Mic)).await.expect("muted already");
+    assert_eq!(ben.is_paused(mic).await, Some(true));
+}
+
+#[tokio::test]
 async fn what_somebody_may_not_publish_does_not_reach_the_media() {
     let conductor = conductor().await;
     let (mut anna, mut ben) = two(&conductor).await;
