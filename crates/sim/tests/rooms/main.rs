@@ -60,6 +60,7 @@ fn the_simulation_reaches_every_outcome_and_change() {
         "settings",
         "asked",
         "pausedByOther",
+        "staysPaused",
         "closedByOther",
         "removed",
         "meetingEnded",
