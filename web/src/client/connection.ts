@@ -171,13 +171,10 @@ export class Connection extends Emitter<ConnectionEvents> {
     this.#socket = socket;
     this.#session = { token, place: { node, path, iceServers }, isIn };
     this.#places.entered();
-    if (isIn) {
-      this.#welcomed(socket, opening.welcome, iceServers, resumed);
-    } else {
-      this.#attempts = 0;
-      this.#doubtedAt = undefined;
-      this.#setState('waiting');
-    }
+    this.#attempts = 0;
+    this.#doubtedAt = undefined;
+    if (isIn) this.#welcomed(socket, opening.welcome, iceServers, resumed);
+    else this.#setState('waiting');
     socket.listen({
       welcomed: (welcome) => {
         if (this.#socket !== socket) return;
@@ -192,8 +189,6 @@ export class Connection extends Emitter<ConnectionEvents> {
   #welcomed(socket: OpenSocket, welcome: Welcome, iceServers: IceServer[], resumed: boolean): void {
     this.#seq = welcome.room.seq;
     this.#snapshotSeq = welcome.room.seq;
-    this.#attempts = 0;
-    this.#doubtedAt = undefined;
     this.emit('welcome', { welcome, resumed, iceServers });
     this.#setState('connected');
     this.#requests.open(socket.send);

@@ -102,10 +102,7 @@ export class Publisher {
     const publication = this.#publications.get(source);
     if (!publication) return;
     if (publication.paused !== paused) publication.pausing?.abort();
-    publication.paused = paused;
-    if (publication.track) publication.track.enabled = !paused;
-    if (paused) publication.producer?.pause();
-    else publication.producer?.resume();
+    pauseHere(publication, paused);
     void this.#run(source);
   }
 
@@ -113,7 +110,7 @@ export class Publisher {
   paused(source: Source): void {
     const publication = this.#publications.get(source);
     if (!publication) return;
-    this.#pauseHere(publication);
+    pauseHere(publication, true);
     publication.pausing?.abort();
     publication.serverPaused = true;
   }
@@ -124,12 +121,6 @@ export class Publisher {
     if (!publication?.paused || publication.pausing?.signal.aborted === false) return;
     publication.serverPaused = false;
     void this.#run(source);
-  }
-
-  #pauseHere(publication: Publication): void {
-    publication.paused = true;
-    if (publication.track) publication.track.enabled = false;
-    publication.producer?.pause();
   }
 
   /** `null` sends nothing until there is a track again. The producer, and who watches it, stay. */
@@ -144,23 +135,24 @@ export class Publisher {
   }
 
   unpublish(source: Source): void {
-    const publication = this.#publications.get(source);
+    const publication = this.#withdraw(source);
     if (!publication) return;
-    this.#publications.delete(source);
-    publication.pausing?.abort();
-    publication.producing?.abort();
     if (publication.producer) this.#stale.set(source, publication.producer);
     void this.#run(source);
   }
 
   /** Somebody else ended a source; the server has it no more. */
   closed(source: Source): void {
+    this.#withdraw(source)?.producer?.close();
+  }
+
+  /** It is to be sent no more, and nothing is asked for it. */
+  #withdraw(source: Source): Publication | undefined {
     const publication = this.#publications.get(source);
-    if (!publication) return;
     this.#publications.delete(source);
-    publication.pausing?.abort();
-    publication.producing?.abort();
-    publication.producer?.close();
+    publication?.pausing?.abort();
+    publication?.producing?.abort();
+    return publication;
   }
 
   /** Sends by this transport, as this participant, from now on; what was on the one before is published again. */
@@ -211,7 +203,7 @@ export class Publisher {
     for (const [source, publication] of this.#publications) {
       const producer = held.get(source);
       if (producer?.paused && publication.serverPaused === false && !publication.paused) {
-        this.#pauseHere(publication);
+        pauseHere(publication, true);
         muted(source);
       }
       if (producer) publication.serverPaused = producer.paused;
@@ -399,4 +391,12 @@ export class Publisher {
     }
     if (publication.producer === producer) void this.#run(source);
   }
+}
+
+/** Silent or not, as far as this client goes. */
+function pauseHere(publication: Publication, paused: boolean): void {
+  publication.paused = paused;
+  if (publication.track) publication.track.enabled = !paused;
+  if (paused) publication.producer?.pause();
+  else publication.producer?.resume();
 }

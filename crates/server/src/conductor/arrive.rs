@@ -207,9 +207,9 @@ impl Shared {
         let is_over = arrival.is_some_and(|arrival| arrival.over.is_some());
         if !is_over {
             registry.learn_settings(turn.room(), snapshot.seq, snapshot.settings);
-        }
-        if let Some(own) = own.filter(|_| !is_over) {
-            registry.learn_role(turn.room(), turn.participant(), snapshot.seq, own.role);
+            if let Some(own) = own {
+                registry.learn_role(turn.room(), turn.participant(), snapshot.seq, own.role);
+            }
         }
         drop(registry);
         if own.is_none_or(|own| own.role > Role::CoHost) {

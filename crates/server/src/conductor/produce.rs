@@ -115,8 +115,9 @@ impl Shared {
         let judged = self.append(caller, n, event).await;
         match &judged {
             Ok(_) => self.agree(caller, id, paused).await,
-            Err(error) if error.code == ErrorCode::LogUnavailable => {}
-            Err(_) if !paused => self.overrule(&mut self.registry(), &caller.room, id),
+            Err(error) if !paused && error.code != ErrorCode::LogUnavailable => {
+                self.overrule(&mut self.registry(), &caller.room, id);
+            }
             Err(_) => {}
         }
         judged.map(|_| Reply::Done {})

@@ -1,4 +1,3 @@
-import { Switch } from '@base-ui/react/switch';
 import { useTranslation } from 'react-i18next';
 import { PROCESSING } from '../../state/preferences';
 import type { RoomSession } from '../../state/room-session';
@@ -6,6 +5,7 @@ import { useStore } from '../use-store';
 import { DevicePickers } from './device-pickers';
 import { DeviceProblems } from './device-problems';
 import { Dialog } from './dialog';
+import { SwitchLine } from './switch-line';
 
 /** The devices, in the middle of a meeting. */
 export function DeviceDialog({ session, onClose }: { session: RoomSession; onClose: () => void }) {
@@ -27,18 +27,13 @@ function Processing({ session }: { session: RoomSession }) {
     <fieldset className="switches">
       <legend>{t('processing.title')}</legend>
       {PROCESSING.map((kind) => (
-        // biome-ignore lint/a11y/noLabelWithoutControl: the switch is its control.
-        <label key={kind} className="switch-line">
-          <span>{t(`processing.${kind}`)}</span>
-          <Switch.Root
-            className="switch"
-            checked={preferences[kind]}
-            data-testid={`processing-${kind}`}
-            onCheckedChange={(on) => session.process(kind, on)}
-          >
-            <Switch.Thumb className="switch-thumb" />
-          </Switch.Root>
-        </label>
+        <SwitchLine
+          key={kind}
+          label={t(`processing.${kind}`)}
+          checked={preferences[kind]}
+          testId={`processing-${kind}`}
+          onChange={(on) => session.process(kind, on)}
+        />
       ))}
     </fieldset>
   );

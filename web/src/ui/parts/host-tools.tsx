@@ -1,10 +1,10 @@
-import { Switch } from '@base-ui/react/switch';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Participant, RoomSettings } from '../../client';
 import type { MeetingView } from '../../state/meeting-view';
 import { useStore } from '../use-store';
 import { ConfirmDialog } from './confirm-dialog';
+import { SwitchLine } from './switch-line';
 
 /** What those may do who are no hosts. */
 const RIGHTS = ['mic', 'camera', 'screen', 'chat'] as const;
@@ -60,17 +60,11 @@ function SettingSwitch({ view, setting }: { view: MeetingView; setting: keyof Ro
   const { t } = useTranslation();
   const { settings } = useStore(view);
   return (
-    // biome-ignore lint/a11y/noLabelWithoutControl: the switch is its control.
-    <label className="switch-line">
-      <span>{t(`people.settings.${setting}`)}</span>
-      <Switch.Root
-        className="switch"
-        checked={settings[setting]}
-        data-testid={`setting-${setting}`}
-        onCheckedChange={(on) => view.moderate({ action: 'setSetting', setting, on })}
-      >
-        <Switch.Thumb className="switch-thumb" />
-      </Switch.Root>
-    </label>
+    <SwitchLine
+      label={t(`people.settings.${setting}`)}
+      checked={settings[setting]}
+      testId={`setting-${setting}`}
+      onChange={(on) => view.moderate({ action: 'setSetting', setting, on })}
+    />
   );
 }

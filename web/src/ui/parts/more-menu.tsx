@@ -1,6 +1,5 @@
 import { Menu } from '@base-ui/react/menu';
 import { Check, EllipsisVertical, Keyboard, Link, PictureInPicture2, Settings } from 'lucide-react';
-import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { RoomSession } from '../../state/room-session';
 import { REACTIONS, type Signals } from '../../state/signals';
@@ -47,56 +46,38 @@ export function MoreMenu({ session, smallWindow, signals, onSettings, onShortcut
                 </Menu.Item>
               ))}
             </Menu.Group>
-            <Menu.RadioGroup
+            <Choices
+              label={t('more.layout')}
               value={layout}
-              onValueChange={(value: StageLayout) => session.preferences.update({ layout: value })}
-            >
-              <Menu.Group>
-                <Menu.GroupLabel className="menu-label">{t('more.layout')}</Menu.GroupLabel>
-                {LAYOUTS.map((value) => (
-                  <Choice key={value} value={value} testId={`layout-${value}`}>
-                    {t(`more.layouts.${value}`)}
-                  </Choice>
-                ))}
-              </Menu.Group>
-            </Menu.RadioGroup>
+              choices={LAYOUTS.map((value) => ({ value, text: t(`more.layouts.${value}`), testId: `layout-${value}` }))}
+              onChoose={(chosen) => session.preferences.update({ layout: chosen })}
+            />
             <Menu.Separator className="menu-separator" />
-            <Menu.RadioGroup
+            <Choices
+              label={t('more.selfView')}
               value={selfView}
-              onValueChange={(value: SelfView) => session.preferences.update({ selfView: value })}
-            >
-              <Menu.Group>
-                <Menu.GroupLabel className="menu-label">{t('more.selfView')}</Menu.GroupLabel>
-                {SELF_VIEWS.map((value) => (
-                  <Choice key={value} value={value} testId={`self-view-${value}`}>
-                    {t(`more.selfViews.${value}`)}
-                  </Choice>
-                ))}
-              </Menu.Group>
-            </Menu.RadioGroup>
+              choices={SELF_VIEWS.map((value) => ({
+                value,
+                text: t(`more.selfViews.${value}`),
+                testId: `self-view-${value}`,
+              }))}
+              onChoose={(chosen) => session.preferences.update({ selfView: chosen })}
+            />
             <Menu.Separator className="menu-separator" />
             {smallWindow.isSupported && (
-              <Menu.Item className="menu-item" data-testid="small-window" onClick={smallWindow.toggle}>
-                <PictureInPicture2 aria-hidden="true" />
+              <Action Icon={PictureInPicture2} testId="small-window" onClick={smallWindow.toggle}>
                 {t('more.pictureInPicture')}
-              </Menu.Item>
+              </Action>
             )}
-            <Menu.Item className="menu-item" data-testid="settings" onClick={onSettings}>
-              <Settings aria-hidden="true" />
+            <Action Icon={Settings} testId="settings" onClick={onSettings}>
               {t('controls.settings')}
-            </Menu.Item>
-            <Menu.Item
-              className="menu-item"
-              data-testid="copy-link"
-              onClick={() => void copyText(roomLink(session.room)).then(onCopy)}
-            >
-              <Link aria-hidden="true" />
+            </Action>
+            <Action Icon={Link} testId="copy-link" onClick={() => void copyText(roomLink(session.room)).then(onCopy)}>
               {t('controls.copyLink')}
-            </Menu.Item>
-            <Menu.Item className="menu-item" data-testid="open-shortcuts" onClick={onShortcuts}>
-              <Keyboard aria-hidden="true" />
+            </Action>
+            <Action Icon={Keyboard} testId="open-shortcuts" onClick={onShortcuts}>
               {t('more.shortcuts')}
-            </Menu.Item>
+            </Action>
           </Menu.Popup>
         </Menu.Positioner>
       </Menu.Portal>
@@ -104,15 +85,52 @@ export function MoreMenu({ session, smallWindow, signals, onSettings, onShortcut
   );
 }
 
-function Choice({ value, testId, children }: { value: string; testId: string; children: ReactNode }) {
+interface ChoicesProps<T extends string> {
+  label: string;
+  value: T;
+  choices: readonly { value: T; text: string; testId: string }[];
+  onChoose: (value: T) => void;
+}
+
+/** Of which one holds. */
+function Choices<T extends string>({ label, value, choices, onChoose }: ChoicesProps<T>) {
   return (
-    <Menu.RadioItem className="menu-item" value={value} data-testid={testId} closeOnClick>
-      <span className="menu-check">
-        <Menu.RadioItemIndicator>
-          <Check aria-hidden="true" />
-        </Menu.RadioItemIndicator>
-      </span>
+    <Menu.RadioGroup value={value} onValueChange={onChoose}>
+      <Menu.Group>
+        <Menu.GroupLabel className="menu-label">{label}</Menu.GroupLabel>
+        {choices.map((choice) => (
+          <Menu.RadioItem
+            key={choice.value}
+            className="menu-item"
+            value={choice.value}
+            data-testid={choice.testId}
+            closeOnClick
+          >
+            <span className="menu-check">
+              <Menu.RadioItemIndicator>
+                <Check aria-hidden="true" />
+              </Menu.RadioItemIndicator>
+            </span>
+            {choice.text}
+          </Menu.RadioItem>
+        ))}
+      </Menu.Group>
+    </Menu.RadioGroup>
+  );
+}
+
+interface ActionProps {
+  Icon: typeof Settings;
+  testId: string;
+  onClick: () => void;
+  children: string;
+}
+
+function Action({ Icon, testId, onClick, children }: ActionProps) {
+  return (
+    <Menu.Item className="menu-item" data-testid={testId} onClick={onClick}>
+      <Icon aria-hidden="true" />
       {children}
-    </Menu.RadioItem>
+    </Menu.Item>
   );
 }
